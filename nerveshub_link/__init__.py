@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link`
+================================================================================
+
+The NervesHub client for CircuitPython: see every board of a fleet, and update it over the air.
+
+One session, as it goes over the wire::
+
+    board                                             NervesHub
+      |  TLS, GET /device-socket/websocket?vsn=2.0.0      |   signed by the product's secret, or a certificate
+      |  ----------------------------------------------> |
+      |  <-- 101 Switching Protocols ------------------- |
+      |  phx_join device  {nerves_fw_uuid, meta, ...} --> |   what runs, whether it is confirmed
+      |  <-- phx_reply ok ------------------------------ |   state "joined", handle_connected()
+      |  <-- extensions:get ---------------------------- |
+      |  phx_join extensions {health: "0.0.1"} --------> |
+      |  heartbeat, every 30 s ------------------------> |   answered, or the board reconnects
+      |                                                   |
+      |  <-- update {firmware_url, checksum, size} ----- |   update_available() decides
+      |  received, started ----------------------------> |
+      |  GET firmware_url (its own connection) --------> |   one chunk a poll(): hash, fwup_chunk()
+      |  fwup_progress {12, "downloading"} ------------> |
+      |                                                   |   length and SHA-256 right: fwup_finish()
+      |  fwup_progress {100, "updating"}, completed ---> |
+      |  rebooting ------------------------------------> |   reboot()
+      |                                                   |
+      |  phx_join device {new uuid, validated: false} -> |   now NervesHub counts the update as done
+      |  firmware_validated, after confirm_after ------> |   fwup_confirm(); deployments go on
+
+Contracts that fail silently, if a writer or a callback breaks them:
+
+* **The uuid must be that of the installed image.** An update counts as done when the device joins
+  with a uuid other than before, whichever. A uuid written into ``code.py`` and forgotten there
+  makes the server offer the same update again, three times, and then block the device for a day.
+  Let the writer tell it.
+* **Unconfirmed firmware gets no deployment.** A device that joins with ``firmware_validated:
+  false`` is left out until it confirms. With ``auto_confirm=False`` somebody must call
+  ``confirm_update()``.
+* **Saying no costs a day.** After ``failed`` or ``ignored`` the server offers a deployment's
+  updates again only after 24 hours. ``reschedule`` says when.
+* **``platform`` and ``architecture`` must be letter for letter those of the uploaded firmware**,
+  and ``version`` a SemVer: otherwise the device belongs to no deployment group.
+* **A chunk lives for one call.** The memoryview that ``fwup_chunk`` gets is overwritten by the
+  next read.
+
+* Author(s): nerveshub_link contributors
+
+Implementation Notes
+--------------------
+
+**Hardware:**
+
+* Boards with an ESP32-S2 or ESP32-S3 and Wi-Fi
+
+**Software and Dependencies:**
+
+* Adafruit CircuitPython firmware 10.1 or newer for the supported boards:
+  https://circuitpython.org/downloads
+* Adafruit's Connection Manager library:
+  https://github.com/adafruit/Adafruit_CircuitPython_ConnectionManager
+* Adafruit's Ticks library: https://github.com/adafruit/Adafruit_CircuitPython_Ticks
+"""
+
+__version__ = "0.0.0+auto.0"
+__repo__ = "https://github.com/nerveshub_link/nerveshub_link.git"
+
+import sys
+
+if sys.implementation.name == "circuitpython" and sys.implementation.version[:2] < (10, 1):
+    # Older ones know no SHA-256 in hashlib and take broken JSON for good.
+    raise ImportError("nerveshub_link needs CircuitPython 10.1 or newer")
+
+from .client import APPLY, IGNORE, Client, Decision, ignore, reschedule
+from .errors import NervesHubError, ProtocolError, TransportError, UpdateError
+from .extensions import Extension
+from .fwup_writer import FwupWriter
+from .link import NervesHubLink
+
+
+def __getattr__(name: str):
+    # Parts that not every board needs: their memory is taken when they are asked for.
+    if name == "FileWriter":
+        from .file_writer import FileWriter  # noqa: PLC0415
+
+        return FileWriter
+    if name == "HealthProvider":
+        from .health import HealthProvider  # noqa: PLC0415
+
+        return HealthProvider
+    raise AttributeError(name)

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.backoff`
+====================================================
+
+How long to wait before the next try: doubling, with jitter, so that a fleet which lost its server
+at one moment does not come back at one moment. Pure arithmetic; the caller owns the clock.
+"""
+
+
+class Backoff:
+    """
+    Waiting times that double from a minimum to a maximum, each with up to half of itself added.
+
+    :param int minimum: first waiting time in milliseconds
+    :param int maximum: longest waiting time in milliseconds, before jitter
+    :param random: function that returns a float from 0 to 1, such as ``random.random``
+    """
+
+    def __init__(self, minimum: int, maximum: int, random) -> None:
+        self._minimum = minimum
+        self._maximum = maximum
+        self._random = random
+        self._delay = minimum
+
+    def next(self) -> int:
+        """Return the waiting time in milliseconds for this failure and double the one after."""
+        delay = self._delay
+        self._delay = min(delay * 2, self._maximum)
+        return delay + int(delay * 0.5 * self._random())
+
+    def reset(self) -> None:
+        """Start again at the minimum. Call it after a real success only: a join, not a connect."""
+        self._delay = self._minimum

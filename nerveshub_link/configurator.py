@@ -1,0 +1,307 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.configurator`
+====================================================
+
+All options, checked once, before anything happens: every mistake raises ``ValueError`` here, names
+the option and says how to mend it. Behind this module nobody checks an option again.
+"""
+
+import os
+import random as _random
+import time as _time
+
+from adafruit_ticks import ticks_ms
+
+from .client import Client
+
+_CLIENT_METHODS = (
+    "update_available",
+    "fwup_progress",
+    "fwup_error",
+    "reboot",
+    "identify",
+    "handle_connected",
+    "handle_disconnected",
+    "handle_blocking",
+)
+_WRITER_METHODS = (
+    "firmware_meta",
+    "firmware_validated",
+    "firmware_auto_reverted",
+    "fwup_begin",
+    "fwup_chunk",
+    "fwup_finish",
+    "fwup_abort",
+    "fwup_confirm",
+)
+_EXTENSION_METHODS = ("attached", "detached", "handle_event", "poll")
+
+_META_NEEDED = ("uuid", "product", "architecture", "version", "platform")
+_META_OPTIONAL = ("author", "description", "vcs_identifier", "misc")
+
+# name: (default, least, most), all in the unit of the option
+_NUMBERS = {
+    "heartbeat_interval": (30, 1, 150),  # the server hangs up after 180 s of silence
+    "connect_timeout": (10, 1, 120),
+    "reply_timeout": (10, 1, 120),
+    "backoff_minimum": (1, 1, 3600),
+    "backoff_maximum": (60, 1, 86400),
+    "idle_timeout": (60, 1, 600),
+    "confirm_after": (60, 0, 86400),
+    "network_reset_after": (1800, 0, 86400),
+    "chunk_size": (4096, 1024, 65536),
+    "receive_buffer": (2048, 1024, 65536),
+    "max_message_size": (16384, 2048, 1 << 20),
+}
+_SETTINGS = (
+    "host",
+    "port",
+    "ssl",
+    "product_key",
+    "product_secret",
+    "identifier",
+    "device_cert",
+    "device_key",
+)
+_FLAGS = {"auto_confirm": True, "allow_unverified": False}
+_PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "urandom": os.urandom}
+_TEXTS = {"network_interface": "wlan0", "wifi_ssid": None, "wifi_password": None}
+
+
+class Config:
+    """
+    The checked options, as attributes of the same names; see `nerveshub_link.NervesHubLink` for
+    what they mean.
+
+    :param dict options: the options given, those of `NervesHubLink` and its further keywords
+    :raises ValueError: for the first mistake found, with the option's name
+    """
+
+    def __init__(self, ssl_context, options: dict) -> None:
+        self.ssl_context = ssl_context
+        self._read_tables(options)
+        self._check_server(options)
+        self._check_auth(options)
+        self._check_callbacks(options)
+        self._meta = options["firmware_meta"]
+        if self._meta is not None:
+            _check_meta("firmware_meta", self._meta)
+        if not self.running_meta():
+            raise ValueError(
+                "firmware_meta is needed: a dict with "
+                + ", ".join(_META_NEEDED)
+                + ", unless fwup_writer tells it"
+            )
+        if self.backoff_maximum < self.backoff_minimum:
+            raise ValueError("backoff_maximum is less than backoff_minimum")
+
+    def running_meta(self) -> dict:
+        """
+        Return the metadata of what runs: the writer's word, else the option's.
+
+        :raises ValueError: if the writer's is incomplete
+        """
+        meta = self.fwup_writer.firmware_meta() if self.fwup_writer is not None else None
+        if meta is None:
+            return self._meta or {}
+        _check_meta("fwup_writer.firmware_meta()", meta)
+        return meta
+
+    def _read_tables(self, options: dict) -> None:
+        given = options["further"]
+        for name in given:
+            if not (name in _NUMBERS or name in _FLAGS or name in _PORTS or name in _TEXTS):
+                raise ValueError(name + " is no option")
+        for name in _NUMBERS:
+            default, least, most = _NUMBERS[name]
+            value = given.get(name, default)
+            if not _is_int(value) or not least <= value <= most:
+                raise ValueError("%s must be a whole number from %d to %d" % (name, least, most))
+            setattr(self, name, value)
+        for name in _FLAGS:
+            value = given.get(name, _FLAGS[name])
+            if value is not True and value is not False:
+                raise ValueError(name + " must be True or False")
+            setattr(self, name, value)
+        for name in _PORTS:
+            value = given.get(name, _PORTS[name])
+            if not callable(value):
+                raise ValueError(name + " must be a function")
+            setattr(self, name, value)
+        for name in _TEXTS:
+            value = given.get(name, _TEXTS[name])
+            if value is not None:
+                _check_text(name, value)
+            setattr(self, name, value)
+
+    def _check_server(self, options: dict) -> None:
+        host = options["host"]
+        _check_text("host", host)
+        if "/" in host or ":" in host or " " in host:
+            raise ValueError(
+                "host must be a name such as 'devices.example.com', without 'https://', port or path"
+            )
+        port = options["port"]
+        if not _is_int(port) or not 0 < port < 65536:
+            raise ValueError("port must be a whole number from 1 to 65535")
+        tls = options["ssl"]
+        if tls is not True and tls is not False:
+            raise ValueError("ssl must be True or False")
+        if tls and self.ssl_context is None:
+            raise ValueError("ssl_context is needed while ssl is True")
+        self.host = host
+        self.port = port
+        self.ssl = tls
+
+    def _check_auth(self, options: dict) -> None:
+        secret = options["product_key"], options["product_secret"]
+        certificate = options["device_cert"], options["device_key"]
+        if any(value is not None for value in secret) and any(
+            value is not None for value in certificate
+        ):
+            raise ValueError(
+                "product_key/product_secret and device_cert/device_key exclude each other"
+            )
+        self.use_secret = secret[0] is not None or secret[1] is not None
+        names = (
+            ("product_key", "product_secret") if self.use_secret else ("device_cert", "device_key")
+        )
+        for name in names:
+            if options[name] is None:
+                if self.use_secret or certificate[0] is not None or certificate[1] is not None:
+                    raise ValueError(name + " is missing")
+                raise ValueError(
+                    "product_key and product_secret are needed, or device_cert and device_key"
+                )
+            _check_text(name, options[name])
+        identifier = options["identifier"]
+        if identifier is None:
+            identifier = _chip_id()
+        if identifier is None and self.use_secret:
+            raise ValueError("identifier is needed: this machine has no chip id to take instead")
+        if identifier is not None:
+            _check_text("identifier", identifier, ascii_only=False)
+        if self.use_secret and secret[1][:4] in ("nhp_", "nhd_"):
+            raise ValueError(
+                "product_secret begins like a key (nhp_ or nhd_): were the two swapped?"
+            )
+        if not self.use_secret:
+            if not self.ssl:
+                raise ValueError("device_cert needs ssl=True")
+            try:
+                self.ssl_context.load_cert_chain(certificate[0], certificate[1])
+            except (OSError, ValueError) as error:
+                raise ValueError(
+                    "device_cert or device_key can't be loaded: " + str(error)
+                ) from error
+        self.identifier = identifier
+        self.product_key = secret[0]
+        self.product_secret = secret[1]
+
+    def _check_callbacks(self, options: dict) -> None:
+        self.client = options["client"] if options["client"] is not None else Client()
+        _check_methods("client", self.client, _CLIENT_METHODS, "Client")
+        self.fwup_writer = options["fwup_writer"]
+        if self.fwup_writer is not None:
+            _check_methods("fwup_writer", self.fwup_writer, _WRITER_METHODS, "FwupWriter")
+        self.extensions = options["extensions"] or {}
+        if not isinstance(self.extensions, dict):
+            raise ValueError("extensions must be a dict of name and object")
+        for name in self.extensions:
+            value = self.extensions[name]
+            if (name == "logging" and value is True) or (
+                name == "health" and hasattr(value, "health_check")
+            ):
+                continue
+            _check_methods("extensions: " + str(name), value, _EXTENSION_METHODS, "Extension")
+            _check_text("extensions: version of " + str(name), getattr(value, "version", None))
+        self.radio = options["radio"]
+        self.logger = options["logger"]
+        if self.logger is not None and not hasattr(self.logger, "log"):
+            raise ValueError("logger must be an adafruit_logging or logging logger")
+
+
+def _is_int(value) -> bool:
+    return isinstance(value, int) and value is not True and value is not False
+
+
+def _check_text(name: str, value, ascii_only: bool = True) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(name + " must be a text, not empty")
+    for char in value:
+        # A line break would let one header become two.
+        if char < " " or char == "\x7f" or (ascii_only and char > "~"):
+            raise ValueError(name + " has a control or non-ASCII character in it")
+
+
+def _check_methods(name: str, value, methods: tuple, base: str) -> None:
+    for method in methods:
+        if not callable(getattr(value, method, None)):
+            raise ValueError(name + " must have a method " + method + "(): derive it from " + base)
+
+
+def _check_meta(name: str, meta) -> None:
+    if not isinstance(meta, dict):
+        raise ValueError(name + " must be a dict")
+    for key in _META_NEEDED:
+        if not isinstance(meta.get(key), str) or not meta[key]:
+            raise ValueError(name + " needs " + key + ", a text")
+    for key in _META_OPTIONAL:
+        if meta.get(key) is not None and not isinstance(meta[key], str):
+            raise ValueError(name + ": " + key + " must be a text or None")
+    numbers = meta["version"].split("+")[0].split("-")[0].split(".")
+    if len(numbers) != 3 or not all(
+        number and not number.strip("0123456789") for number in numbers
+    ):
+        raise ValueError(
+            name + ": version must be like 1.2.3 (SemVer): the server ignores any other"
+        )
+
+
+def join_meta(meta: dict) -> dict:
+    """
+    Put firmware metadata under the names of a join's payload, ``nerves_fw_uuid`` and so on.
+
+    :param dict meta: as `Config.running_meta` returns it
+    """
+    named = {}
+    for key in _META_NEEDED + _META_OPTIONAL:
+        if meta.get(key) is not None:
+            named["nerves_fw_" + key] = meta[key]
+    return named
+
+
+def _chip_id():
+    try:
+        import microcontroller  # noqa: PLC0415 only boards have it
+
+        return microcontroller.cpu.uid.hex()
+    except (ImportError, AttributeError, NotImplementedError):
+        return None
+
+
+def read_settings() -> dict:
+    """
+    Read the options that ``settings.toml`` (on CPython: the environment) holds.
+
+    :return: options for `NervesHubLink`
+    :raises ValueError: if a value is no good
+    """
+    options = {}
+    for name in _SETTINGS:
+        value = os.getenv("NERVESHUB_" + name.upper())
+        if value is not None and value != "":
+            options[name] = value
+    if "host" not in options:
+        raise ValueError("NERVESHUB_HOST is missing in settings.toml")
+    if "port" in options:
+        try:
+            options["port"] = int(options["port"])
+        except ValueError:
+            raise ValueError("NERVESHUB_PORT must be a number") from None
+    if "ssl" in options:
+        options["ssl"] = str(options["ssl"]).lower() not in ("0", "false", "no", "off")
+    return options

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.errors`
+====================================================
+
+What can go wrong, as a tree:
+
+* `NervesHubError`: everything below; catch this one
+
+  * `TransportError`: the network, the socket or TLS failed; trying again may help
+  * `ProtocolError`: the peer sent what its protocol forbids
+  * `UpdateError`: an update can't be finished; its text is what the operator will read
+
+Mistakes in options are plain `ValueError`, raised at construction. `NervesHubLink.poll` raises
+none of these: it tells them through ``last_error``, the logger and the client's callbacks.
+
+This is a module of its own so that every layer can import it. It imports nothing.
+"""
+
+_MAX_TEXT = 200
+
+
+class NervesHubError(Exception):
+    """Raised when something in this library fails; the base of all its errors."""
+
+
+class TransportError(NervesHubError):
+    """
+    Raised when a connection can't be opened, or broke.
+
+    :param str text: what failed
+    :param bool no_memory: True if there was no room for one more socket or TLS session, so that it
+        may work after another connection was closed
+    :param bool reached: True if the other side answered, if only to refuse: the network itself
+        works
+    """
+
+    def __init__(self, text: str, no_memory: bool = False, reached: bool = False) -> None:
+        super().__init__(text)
+        self.no_memory = no_memory
+        self.reached = reached
+
+
+class ProtocolError(NervesHubError):
+    """
+    Raised when the peer breaks HTTP or WebSocket rules.
+
+    :param str text: what it did
+    :param int code: the WebSocket close code that tells the peer (RFC 6455, 7.4.1)
+    """
+
+    def __init__(self, text: str, code: int = 1002) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class UpdateError(NervesHubError):
+    """Raised when an update can't be finished. The text becomes the ``reason`` in NervesHub."""
+
+
+def describe(error: Exception) -> str:
+    """
+    Put an exception into words that may be shown to an operator and sent as JSON.
+
+    Printable ASCII only (CircuitPython can hold strings that are no valid UTF-8), at most 200
+    characters, and without the query part of any URL in it, since that part is a credential.
+
+    :param Exception error: any exception
+    :return: for example ``"OSError: [Errno 104] ECONNRESET"``; for our own errors the text alone
+    """
+    text = str(error)
+    if not isinstance(error, NervesHubError):
+        name = type(error).__name__
+        text = name + ": " + text if text else name
+    kept = []
+    hidden = False
+    for char in text[:_MAX_TEXT]:
+        if char == "?" and not hidden:
+            hidden = True
+            kept.append("?...")
+        elif char in " \"'<>)":
+            hidden = False
+        if not hidden:
+            kept.append(char if " " <= char <= "~" else "_")
+    return "".join(kept)

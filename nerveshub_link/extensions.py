@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.extensions`
+====================================================
+
+The ``extensions`` channel: what the device offers beside updates. `Extension` is the port for your
+own; `Extensions` routes between the channel and them (NervesHub's
+``lib/nerves_hub/extensions/dispatch.ex``).
+
+The conversation: the server asks ``extensions:get``; the device joins with ``{key: version}``; the
+reply lists the keys that the operator has enabled; for each the device says ``<key>:attached``,
+and from then on events go both ways as ``<key>:<event>``. An extension that raises is detached,
+with ``<key>:error`` telling why, and the link goes on.
+"""
+
+from . import channel
+from .errors import describe
+
+TOPIC = "extensions"
+
+
+class Extension:
+    """Base class of extensions. Override `handle_event`, and what else is needed."""
+
+    version = "0.0.1"
+    """The version that the device offers. NervesHub takes 0.0.x from 0.0.1 on."""
+
+    push = None
+    """
+    While attached: function of an event and its payload that sends it, and returns whether it was
+    sent.
+    """
+
+    def attached(self) -> None:
+        """Hear that the server listens: `push` works now."""
+
+    def detached(self) -> None:
+        """
+        Hear that the server does not listen any more: the operator's wish, or the connection
+        ended.
+        """
+
+    def handle_event(self, event: str, payload: dict):
+        """
+        Handle one event of the server.
+
+        :param str event: without the extension's key: ``check`` of ``health:check``
+        :param dict payload: what came with it
+        :return: ``(event, payload)`` to answer with, or None
+        """
+        return None
+
+    def poll(self, now: int) -> None:
+        """
+        Do what is due, while attached, about 40 times a second. Must not block.
+
+        :param int now: ticks in milliseconds, as of ``adafruit_ticks.ticks_ms``
+        """
+
+
+class Extensions:
+    """
+    Routes the events of the ``extensions`` topic.
+
+    :param dict extensions: key to `Extension`
+    :param Channels channels: where to join and push
+    :param log: function of level and text
+    """
+
+    def __init__(self, extensions: dict, channels, log) -> None:
+        self._extensions = extensions
+        self._channels = channels
+        self._log = log
+        self._attached = {}
+
+    def offer(self, now: int) -> None:
+        """The server asked ``extensions:get``: join, unless that is done or under way."""
+        if self._extensions and not self._channels.is_wanted(TOPIC):
+            self._channels.join(TOPIC, self._versions, now)
+
+    def _versions(self) -> dict:
+        versions = {}
+        for key in self._extensions:
+            versions[key] = self._extensions[key].version
+        return versions
+
+    def handle(self, kind: int, event, payload) -> None:
+        """
+        Handle what `Channels.receive` understood of this topic.
+
+        :param int kind: ``channel.JOINED`` and so on
+        :param str event: for ``channel.MESSAGE``
+        :param payload: the message's payload, or the join's response
+        """
+        if kind == channel.JOINED:
+            self.lost()
+            self._each(payload, self._attach)
+        elif kind == channel.CRASHED:
+            self.lost()
+        elif kind == channel.ERROR and payload[1] == "detach":
+            # The server listens to none of this key's events. Its ref says which message it was.
+            for key in list(self._attached):
+                if self._attached[key] == payload[0]:
+                    self._detach(key)
+        elif kind == channel.MESSAGE:
+            if event in ("attach", "detach"):
+                keys = payload.get("extensions")
+                self._each(keys, self._attach if event == "attach" else self._detach)
+            else:
+                self._event(event, payload)
+
+    def _each(self, keys, action) -> None:
+        if isinstance(keys, list):
+            for key in keys:
+                if key in self._extensions:
+                    action(key)
+
+    def _attach(self, key: str) -> None:
+        extension = self._extensions[key]
+        ref = self._push(key, "attached", {})
+        if ref is None:
+            return
+        self._attached[key] = ref
+        extension.push = lambda event, payload: self._push(key, event, payload) is not None
+        try:
+            extension.attached()
+        except Exception as error:
+            self._failed(key, error)
+
+    def _push(self, key: str, event: str, payload: dict):
+        return self._channels.push(TOPIC, key + ":" + event, payload)
+
+    def _detach(self, key: str) -> None:
+        if key not in self._attached:
+            return
+        del self._attached[key]
+        extension = self._extensions[key]
+        extension.push = None
+        try:
+            extension.detached()
+        except Exception as error:
+            self._log("error", "extension " + key + ": " + describe(error))
+
+    def _failed(self, key: str, error: Exception) -> None:
+        reason = describe(error)
+        self._log("error", "extension " + key + ": " + reason)
+        self._push(key, "error", {"reason": reason})
+        self._detach(key)
+
+    def _event(self, event: str, payload: dict) -> None:
+        key, _, event = event.partition(":")
+        if key not in self._attached:
+            return
+        try:
+            answer = self._extensions[key].handle_event(event, payload)
+            if answer is not None:
+                self._push(key, answer[0], answer[1])
+        except Exception as error:
+            self._failed(key, error)
+
+    def poll(self, now: int) -> None:
+        """Let the attached extensions do what is due."""
+        for key in self._attached:
+            try:
+                self._extensions[key].poll(now)
+            except Exception as error:
+                self._failed(key, error)
+                return  # the dict has changed
+
+    def lost(self) -> None:
+        """The channel is gone: everything is detached."""
+        for key in list(self._attached):
+            self._detach(key)

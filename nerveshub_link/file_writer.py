@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.file_writer`
+====================================================
+
+The simplest `FwupWriter`: the image becomes a file. For CPython hosts, simulators and tests, and
+as a model for writers of your own.
+
+Three files: ``<path>`` is the installed image, ``<path>.json`` tells its metadata and whether it
+was confirmed, ``<path>.part`` is an image on its way. Each is completed under another name first,
+so that there is always an installed image whole; a record whose image did not make it is ignored,
+because it names the image's length.
+"""
+
+import json
+import os
+
+from .errors import UpdateError
+from .fwup_writer import FwupWriter
+
+
+class FileWriter(FwupWriter):
+    """
+    Writes firmware images to a file.
+
+    :param str path: where the installed image lies; its folder must exist and be writable
+    :param dict firmware_meta: what to report until the first update was installed
+    """
+
+    def __init__(self, path: str, firmware_meta=None) -> None:
+        self._path = path
+        self._file = None
+        self._size = 0
+        self._new_meta = None
+        self._record = self._load() or {"meta": firmware_meta, "validated": True}
+
+    def _load(self):
+        try:
+            with open(self._path + ".json", "rb") as file:
+                record = json.loads(file.read().decode())
+            if record["size"] == os.stat(self._path)[6]:
+                return record
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        return None
+
+    def _save(self, record: dict) -> None:
+        with open(self._path + ".json.part", "wb") as file:
+            file.write(json.dumps(record).encode())
+        os.rename(self._path + ".json.part", self._path + ".json")
+        self._record = record
+
+    def firmware_meta(self):
+        """Return the metadata of the installed image, or what the constructor was given."""
+        return self._record["meta"]
+
+    def firmware_validated(self) -> bool:
+        """Return False between an update and its confirmation."""
+        return self._record["validated"]
+
+    def fwup_begin(self, size, meta: dict) -> None:
+        """Open ``<path>.part``."""
+        self.fwup_abort()
+        self._size = 0
+        self._new_meta = meta
+        self._file = open(self._path + ".part", "wb")
+
+    def fwup_chunk(self, data: memoryview) -> None:
+        """Append to ``<path>.part``."""
+        if self._file.write(data) != len(data):
+            raise UpdateError("no space left for " + self._path + ".part")
+        self._size += len(data)
+
+    def fwup_finish(self) -> None:
+        """Replace the installed image by the new one and remember its metadata, unconfirmed."""
+        file, self._file = self._file, None
+        file.close()
+        os.rename(self._path + ".part", self._path)
+        self._save({"meta": self._new_meta, "size": self._size, "validated": False})
+
+    def fwup_abort(self) -> None:
+        """Remove ``<path>.part``."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+            os.remove(self._path + ".part")
+
+    def fwup_confirm(self) -> None:
+        """Remember that the installed image is good."""
+        record = dict(self._record)
+        record["validated"] = True
+        if "size" in record:
+            self._save(record)
+        else:
+            self._record = record

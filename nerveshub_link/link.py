@@ -1,0 +1,482 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.link`
+====================================================
+
+`NervesHubLink`: the one place that knows the whole conversation. How each part is done, the
+modules below it know: `Connection` gets the WebSocket, `Channels` speaks Phoenix, `UpdateManager`
+runs updates, `Extensions` routes the rest. Here is what happens when.
+
+====================  ===========================================  ============================================
+``state``             what goes on                                 how it ends
+====================  ===========================================  ============================================
+waiting_for_network   the Wi-Fi is down, or joining it failed      network up: connecting. Else again, later
+waiting               back-off after a failure                     the time is up: connecting
+connecting            connected; the upgrade's answer is due       accepted: joining. Refused or late: waiting
+joining               the device topic is being joined             ok: joined. Refused or late: again, or waiting
+joined                everything works                             connection lost: waiting. Topic lost: joining
+closed                `NervesHubLink.deinit` was called            never
+====================  ===========================================  ============================================
+"""
+
+from . import channel, connection, websocket
+from . import update_manager as updates
+from .channel import Channels
+from .configurator import Config, join_meta, read_settings
+from .connection import Connection
+from .downloader import Downloader
+from .errors import ProtocolError, TransportError, describe
+from .extensions import TOPIC as EXTENSIONS
+from .extensions import Extensions
+from .transport import Transport
+from .update_manager import UpdateManager
+
+_DEVICE = "device"
+_TICKS = (1 << 29) - 1
+_TICK = 25  # milliseconds between two looks at the timers
+_MESSAGES = 4  # handled by one poll() at most
+# From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts (its device_link.ex).
+_API_VERSION = "2.2.0"
+_MAX_JOINS = 3  # failures in a row before the whole connection is made anew
+_FLUSH_TIMEOUT = 2000
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class NervesHubLink:
+    """
+    The device's link to NervesHub. Ready after construction; call `poll` in the main loop, for
+    ever.
+
+    :param socket_pool: a socket pool, or CPython's ``socket`` module
+    :param ssl_context: an SSL context that trusts the server's CA; None only with ``ssl=False``
+    :param str host: the server's name
+    :param int port: its port
+    :param bool ssl: False for an unencrypted connection, which only a development server takes
+    :param str device_cert: path of the device's certificate (PEM); with ``device_key`` instead of
+        a product key
+    :param str device_key: path of its private key (PEM)
+    :param str product_key: ``nhp_...`` of the product, or ``nhd_...`` of the device
+    :param str product_secret: the secret that belongs to it
+    :param str identifier: the device's name in NervesHub; by default the chip's unique id in hex
+    :param dict firmware_meta: what runs: ``uuid``, ``product``, ``architecture``, ``version``,
+        ``platform``, texts; needed unless ``fwup_writer`` tells it
+    :param Client client: the application's decisions and callbacks
+    :param FwupWriter fwup_writer: where updates are written; without one, updates are ignored
+    :param dict extensions: ``{"health": HealthProvider, "logging": True, "yours": Extension}``
+    :param radio: ``wifi.radio``, to be brought back when the Wi-Fi is lost; None if the
+        application does that
+    :param logger: an ``adafruit_logging`` or ``logging`` logger for what the link does
+    :param int heartbeat_interval: seconds, 30
+    :param int connect_timeout: seconds for each wait of a connect, 10
+    :param int reply_timeout: seconds for the answer to the upgrade, a join or a heartbeat, 10
+    :param int backoff_minimum: seconds before the first new try, 1
+    :param int backoff_maximum: seconds before later ones, 60, plus up to half of it
+    :param int idle_timeout: seconds without a byte after which a download has failed, 60
+    :param int confirm_after: seconds joined after which new firmware is confirmed, 60
+    :param bool auto_confirm: False if the application calls `confirm_update` itself
+    :param int network_reset_after: seconds without network after which `Client.reboot` is called,
+        1800; 0 for never; only with ``radio``
+    :param int chunk_size: bytes of an update that one `poll` moves, 4096
+    :param int receive_buffer: bytes kept for messages, 2048; it grows for a longer one and shrinks
+        again
+    :param int max_message_size: bytes; longer messages are passed over, 16384
+    :param bool allow_unverified: True to install updates that come without a checksum
+    :param str network_interface: as NervesHub knows it: ``wlan0``, ``eth0``, ``wwan0``
+    :param str wifi_ssid: instead of CIRCUITPY_WIFI_SSID
+    :param str wifi_password: instead of CIRCUITPY_WIFI_PASSWORD
+    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
+    :param time: function that returns seconds since 1970
+    :param random: function that returns a float from 0 to 1
+    :param urandom: function that returns so many random bytes
+    :raises ValueError: for any mistake in the options, with the option's name
+    """
+
+    def __init__(  # noqa: PLR0913 the options of a device
+        self,
+        socket_pool,
+        ssl_context=None,
+        *,
+        host,
+        port=443,
+        ssl=True,
+        device_cert=None,
+        device_key=None,
+        product_key=None,
+        product_secret=None,
+        identifier=None,
+        firmware_meta=None,
+        client=None,
+        fwup_writer=None,
+        extensions=None,
+        radio=None,
+        logger=None,
+        **further,
+    ) -> None:
+        self._config = config = Config(
+            ssl_context,
+            {
+                "host": host,
+                "port": port,
+                "ssl": ssl,
+                "device_cert": device_cert,
+                "device_key": device_key,
+                "product_key": product_key,
+                "product_secret": product_secret,
+                "identifier": identifier,
+                "firmware_meta": firmware_meta,
+                "client": client,
+                "fwup_writer": fwup_writer,
+                "extensions": extensions,
+                "radio": radio,
+                "logger": logger,
+                "further": further,
+            },
+        )
+        self._clock = config.clock
+        self._last_error = None
+        self._connection = Connection(config, socket_pool, self._call, self._log)
+        self._channels = Channels(
+            self._connection.socket.send_text,
+            config.reply_timeout * 1000,
+            config.heartbeat_interval * 1000,
+        )
+        loader = Downloader(
+            Transport(socket_pool, ssl_context),
+            config.chunk_size,
+            config.connect_timeout,
+            config.idle_timeout * 1000,
+        )
+        self._updates = UpdateManager(config, loader, self._push, self._call, self._log)
+        self._logs = None
+        self._extensions = Extensions(self._make_extensions(config), self._channels, self._log)
+        self._ticked = self._clock()
+        self._joined_at = 0
+        self._was_joined = False
+        self._confirmed = True
+        self._reboot_at = None
+        self._closed = False
+
+    @classmethod
+    def from_settings(cls, radio, **options):
+        """
+        Make a link from ``settings.toml``: NERVESHUB_HOST, NERVESHUB_PORT, NERVESHUB_SSL,
+        NERVESHUB_PRODUCT_KEY, NERVESHUB_PRODUCT_SECRET, NERVESHUB_IDENTIFIER,
+        NERVESHUB_DEVICE_CERT, NERVESHUB_DEVICE_KEY.
+
+        :param radio: ``wifi.radio``; it is also brought back when the Wi-Fi is lost
+        :param options: as the constructor's; they win over the settings
+        :raises ValueError: as the constructor
+        """
+        from adafruit_connection_manager import (  # noqa: PLC0415 this way of making a link only
+            get_radio_socketpool,
+            get_radio_ssl_context,
+        )
+
+        settings = read_settings()
+        settings["radio"] = radio
+        settings.update(options)
+        return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
+
+    def _make_extensions(self, config) -> dict:
+        made = {}
+        for name in config.extensions:
+            value = config.extensions[name]
+            # Imported only when they are on: memory is scarce.
+            if value is True:
+                from .device_logs import DeviceLogs  # noqa: PLC0415
+
+                value = self._logs = DeviceLogs(self._connection.time, self._clock)
+            elif hasattr(value, "health_check"):
+                from .health import Health  # noqa: PLC0415
+
+                value = Health(value)
+            made[name] = value
+        return made
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
+        self.deinit()
+
+    @property
+    def state(self) -> str:
+        """The phase, one of the words in the table above (read-only)."""
+        if self._closed:
+            return "closed"
+        phase = self._connection.phase
+        if phase == connection.OPEN:
+            return "joined" if self.connected else "joining"
+        return phase
+
+    @property
+    def connected(self) -> bool:
+        """True while the device is joined: NervesHub sees it online (read-only)."""
+        return self._channels.is_joined(_DEVICE)
+
+    @property
+    def last_error(self):
+        """What went wrong last, in words, or None (read-only)."""
+        return self._last_error
+
+    def poll(self) -> None:
+        """
+        Do the next bit of work. Call it in the main loop, often.
+
+        Never raises for what the network, the server, the flash or a callback does. Blocks only
+        for: joining the Wi-Fi, signing and connecting (announced by `Client.handle_blocking`), and
+        what your own callbacks and writer take.
+        """
+        if self._closed:
+            return
+        now = self._clock()
+        try:
+            drained = self._receive(now) if self._connection.socket.state else True
+            if self._updates.active:
+                self._update(now)
+            if (now - self._ticked) & _TICKS >= _TICK:
+                self._ticked = now
+                self._tick(now, drained)
+        except Exception as error:
+            self._fault(error, now)
+
+    def reconnect(self) -> None:
+        """Drop the connection and make it again, now."""
+        if not self._closed:
+            self._connection.hang_up(self._clock())
+            self._lost("reconnect() was called")
+
+    def confirm_update(self) -> bool:
+        """
+        Keep the firmware that runs. With ``auto_confirm`` this happens by itself.
+
+        :return: True if it is confirmed now; False if the writer failed, see ``last_error``
+        """
+        writer = self._config.fwup_writer
+        try:
+            if writer is None or writer.firmware_validated():
+                self._confirmed = True
+                return True
+            writer.fwup_confirm()
+        except Exception as error:
+            self._log("error", "fwup_confirm: " + describe(error))
+            return False
+        self._confirmed = True
+        # Where this can't be sent, the next join says it (its meta.firmware_validated).
+        self._push("firmware_validated", {})
+        self._log("info", "update confirmed")
+        return True
+
+    def log(self, level: str, message: str) -> None:
+        """
+        Log a line, in NervesHub too with ``extensions={"logging": True}``.
+
+        :param str level: ``"debug"``, ``"info"``, ``"warning"`` or ``"error"``
+        :param str message: the line
+        :raises ValueError: if there is no such level
+        """
+        if level not in _LEVELS:
+            raise ValueError("level must be one of debug, info, warning, error")
+        if self._config.logger is not None:
+            self._config.logger.log(_LEVELS[level], message)
+        if self._logs is not None:
+            self._logs.add(level, str(message))
+
+    def deinit(self) -> None:
+        """Drop an update under way, close all connections, and stay closed."""
+        if self._closed:
+            return
+        self._updates.abort()
+        self._connection.hang_up(self._clock())
+        self._lost("deinit() was called")
+        self._closed = True
+
+    # Helpers that the parts are given
+
+    def _log(self, level: str, text: str) -> None:
+        if level == "error":
+            self._last_error = text
+        logger = self._config.logger
+        if logger is not None:
+            try:
+                logger.log(_LEVELS[level], "nerveshub_link: " + text)
+            except Exception as error:
+                self._last_error = "logger: " + describe(error)
+
+    def _call(self, function, *args) -> None:
+        try:
+            function(*args)
+        except Exception as error:
+            self._log("error", getattr(function, "__name__", "callback") + ": " + describe(error))
+
+    def _push(self, event: str, payload: dict) -> bool:
+        try:
+            return self._channels.push(_DEVICE, event, payload) is not None
+        except TransportError:
+            return False  # the next step() meets the broken connection, too, and deals with it
+
+    # What happens
+
+    def _receive(self, now: int) -> bool:
+        """Handle what the server sent. True if there is nothing more for now."""
+        for _ in range(_MESSAGES):
+            event = self._connection.step(now)
+            if event == websocket.NOTHING:
+                return True
+            if event == websocket.MESSAGE:
+                self._message(now)
+            elif event == websocket.OPENED:
+                self._channels.reset(now)
+                self._channels.join(_DEVICE, self._join_payload, now)
+            elif event == websocket.OVERLONG:
+                self._log(
+                    "error",
+                    "a message of %d bytes was passed over" % self._connection.socket.overlong,
+                )
+            elif event != websocket.BUSY:
+                self._lost(self._connection.reason)
+                return True
+        return False
+
+    def _message(self, now: int) -> None:
+        try:
+            action = self._channels.receive(self._connection.socket.text, now)
+        except ProtocolError as error:
+            self._log("error", str(error))
+            return
+        if action is None:
+            return
+        kind, topic, event, payload = action
+        if topic == EXTENSIONS:
+            self._extensions.handle(kind, event, payload)
+        elif topic != _DEVICE:
+            return
+        elif kind == channel.MESSAGE:
+            self._device_event(event, payload, now)
+        elif kind == channel.JOINED:
+            self._joined(now)
+        elif kind == channel.REFUSED:
+            self._log("error", "join refused: " + describe(ProtocolError(str(payload))))
+        elif kind == channel.CRASHED:
+            self._left("the server closed the device's channel")
+
+    def _device_event(self, event: str, payload: dict, now: int) -> None:
+        client = self._config.client
+        if event == "update":
+            self._updates.offer(payload, now)
+        elif event == "extensions:get":
+            self._extensions.offer(now)
+        elif event == "identify":
+            self._call(client.identify)
+        elif event == "reboot":
+            self._reboot(now)
+        elif event == "scripts/run":
+            # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
+            reason = "scripts are off on this device"
+            answer = {
+                "ref": payload.get("ref"),
+                "result": "error",
+                "reason": reason,
+                "output": reason,
+                "return": "",
+            }
+            self._push("scripts/run", answer)
+
+    def _join_payload(self) -> dict:
+        config = self._config
+        writer = config.fwup_writer
+        payload = join_meta(config.running_meta())
+        payload["device_api_version"] = _API_VERSION
+        uuid = self._updates.downloading_uuid(self._clock())
+        if uuid is not None:
+            payload["currently_downloading_uuid"] = uuid
+        self._confirmed = writer is None or bool(writer.firmware_validated())
+        reverted = writer is not None and bool(writer.firmware_auto_reverted())
+        payload["meta"] = {
+            "firmware_validated": self._confirmed,
+            "firmware_auto_revert_detected": reverted,
+        }
+        return payload
+
+    def _joined(self, now: int) -> None:
+        self._connection.succeeded()
+        self._joined_at = now
+        self._was_joined = True
+        self._log("info", "joined")
+        self._push("report_network_interface", {"interface": self._config.network_interface})
+        self._updates.joined(now)
+        self._call(self._config.client.handle_connected)
+
+    def _left(self, reason: str) -> None:
+        """The device topic is not joined any more."""
+        if self._was_joined:
+            self._was_joined = False
+            self._log("error", reason)
+            self._call(self._config.client.handle_disconnected, reason)
+
+    def _lost(self, reason: str) -> None:
+        """The connection is gone."""
+        self._extensions.lost()
+        self._channels.reset(self._clock())
+        self._left(reason)
+
+    def _fault(self, error: Exception, now: int) -> None:
+        """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
+        try:
+            self._connection.lost("fault: " + describe(error), now)
+            self._lost(self._connection.reason)
+        except Exception:
+            self._last_error = "fault while handling a fault"
+
+    def _update(self, now: int) -> None:
+        action = self._updates.step(now)
+        if action == updates.REBOOT:
+            self._reboot(now)
+        elif action == updates.REJOIN and self.connected:
+            self._channels.join(_DEVICE, self._join_payload, now)
+        elif action == updates.NEED_ROOM:
+            self._log(
+                "warning",
+                "no memory for the download beside the connection: hanging up until it is done",
+            )
+            self._connection.hang_up(now)
+            self._lost("making room for the download")
+
+    def _reboot(self, now: int) -> None:
+        self._push("rebooting", {})
+        self._reboot_at = now
+
+    def _tick(self, now: int, drained: bool) -> None:
+        if self._reboot_at is not None:
+            self._reboot_when_flushed(now)
+        if not self._updates.alone:
+            self._connection.tick(now, drained)
+        if self._connection.phase == connection.OPEN:
+            self._tick_open(now, drained)
+        elif self._connection.is_stranded(now) and not self._updates.active:
+            self._log("error", "no network for %d s: restarting" % self._config.network_reset_after)
+            self._connection.stay(now)
+            self._call(self._config.client.reboot)
+
+    def _tick_open(self, now: int, drained: bool) -> None:
+        if not self._channels.tick(now, drained):
+            self._connection.lost("the server does not answer heartbeats", now)
+            self._lost(self._connection.reason)
+        elif self._channels.failures(_DEVICE) >= _MAX_JOINS:
+            self._connection.lost("joining failed %d times" % _MAX_JOINS, now)
+            self._lost(self._connection.reason)
+        elif self.connected:
+            if not self._connection.socket.congested:
+                self._extensions.poll(now)
+            if not self._confirmed and self._config.auto_confirm:
+                if (now - self._joined_at) & _TICKS >= self._config.confirm_after * 1000:
+                    self.confirm_update()
+
+    def _reboot_when_flushed(self, now: int) -> None:
+        waited = (now - self._reboot_at) & _TICKS
+        if self._connection.socket.flushed or waited >= _FLUSH_TIMEOUT:
+            self._reboot_at = None
+            self._updates.abort()
+            self._call(self._config.client.reboot)

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.network`
+====================================================
+
+Brings the Wi-Fi back. After an outage the board is up long before its router: CircuitPython tries
+to join once, at boot, and nobody tries again. Given the radio, the link does.
+"""
+
+import os
+
+
+class Network:
+    """
+    Looks after a ``wifi.radio``.
+
+    :param radio: the radio, or None if the application looks after the network itself
+    :param str ssid: name of the network; None for CIRCUITPY_WIFI_SSID of settings.toml
+    :param str password: None for CIRCUITPY_WIFI_PASSWORD
+    """
+
+    def __init__(self, radio, ssid, password) -> None:
+        # CPython's stand-in for a radio has no state to look at.
+        self._radio = radio if hasattr(radio, "connected") else None
+        self._ssid = ssid or os.getenv("CIRCUITPY_WIFI_SSID")
+        self._password = password or os.getenv("CIRCUITPY_WIFI_PASSWORD") or ""
+
+    @property
+    def watched(self) -> bool:
+        """True if there is a radio to look after (read-only)."""
+        return self._radio is not None
+
+    def is_up(self) -> bool:
+        """Tell whether there is a network, as far as the radio knows. True without a radio."""
+        radio = self._radio
+        if radio is None:
+            return True
+        return bool(radio.enabled and radio.connected and radio.ipv4_address is not None)
+
+    def connect(self, timeout: int) -> None:
+        """
+        Join the Wi-Fi. Blocks.
+
+        :param int timeout: seconds
+        :raises Exception: what the radio raises, such as ConnectionError
+        """
+        radio = self._radio
+        if not radio.enabled:
+            radio.enabled = True
+        if not radio.connected:
+            if not self._ssid:
+                raise ValueError(
+                    "CIRCUITPY_WIFI_SSID is not in settings.toml, and wifi_ssid was not given"
+                )
+            radio.connect(self._ssid, self._password, timeout=timeout)

@@ -1,0 +1,281 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.websocket`
+====================================================
+
+A WebSocket client (RFC 6455) over a `Transport`: the upgrade, the close handshake, and a queue of
+frames that the network has not taken yet. The rules of single frames are in
+`nerveshub_link.frames`.
+
+Call `WebSocket.open`, which blocks for the connect only, then `WebSocket.step` again and again:
+each call does what is possible without waiting and returns one event. The caller owns the clock:
+it gives up an upgrade or a close handshake that takes too long by calling `WebSocket.abort`.
+"""
+
+import binascii
+import hashlib
+
+from . import frames
+from .errors import ProtocolError, TransportError
+from .http_head import HeadReader, request_head
+
+CLOSED = 0
+OPENING = 1
+OPEN = 2
+CLOSING = 3
+
+NOTHING = 0
+"""Event: nothing happened."""
+OPENED = 1
+"""Event: the server accepted the upgrade."""
+REFUSED = 2
+"""
+Event: it did not; `WebSocket.response` tells its status and headers. The connection is closed.
+"""
+MESSAGE = 3
+"""Event: a text message came; it is in `WebSocket.text`."""
+OVERLONG = 4
+"""Event: a message over the size limit was passed over; `WebSocket.overlong` is its length."""
+ENDED = 5
+"""Event: the connection is gone; see `WebSocket.close_code` and `WebSocket.close_reason`."""
+BUSY = 6
+"""Event: something was done that needs no attention, such as answering a ping."""
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_NO_CODE = 1005  # RFC 6455, 7.4.1: stands for "the close frame had no code"
+_NO_CLOSE = 1006  # stands for "there was no close frame"
+_CONGESTED = 8
+
+
+class WebSocket:
+    """
+    One WebSocket connection, opened and closed as often as needed.
+
+    :param Transport transport: what to speak over
+    :param int size: bytes of the receive buffer; a response head must fit in
+    :param int limit: longest message in bytes; longer ones are passed over
+    :param urandom: function that returns so many random bytes, such as ``os.urandom``
+    """
+
+    def __init__(self, transport, size: int, limit: int, urandom) -> None:
+        self._transport = transport
+        self._reader = frames.FrameReader(size, limit)
+        self._urandom = urandom
+        self._head = None
+        self._accept = ""
+        self._queue = []
+        self._sent = 0
+        self.state = CLOSED
+        """`CLOSED`, `OPENING`, `OPEN` or `CLOSING`."""
+        self.response = None
+        """`HeadReader` of the server's answer to the upgrade."""
+        self.text = ""
+        """The message that came with `MESSAGE`."""
+        self.overlong = 0
+        """Length in bytes of the message that came with `OVERLONG`."""
+        self.close_code = 0
+        """Close code of the connection that ended: the server's, 1005, or 1006 if it gave none."""
+        self.close_reason = ""
+        """Why the connection ended, in words."""
+
+    def open(self, url, headers: dict, timeout: int) -> None:
+        """
+        Connect and send the upgrade request; `step` tells what came of it. Blocks for the connect.
+
+        :param Url url: where to
+        :param dict headers: further request headers, such as the authentication's
+        :param int timeout: seconds for each wait of the connect
+        :raises TransportError: if there is no connection
+        """
+        self.abort()
+        self._transport.open(url.host, url.port, url.tls, timeout)
+        key = binascii.b2a_base64(self._urandom(16), newline=False)
+        digest = hashlib.new("sha1", key + _GUID).digest()
+        self._accept = binascii.b2a_base64(digest, newline=False).decode()
+        headers["Upgrade"] = "websocket"
+        headers["Connection"] = "Upgrade"
+        headers["Sec-WebSocket-Key"] = key.decode()
+        headers["Sec-WebSocket-Version"] = "13"
+        self._queue.append(request_head(url, headers))
+        self._reader.reset()
+        self._head = HeadReader(self._reader.buffer)
+        self.response = None
+        self.close_code = _NO_CLOSE
+        self.close_reason = ""
+        self.state = OPENING
+
+    @property
+    def congested(self) -> bool:
+        """True if the network takes less than is sent: hold back what can wait (read-only)."""
+        return len(self._queue) >= _CONGESTED
+
+    @property
+    def flushed(self) -> bool:
+        """True if nothing waits to be sent (read-only)."""
+        return not self._queue
+
+    def send_text(self, text: str) -> None:
+        """
+        Queue a text message and send what the network takes now.
+
+        :param str text: the message
+        :raises TransportError: if the connection is not open, or broke; `step` tells of its end,
+            too
+        """
+        if self.state != OPEN:
+            raise TransportError("not connected")
+        self._put(frames.TEXT, text.encode())
+        self._flush()
+
+    def close(self, code: int = 1000) -> None:
+        """
+        Begin the close handshake (RFC 6455, 7.1.2). `step` returns `ENDED` when the server has
+        answered.
+
+        :param int code: the close code
+        """
+        if self.state == OPEN:
+            self.state = CLOSING
+            self._put(frames.CLOSE, code.to_bytes(2, "big"))
+            try:
+                self._flush()
+            except TransportError:
+                pass  # step() meets the same and tells
+        elif self.state == OPENING:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the connection without a handshake. Never raises."""
+        self._transport.close()
+        self._queue = []
+        self._sent = 0
+        self._head = None
+        self.text = ""
+        self.state = CLOSED
+
+    def step(self) -> int:
+        """
+        Send, receive and handle what is possible now. An idle step allocates nothing.
+
+        :return: one of the events above. `NOTHING` means that there is nothing more for now
+        """
+        try:
+            if self._queue:
+                self._flush()
+            if self._head is not None:
+                return self._step_head() if self._transport.readable() else NOTHING
+            if not self._reader.pending:
+                if not self._transport.readable():
+                    return NOTHING
+                return self._receive()
+            # A frame is here in part or in whole; if in part, look for the rest.
+            event = self._next()
+            if event == NOTHING and self._transport.readable():
+                event = self._receive()
+            return event
+        except TransportError as error:
+            return self._end(self.close_code, str(error))
+        except ProtocolError as error:
+            if self.state == OPEN:
+                self.close(error.code)
+            return self._end(error.code, str(error))
+
+    def _receive(self) -> int:
+        count = self._transport.recv_into(self._reader.space())
+        if not count:
+            return NOTHING
+        self._reader.received(count)
+        return self._next() or BUSY
+
+    def _next(self) -> int:
+        kind = self._reader.next()
+        if kind == 0:
+            return NOTHING
+        payload = self._reader.payload
+        if kind == frames.TEXT:
+            try:
+                self.text = str(payload, "utf-8")
+            except UnicodeError:
+                raise ProtocolError("text message that is no UTF-8", 1007) from None
+            except MemoryError:
+                self.overlong = len(payload)
+                return OVERLONG
+            return MESSAGE if self.state == OPEN else BUSY
+        if kind == frames.TOO_BIG:
+            self.overlong = self._reader.length
+            return OVERLONG
+        if kind == frames.PING:
+            if self.state == OPEN:
+                self._put(frames.PONG, bytes(payload))
+                self._flush()
+        elif kind == frames.CLOSE:
+            return self._closed(bytes(payload))
+        elif kind == frames.BINARY:
+            raise ProtocolError("binary message on a JSON connection", 1003)
+        return BUSY
+
+    def _closed(self, payload: bytes) -> int:
+        """The server's close frame: echo it, unless it answers ours (RFC 6455, 5.5.1)."""
+        code = _NO_CODE
+        if payload:
+            code = int.from_bytes(payload[:2], "big")
+            if len(payload) < 2 or not _may_be_sent(code):
+                raise ProtocolError("close frame with a bad code")
+        if self.state == OPEN:
+            self._put(frames.CLOSE, payload[:2])
+            self._flush()
+        return self._end(code, "closed by the server with code " + str(code))
+
+    def _end(self, code: int, reason: str) -> int:
+        self.abort()
+        self.close_code = code
+        self.close_reason = reason
+        return ENDED
+
+    def _put(self, opcode: int, payload: bytes) -> None:
+        self._queue.append(frames.encode(opcode, payload, self._urandom(4)))
+
+    def _flush(self) -> None:
+        """
+        Send from the queue. A frame that was taken in part stays in front, so nothing gets
+        between.
+        """
+        while self._queue:
+            frame = self._queue[0]
+            count = self._transport.send(memoryview(frame)[self._sent :])
+            if not count:
+                return
+            self._sent += count
+            if self._sent == len(frame):
+                self._queue.pop(0)
+                self._sent = 0
+
+    def _step_head(self) -> int:
+        head = self._head
+        count = self._transport.recv_into(head.space())
+        if not count or not head.received(count):
+            return NOTHING
+        self._head = None
+        self.response = head
+        if head.status != 101:
+            self.abort()
+            return REFUSED
+        if (
+            head.headers.get("upgrade", "").lower() != "websocket"
+            or "upgrade" not in head.headers.get("connection", "").lower()
+            or head.headers.get("sec-websocket-accept") != self._accept
+        ):
+            raise ProtocolError("the server's upgrade answer is not for this connection")
+        if head.headers.get("sec-websocket-extensions") or head.headers.get(
+            "sec-websocket-protocol"
+        ):
+            raise ProtocolError("the server chose an extension or a protocol that was not offered")
+        self._reader.load(head.start, head.end)
+        self.state = OPEN
+        return OPENED
+
+
+def _may_be_sent(code: int) -> bool:
+    return 1000 <= code < 5000 and code not in (1004, 1005, 1006, 1015) and not 1016 <= code < 3000
