@@ -10,7 +10,7 @@ The NervesHub client for CircuitPython: see every board of a fleet, and update i
 One session, as it goes over the wire::
 
     board                                             NervesHub
-      |  TLS, GET /device-socket/websocket?vsn=2.0.0      |   signed by the product's secret, or a certificate
+      |  TLS, GET /device-socket/websocket?vsn=2.0.0      |   signed by a secret, or a certificate
       |  ----------------------------------------------> |
       |  <-- 101 Switching Protocols ------------------- |
       |  phx_join device  {nerves_fw_uuid, meta, ...} --> |   what runs, whether it is confirmed
@@ -23,7 +23,7 @@ One session, as it goes over the wire::
       |  received, started ----------------------------> |
       |  GET firmware_url (its own connection) --------> |   one chunk a poll(): hash, fwup_chunk()
       |  fwup_progress {12, "downloading"} ------------> |
-      |                                                   |   length and SHA-256 right: fwup_finish()
+      |                                                   |   length, SHA-256 right: fwup_finish()
       |  fwup_progress {100, "updating"}, completed ---> |
       |  rebooting ------------------------------------> |   reboot()
       |                                                   |

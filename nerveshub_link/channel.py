@@ -159,30 +159,30 @@ class Channels:
         return (MESSAGE, topic, event, payload if isinstance(payload, dict) else {})
 
     def _reply(self, ref, topic, payload, now: int):
+        """The server's answer to a heartbeat, a join, or a message that it can't take."""
+        entry = self._topics.get(topic) if isinstance(topic, str) else None
         if not isinstance(payload, dict):
             return None
         response = payload.get("response")
         ok = payload.get("status") == "ok"
-        if ref == self._heartbeat_ref and topic == "phoenix":
-            self._heartbeat_ref = None
-            return None
-        entry = self._topics.get(topic) if isinstance(topic, str) else None
+        kind = None
         if entry is None:
-            return None
-        if entry.state == _JOINING and ref == entry.join_ref:
+            if topic == "phoenix" and ref == self._heartbeat_ref:
+                self._heartbeat_ref = None
+        elif entry.state == _JOINING and ref == entry.join_ref:
+            kind = JOINED if ok else REFUSED
             if ok:
                 entry.state = _JOINED
                 entry.failures = 0
-                return (JOINED, topic, None, response)
+        elif entry.state == _JOINED and not ok:
+            # "unmatched topic": the server knows of our channel no more.
+            lost = isinstance(response, dict) and response.get("reason") == "unmatched topic"
+            kind = CRASHED if lost else ERROR
+        if kind in (REFUSED, CRASHED):
             self._lost(entry, now)
-            return (REFUSED, topic, None, response)
-        if ok or entry.state != _JOINED:
-            return None
-        if isinstance(response, dict) and response.get("reason") == "unmatched topic":
-            # The server does not know of our channel any more, and says so once for each message.
-            self._lost(entry, now)
-            return (CRASHED, topic, None, response)
-        return (ERROR, topic, None, (ref, response))
+        if kind == ERROR:
+            response = (ref, response)
+        return None if kind is None else (kind, topic, None, response)
 
     def _lost(self, entry, now: int) -> None:
         entry.state = _WAITING

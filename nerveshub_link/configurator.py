@@ -142,7 +142,7 @@ class Config:
         _check_text("host", host)
         if "/" in host or ":" in host or " " in host:
             raise ValueError(
-                "host must be a name such as 'devices.example.com', without 'https://', port or path"
+                "host must be a name like 'devices.example.com', without https://, port or path"
             )
         port = options["port"]
         if not _is_int(port) or not 0 < port < 65536:

@@ -8,14 +8,14 @@
 Getting an open WebSocket, and getting it again: waiting for the network, signing, connecting,
 redirects, refusals, the clock, back-off. What is said over the WebSocket is the link's business.
 
-=====================  ==========================================  ==========================================
-phase                  what goes on                                how it ends
-=====================  ==========================================  ==========================================
-`WAITING_FOR_NETWORK`  the Wi-Fi is down, or joining it failed     network up: connect. Else again, later
-`WAITING`              back-off after a failure                    the time is up: connect
-`CONNECTING`           connected; the upgrade's answer is due      accepted: open. Refused or late: waiting
-`OPEN`                 messages go both ways                       connection lost: waiting
-=====================  ==========================================  ==========================================
+=====================  ====================================  ====================================
+phase                  what goes on                          how it ends
+=====================  ====================================  ====================================
+`WAITING_FOR_NETWORK`  no Wi-Fi, or joining it failed        network up: connect. Else again, later
+`WAITING`              back-off after a failure              the time is up: connect
+`CONNECTING`           the upgrade's answer is due           accepted: open. Else: waiting
+`OPEN`                 messages go both ways                 connection lost: waiting
+=====================  ====================================  ====================================
 
 The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second, and
 reports a join that worked by `Connection.succeeded`: only that resets the back-off.
@@ -37,7 +37,7 @@ CONNECTING = "connecting"
 OPEN = "open"
 
 _TICKS = (1 << 29) - 1
-# Known to both of the server's endpoints; without vsn it answers 403 (its device_endpoint.ex, endpoint.ex).
+# Known to both of the server's endpoints (its device_endpoint.ex, endpoint.ex); 403 without vsn.
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
 _CLOCK_SLACK = 10  # seconds: one second into the future is refused, 90 into the past are not
 _CLOCK_OFF = 5  # seconds: less than this is not why a signature was refused
@@ -230,17 +230,19 @@ class Connection:
 
 def _refusal(status: int, headers: dict, use_secret: bool, clock_is_set: bool) -> str:
     """What a refused upgrade means, in words that help."""
-    text = headers.get("nh-connection-error-reason")
-    if text:
-        return "refused by the server (%d): %s" % (status, describe(TransportError(text)))
-    if status == 401 and not clock_is_set:
-        return "refused (401): the clock is not set, and the answer has no date; set it by NTP"
-    if status == 401 and use_secret:
-        return "refused (401): check product_key, product_secret and identifier"
-    if status == 401:
-        return "refused (401): the server does not know the certificate"
-    if status == 403:
-        return "refused (403): is host a NervesHub server?"
-    if status == 503:
-        return "refused (503): the server is not available"
-    return "refused: the server answered the upgrade with HTTP %d" % status
+    said = headers.get("nh-connection-error-reason")
+    if said:
+        hint = describe(TransportError(said))
+    elif status == 401 and not use_secret:
+        hint = "the server does not know the certificate"
+    elif status == 401 and not clock_is_set:
+        hint = "the clock is not set, and the answer has no date; set it by NTP"
+    elif status == 401:
+        hint = "check product_key, product_secret and identifier"
+    elif status == 403:
+        hint = "is host a NervesHub server?"
+    elif status == 503:
+        hint = "the server is not available"
+    else:
+        hint = "this is no answer to a WebSocket upgrade"
+    return "refused by the server (HTTP %d): %s" % (status, hint)

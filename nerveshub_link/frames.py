@@ -94,7 +94,9 @@ class FrameReader:
         self._opcode = 0  # of the fragmented message that is under way
         self._skip = 0  # bytes of a frame that are still to be passed over
         self._drop = False  # the message under way is too big
-        self._final = False  # the frame being passed over is its message's last
+        self._kind = 0  # of the frame at hand: its opcode,
+        self._length = 0  # its payload's length,
+        self._final = False  # and whether it is its message's last
 
     def _resize(self, buffer: bytearray) -> None:
         self.buffer = buffer
@@ -139,103 +141,119 @@ class FrameReader:
         :return: its opcode, with its bytes in `payload`; `TOO_BIG`; or 0 if more bytes are needed
         :raises ProtocolError: if the server breaks the rules; the connection must be closed then
         """
-        while True:
-            if self._skip:
-                count = min(self._skip, self._end - self._start)
-                self._start += count
-                self._skip -= count
-                if self._skip:
-                    return 0
-                if self._final:
-                    self._drop = False
-                    return TOO_BIG
-                continue
-            start = self._start
-            have = self._end - start
-            if have < 2:
+        kind = None
+        while kind is None:
+            kind = self._pass_over() if self._skip else self._advance()
+        return kind
+
+    # The steps of next(): each returns what next() returns, or None to go on with the next frame.
+
+    def _advance(self):
+        """Look at the frame that begins here."""
+        head = self._read_head()
+        if head == 0:
+            return 0
+        control = self._kind >= CLOSE
+        need = head + self._length
+        fits = control or not (self._drop or self._message + self._length > self.limit)
+        if fits and self._end - self._start < need:
+            try:
+                self._make_room(need)
                 return 0
-            buffer = self.buffer
-            opcode = buffer[start] & 0x0F
-            final = buffer[start] & 0x80 != 0
-            length = buffer[start + 1]
-            head = 2 if length < 126 else 4 if length == 126 else 10
-            self._check(buffer[start], length)
-            if have < head:
-                self._make_room(head)
-                return 0
-            if head > 2:
-                length = int.from_bytes(buffer[start + 2 : start + head], "big")
-                if length >> 63:
-                    raise ProtocolError("frame longer than 2**63")
-            over = opcode < CLOSE and (self._drop or self._message + length > self.limit)
-            if not over and have < head + length:
-                if self._make_room(head + length):
-                    return 0
-                over = True
-            if over:
-                self._pass_over(final, head, length)
-                if final and not length:
-                    self._drop = False
-                    return TOO_BIG
-                continue
-            body = start + head
-            self._start = body + length
-            if opcode >= CLOSE:
-                self.payload = self._view[body : self._start]
-                return opcode
-            if final and opcode:
-                self.payload = self._view[body : self._start]
-                return opcode
-            message = self._message
-            self._view[message : message + length] = self._view[body : self._start]
-            self._message = message + length
-            if opcode:
-                self._opcode = opcode
-            if final:
-                self.payload = self._view[: self._message]
-                opcode, self._opcode, self._message = self._opcode, 0, 0
-                return opcode
+            except MemoryError:
+                if control:
+                    raise
+                fits = False
+        if fits:
+            return self._take(head, control)
+        self.length = self._length + (self.length if self._drop else self._message)
+        self._drop = True
+        self._message = 0
+        self._opcode = 0
+        self._start += head
+        self._skip = self._length
+        return self._pass_over()
+
+    def _pass_over(self):
+        """Let go of what is here of a message that is too big."""
+        count = min(self._skip, self._end - self._start)
+        self._start += count
+        self._skip -= count
+        if self._skip:
+            return 0
+        if not self._final:
+            return None
+        self._drop = False
+        return TOO_BIG
+
+    def _take(self, head: int, control: bool):
+        """The frame is here, whole."""
+        body = self._start + head
+        end = self._start = body + self._length
+        if control or (self._final and self._kind):
+            self.payload = self._view[body:end]
+            return self._kind
+        message = self._message
+        self._message = message + self._length
+        self._view[message : self._message] = self._view[body:end]
+        if self._kind:
+            self._opcode = self._kind
+        if not self._final:
+            return None
+        self.payload = self._view[: self._message]
+        opcode = self._opcode
+        self._opcode = self._message = 0
+        return opcode
+
+    def _read_head(self) -> int:
+        """Read a frame's head; returns its length, or 0 if it is not here as a whole."""
+        start = self._start
+        have = self._end - start
+        if have < 2:
+            return 0
+        buffer = self.buffer
+        length = buffer[start + 1]
+        self._check(buffer[start], length)
+        head = 2 if length < 126 else 4 if length == 126 else 10
+        if have < head:
+            self._make_room(head)
+            return 0
+        if head > 2:
+            length = int.from_bytes(buffer[start + 2 : start + head], "big")
+            if length >> 63:
+                raise ProtocolError("frame longer than 2**63")
+        self._kind = buffer[start] & 0x0F
+        self._final = buffer[start] & 0x80 != 0
+        self._length = length
+        return head
 
     def _check(self, first: int, length: int) -> None:
         """Refuse what RFC 6455, 5.2 to 5.5 forbids, as early as two bytes tell it."""
         opcode = first & 0x0F
+        begun = self._opcode or self._drop
+        wrong = None
         if first & 0x70:
-            raise ProtocolError("frame with reserved bits")
-        if length & 0x80:
-            raise ProtocolError("masked frame from the server")
-        if opcode >= CLOSE:
-            if opcode > PONG:
-                raise ProtocolError("unknown opcode")
+            wrong = "frame with reserved bits"
+        elif length & 0x80:
+            wrong = "masked frame from the server"
+        elif opcode > PONG or BINARY < opcode < CLOSE:
+            wrong = "unknown opcode"
+        elif opcode >= CLOSE:
             if length > 125 or not first & 0x80:
-                raise ProtocolError("control frame too long or fragmented")
-        elif opcode > BINARY:
-            raise ProtocolError("unknown opcode")
-        elif opcode == CONTINUATION and not (self._opcode or self._drop):
-            raise ProtocolError("continuation of no message")
-        elif opcode != CONTINUATION and (self._opcode or self._drop):
-            raise ProtocolError("new message within a fragmented one")
+                wrong = "control frame too long or fragmented"
+        elif opcode == CONTINUATION and not begun:
+            wrong = "continuation of no message"
+        elif opcode != CONTINUATION and begun:
+            wrong = "new message within a fragmented one"
+        if wrong:
+            raise ProtocolError(wrong)
 
-    def _pass_over(self, final: bool, head: int, length: int) -> None:
-        self.length = length + (self.length if self._drop else self._message)
-        self._drop = True
-        self._final = final
-        self._message = 0
-        self._opcode = 0
-        self._start += head
-        self._skip = length
-
-    def _make_room(self, need: int) -> bool:
-        """
-        See to it that ``need`` bytes fit behind the message. False if there is no memory for it.
-        """
+    def _make_room(self, need: int) -> None:
+        """See to it that a frame of ``need`` bytes fits behind the message."""
         if self._start + need <= len(self.buffer):
-            return True
+            return
         if self._message + need > len(self.buffer):
-            try:
-                larger = bytearray(self._message + need + _MAX_HEAD)
-            except MemoryError:
-                return False
+            larger = bytearray(self._message + need + _MAX_HEAD)
             larger[: self._end] = self._view[: self._end]
             self._resize(larger)
         self._shift()
-        return True

@@ -9,38 +9,35 @@
 modules below it know: `Connection` gets the WebSocket, `Channels` speaks Phoenix, `UpdateManager`
 runs updates, `Extensions` routes the rest. Here is what happens when.
 
-====================  ===========================================  ============================================
-``state``             what goes on                                 how it ends
-====================  ===========================================  ============================================
-waiting_for_network   the Wi-Fi is down, or joining it failed      network up: connecting. Else again, later
-waiting               back-off after a failure                     the time is up: connecting
-connecting            connected; the upgrade's answer is due       accepted: joining. Refused or late: waiting
-joining               the device topic is being joined             ok: joined. Refused or late: again, or waiting
-joined                everything works                             connection lost: waiting. Topic lost: joining
-closed                `NervesHubLink.deinit` was called            never
-====================  ===========================================  ============================================
+===================  =====================================  =====================================
+``state``            what goes on                           how it ends
+===================  =====================================  =====================================
+waiting_for_network  no Wi-Fi, or joining it failed         network up: connecting. Else again
+waiting              back-off after a failure               the time is up: connecting
+connecting           the upgrade's answer is due            accepted: joining. Else: waiting
+joining              the device topic is being joined       ok: joined. Else: again, or waiting
+joined               everything works                       connection lost: waiting; topic lost:
+                                                            joining
+closed               `NervesHubLink.deinit` was called      never
+===================  =====================================  =====================================
 """
 
-from . import channel, connection, websocket
+from . import connection, device, extensions, websocket
 from . import update_manager as updates
 from .channel import Channels
-from .configurator import Config, join_meta, read_settings
+from .configurator import Config, read_settings
 from .connection import Connection
+from .device import Device
 from .downloader import Downloader
-from .errors import ProtocolError, TransportError, describe
-from .extensions import TOPIC as EXTENSIONS
+from .errors import ProtocolError, describe
 from .extensions import Extensions
 from .transport import Transport
 from .update_manager import UpdateManager
 
-_DEVICE = "device"
 _TICKS = (1 << 29) - 1
 _TICK = 25  # milliseconds between two looks at the timers
 _MESSAGES = 4  # handled by one poll() at most
-# From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts (its device_link.ex).
-_API_VERSION = "2.2.0"
 _MAX_JOINS = 3  # failures in a row before the whole connection is made anew
-_FLUSH_TIMEOUT = 2000
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -148,14 +145,13 @@ class NervesHubLink:
             config.connect_timeout,
             config.idle_timeout * 1000,
         )
-        self._updates = UpdateManager(config, loader, self._push, self._call, self._log)
+        self._device = Device(config, self._channels, self._call, self._log)
+        self._updates = UpdateManager(config, loader, self._device.push, self._call, self._log)
         self._logs = None
         self._extensions = Extensions(self._make_extensions(config), self._channels, self._log)
+        self._device.updates = self._updates
+        self._device.extensions = self._extensions
         self._ticked = self._clock()
-        self._joined_at = 0
-        self._was_joined = False
-        self._confirmed = True
-        self._reboot_at = None
         self._closed = False
 
     @classmethod
@@ -214,7 +210,7 @@ class NervesHubLink:
     @property
     def connected(self) -> bool:
         """True while the device is joined: NervesHub sees it online (read-only)."""
-        return self._channels.is_joined(_DEVICE)
+        return self._device.joined
 
     @property
     def last_error(self):
@@ -254,20 +250,7 @@ class NervesHubLink:
 
         :return: True if it is confirmed now; False if the writer failed, see ``last_error``
         """
-        writer = self._config.fwup_writer
-        try:
-            if writer is None or writer.firmware_validated():
-                self._confirmed = True
-                return True
-            writer.fwup_confirm()
-        except Exception as error:
-            self._log("error", "fwup_confirm: " + describe(error))
-            return False
-        self._confirmed = True
-        # Where this can't be sent, the next join says it (its meta.firmware_validated).
-        self._push("firmware_validated", {})
-        self._log("info", "update confirmed")
-        return True
+        return self._device.confirm()
 
     def log(self, level: str, message: str) -> None:
         """
@@ -311,12 +294,6 @@ class NervesHubLink:
         except Exception as error:
             self._log("error", getattr(function, "__name__", "callback") + ": " + describe(error))
 
-    def _push(self, event: str, payload: dict) -> bool:
-        try:
-            return self._channels.push(_DEVICE, event, payload) is not None
-        except TransportError:
-            return False  # the next step() meets the broken connection, too, and deals with it
-
     # What happens
 
     def _receive(self, now: int) -> bool:
@@ -329,12 +306,10 @@ class NervesHubLink:
                 self._message(now)
             elif event == websocket.OPENED:
                 self._channels.reset(now)
-                self._channels.join(_DEVICE, self._join_payload, now)
+                self._device.join(now)
             elif event == websocket.OVERLONG:
-                self._log(
-                    "error",
-                    "a message of %d bytes was passed over" % self._connection.socket.overlong,
-                )
+                length = self._connection.socket.overlong
+                self._log("error", "a message of %d bytes was passed over" % length)
             elif event != websocket.BUSY:
                 self._lost(self._connection.reason)
                 return True
@@ -342,141 +317,60 @@ class NervesHubLink:
 
     def _message(self, now: int) -> None:
         try:
-            action = self._channels.receive(self._connection.socket.text, now)
+            understood = self._channels.receive(self._connection.socket.text, now)
         except ProtocolError as error:
             self._log("error", str(error))
             return
-        if action is None:
+        if understood is None:
             return
-        kind, topic, event, payload = action
-        if topic == EXTENSIONS:
+        kind, topic, event, payload = understood
+        if topic == extensions.TOPIC:
             self._extensions.handle(kind, event, payload)
-        elif topic != _DEVICE:
-            return
-        elif kind == channel.MESSAGE:
-            self._device_event(event, payload, now)
-        elif kind == channel.JOINED:
-            self._joined(now)
-        elif kind == channel.REFUSED:
-            self._log("error", "join refused: " + describe(ProtocolError(str(payload))))
-        elif kind == channel.CRASHED:
-            self._left("the server closed the device's channel")
-
-    def _device_event(self, event: str, payload: dict, now: int) -> None:
-        client = self._config.client
-        if event == "update":
-            self._updates.offer(payload, now)
-        elif event == "extensions:get":
-            self._extensions.offer(now)
-        elif event == "identify":
-            self._call(client.identify)
-        elif event == "reboot":
-            self._reboot(now)
-        elif event == "scripts/run":
-            # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
-            reason = "scripts are off on this device"
-            answer = {
-                "ref": payload.get("ref"),
-                "result": "error",
-                "reason": reason,
-                "output": reason,
-                "return": "",
-            }
-            self._push("scripts/run", answer)
-
-    def _join_payload(self) -> dict:
-        config = self._config
-        writer = config.fwup_writer
-        payload = join_meta(config.running_meta())
-        payload["device_api_version"] = _API_VERSION
-        uuid = self._updates.downloading_uuid(self._clock())
-        if uuid is not None:
-            payload["currently_downloading_uuid"] = uuid
-        self._confirmed = writer is None or bool(writer.firmware_validated())
-        reverted = writer is not None and bool(writer.firmware_auto_reverted())
-        payload["meta"] = {
-            "firmware_validated": self._confirmed,
-            "firmware_auto_revert_detected": reverted,
-        }
-        return payload
-
-    def _joined(self, now: int) -> None:
-        self._connection.succeeded()
-        self._joined_at = now
-        self._was_joined = True
-        self._log("info", "joined")
-        self._push("report_network_interface", {"interface": self._config.network_interface})
-        self._updates.joined(now)
-        self._call(self._config.client.handle_connected)
-
-    def _left(self, reason: str) -> None:
-        """The device topic is not joined any more."""
-        if self._was_joined:
-            self._was_joined = False
-            self._log("error", reason)
-            self._call(self._config.client.handle_disconnected, reason)
+        elif topic == device.TOPIC and self._device.handle(kind, event, payload, now):
+            self._connection.succeeded()
 
     def _lost(self, reason: str) -> None:
         """The connection is gone."""
         self._extensions.lost()
         self._channels.reset(self._clock())
-        self._left(reason)
+        self._device.lost(reason)
+
+    def _drop(self, reason: str, now: int) -> None:
+        """Give the connection up; it is made again after the back-off."""
+        self._connection.lost(reason, now)
+        self._lost(reason)
 
     def _fault(self, error: Exception, now: int) -> None:
         """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
         try:
-            self._connection.lost("fault: " + describe(error), now)
-            self._lost(self._connection.reason)
+            self._drop("fault: " + describe(error), now)
         except Exception:
             self._last_error = "fault while handling a fault"
 
     def _update(self, now: int) -> None:
         action = self._updates.step(now)
         if action == updates.REBOOT:
-            self._reboot(now)
+            self._device.reboot(now)
         elif action == updates.REJOIN and self.connected:
-            self._channels.join(_DEVICE, self._join_payload, now)
+            self._device.join(now)
         elif action == updates.NEED_ROOM:
-            self._log(
-                "warning",
-                "no memory for the download beside the connection: hanging up until it is done",
-            )
+            self._log("warning", "no memory for a second connection: hanging up for the download")
             self._connection.hang_up(now)
             self._lost("making room for the download")
 
-    def _reboot(self, now: int) -> None:
-        self._push("rebooting", {})
-        self._reboot_at = now
-
     def _tick(self, now: int, drained: bool) -> None:
-        if self._reboot_at is not None:
-            self._reboot_when_flushed(now)
+        link = self._connection
+        self._device.tick(now, link.socket.flushed)
         if not self._updates.alone:
-            self._connection.tick(now, drained)
-        if self._connection.phase == connection.OPEN:
-            self._tick_open(now, drained)
-        elif self._connection.is_stranded(now) and not self._updates.active:
-            self._log("error", "no network for %d s: restarting" % self._config.network_reset_after)
-            self._connection.stay(now)
-            self._call(self._config.client.reboot)
-
-    def _tick_open(self, now: int, drained: bool) -> None:
-        if not self._channels.tick(now, drained):
-            self._connection.lost("the server does not answer heartbeats", now)
-            self._lost(self._connection.reason)
-        elif self._channels.failures(_DEVICE) >= _MAX_JOINS:
-            self._connection.lost("joining failed %d times" % _MAX_JOINS, now)
-            self._lost(self._connection.reason)
-        elif self.connected:
-            if not self._connection.socket.congested:
-                self._extensions.poll(now)
-            if not self._confirmed and self._config.auto_confirm:
-                if (now - self._joined_at) & _TICKS >= self._config.confirm_after * 1000:
-                    self.confirm_update()
-
-    def _reboot_when_flushed(self, now: int) -> None:
-        waited = (now - self._reboot_at) & _TICKS
-        if self._connection.socket.flushed or waited >= _FLUSH_TIMEOUT:
-            self._reboot_at = None
-            self._updates.abort()
-            self._call(self._config.client.reboot)
+            link.tick(now, drained)
+        if link.phase != connection.OPEN:
+            if link.is_stranded(now) and not self._updates.active:
+                link.stay(now)
+                self._log("error", "no network for too long: restarting")
+                self._call(self._config.client.reboot)
+        elif not self._channels.tick(now, drained):
+            self._drop("the server does not answer heartbeats", now)
+        elif self._device.failures >= _MAX_JOINS:
+            self._drop("joining failed %d times" % _MAX_JOINS, now)
+        elif not link.socket.congested:
+            self._extensions.poll(now)

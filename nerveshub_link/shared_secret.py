@@ -48,9 +48,8 @@ def build_headers(
     :return: dict of ``x-nh-alg``, ``x-nh-key``, ``x-nh-time``, ``x-nh-signature``, all strings
     """
     digest, iterations, length = alg[len("NH1-HMAC-") :].split("-")
-    salt = "NH1:device-socket:shared-secret:connect\n\nx-nh-alg={}\nx-nh-key={}\nx-nh-time={}\n".format(
-        alg, product_key, unix_time
-    )
+    salt = "NH1:device-socket:shared-secret:connect\n\n"
+    salt += "x-nh-alg=" + alg + "\nx-nh-key=" + product_key + "\nx-nh-time=" + str(unix_time) + "\n"
     key = _pbkdf2(
         digest.lower(), product_secret.encode(), salt.encode(), int(iterations), int(length)
     )
@@ -71,7 +70,7 @@ class _Hmac:
         block = 128 if digest in ("sha384", "sha512") else 64
         if len(key) > block:
             key = hashlib.new(digest, key).digest()
-        key = key + bytes(block - len(key))
+        key += bytes(block - len(key))
         self._name = digest
         self.block = block
         self.inner = bytes([byte ^ 0x36 for byte in key])

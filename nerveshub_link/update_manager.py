@@ -7,17 +7,17 @@
 
 An update from the server's word to the restart, and the only place that commits or aborts one.
 
-====================  =============================================  =====================================
-state                 what one step does                             what the server hears
-====================  =============================================  =====================================
-`IDLE`                nothing; `UpdateManager.offer` begins          ``received``, then ``started``, or
-                                                                     ``ignored`` or ``rescheduled``
-`DOWNLOADING`         moves one chunk: network, hash, writer         progress, stage ``downloading``
-`VERIFYING`           compares the checksum                          progress, stage ``updating``
-`INSTALLING`          ``fwup_finish``                                ``completed``
-`REPORTING`           waits until the server was told, a minute      (what could not be sent before)
-`INSTALLED`           nothing: the restart is due
-====================  =============================================  =====================================
+=============  ==========================================  ======================================
+state          what one step does                          what the server hears
+=============  ==========================================  ======================================
+`IDLE`         nothing; `UpdateManager.offer` begins       ``received``, then ``started``, or
+                                                           ``ignored`` or ``rescheduled``
+`DOWNLOADING`  moves one chunk: network, hash, writer      progress, stage ``downloading``
+`VERIFYING`    compares the checksum                       progress, stage ``updating``
+`INSTALLING`   ``fwup_finish``                             ``completed``
+`REPORTING`    waits for the server to be told, a minute   (what could not be sent before)
+`INSTALLED`    nothing: the restart is due
+=============  ==========================================  ======================================
 
 From every state before `REPORTING` any failure leads to ``fwup_abort``, ``failed`` with the
 reason, and `IDLE`.
