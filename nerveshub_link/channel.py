@@ -33,7 +33,9 @@ ERROR = 5
 """Kind: the server answered a message with an error; the payload is ``(ref, response)``."""
 
 _TICKS = (1 << 29) - 1
-_REJOIN = 5000  # milliseconds before a topic is joined again, as nerves_hub_link does
+# Milliseconds before a topic is joined again, as nerves_hub_link does; it doubles with every join
+# in a row that fails, up to 320 seconds.
+_REJOIN = 5000
 
 _WAITING = 0
 _JOINING = 1
@@ -213,6 +215,6 @@ class Channels:
             if entry.state == _JOINING:
                 if drained and since >= self._reply_timeout:
                     self._lost(entry, now)
-            elif entry.state == _WAITING and since >= _REJOIN:
+            elif entry.state == _WAITING and since >= _REJOIN << min(entry.failures - 1, 6):
                 self._join(topic, entry, now)
         return True

@@ -88,6 +88,7 @@ class Connection:
         config = self._config
         self._url = Url(config.ssl, config.host, config.port, _TARGET)
         self._redirects = 0
+        self._leaving = False  # a close handshake of ours is under way
 
     def step(self, now: int) -> int:
         """
@@ -103,7 +104,10 @@ class Connection:
         elif event == websocket.REFUSED:
             self._refused(self.socket.response, now)
         elif event == websocket.ENDED:
-            self.lost(self.socket.close_reason, now)
+            if self._leaving:
+                self.hang_up(now)
+            else:
+                self.lost(self.socket.close_reason, now)
         return event
 
     def tick(self, now: int, drained: bool) -> None:
@@ -116,8 +120,8 @@ class Connection:
         since = (now - self._since) & _TICKS
         if self.phase == OPEN:
             self._reached = now
-            if self.socket.state == websocket.CLOSING and since >= _CLOSE_TIMEOUT:
-                self.lost("closed", now)
+            if self._leaving and since >= _CLOSE_TIMEOUT:
+                self.hang_up(now)
         elif self.phase == CONNECTING:
             if drained and since >= self._config.reply_timeout * 1000:
                 self.lost("no answer to the upgrade request", now)
@@ -202,6 +206,15 @@ class Connection:
         if self.phase == WAITING_FOR_NETWORK and self._network.is_up():
             self.phase = WAITING
         self._wait(self._backoff.next(), now)
+
+    def reconnect(self, now: int) -> None:
+        """Close with a handshake, or without an answer after 2 s; the next tick connects again."""
+        if self.phase == OPEN:
+            self.socket.close(1000)
+            self._since = now
+            self._leaving = True
+        else:
+            self.hang_up(now)
 
     def hang_up(self, now: int) -> None:
         """Say goodbye and close at once; the next tick connects again."""

@@ -17,7 +17,7 @@ The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 
 from . import channel
 from .configurator import join_meta
-from .errors import ProtocolError, TransportError, describe
+from .errors import ProtocolError, describe
 
 TOPIC = "device"
 
@@ -91,14 +91,11 @@ class Device:
 
     def push(self, event: str, payload: dict) -> bool:
         """
-        Send an event. Never raises.
+        Send an event.
 
         :return: False if it could not be sent
         """
-        try:
-            return self._channels.push(TOPIC, event, payload) is not None
-        except TransportError:
-            return False  # the next step() of the socket meets the broken connection, too
+        return self._channels.push(TOPIC, event, payload) is not None
 
     def handle(self, kind: int, event, payload, now: int) -> bool:
         """
@@ -114,16 +111,19 @@ class Device:
             self._event(event, payload, now)
         elif kind == channel.JOINED:
             self._joined_at = now
-            self._was_joined = True
+            again, self._was_joined = self._was_joined, True
             self._log("info", "joined")
             self.push("report_network_interface", {"interface": self._config.network_interface})
             self.updates.joined(now)
-            self._call(self._config.client.handle_connected)
+            if not again:
+                self._call(self._config.client.handle_connected)
             return True
         elif kind == channel.REFUSED:
             self._log("error", "join refused: " + describe(ProtocolError(str(payload))))
         elif kind == channel.CRASHED:
-            self.lost("the server closed the device's channel")
+            reason = "the server closed the device's channel"
+            self._log("error", reason)
+            self.lost(reason)
         return False
 
     def _event(self, event: str, payload: dict, now: int) -> None:
@@ -157,7 +157,6 @@ class Device:
         """
         if self._was_joined:
             self._was_joined = False
-            self._log("error", reason)
             self._call(self._config.client.handle_disconnected, reason)
 
     def confirm(self) -> bool:

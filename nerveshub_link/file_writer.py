@@ -50,14 +50,16 @@ class FileWriter(FwupWriter):
         with open(self._path + ".json.part", "wb") as file:
             file.write(json.dumps(record).encode())
         os.rename(self._path + ".json.part", self._path + ".json")
-        self._record = record
 
     def firmware_meta(self):
-        """Return the metadata of the installed image, or what the constructor was given."""
+        """
+        Return the metadata of the image that was installed at construction, or what the constructor
+        was given: an update counts from the next start on.
+        """
         return self._record["meta"]
 
     def firmware_validated(self) -> bool:
-        """Return False between an update and its confirmation."""
+        """Return False between the start of a new image and its confirmation."""
         return self._record["validated"]
 
     def fwup_begin(self, size, meta: dict) -> None:
@@ -93,5 +95,4 @@ class FileWriter(FwupWriter):
         record["validated"] = True
         if "size" in record:
             self._save(record)
-        else:
-            self._record = record
+        self._record = record

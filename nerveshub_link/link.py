@@ -22,6 +22,8 @@ closed               `NervesHubLink.deinit` was called      never
 ===================  =====================================  =====================================
 """
 
+import gc
+
 from . import connection, device, extensions, websocket
 from . import update_manager as updates
 from .channel import Channels
@@ -241,7 +243,7 @@ class NervesHubLink:
     def reconnect(self) -> None:
         """Drop the connection and make it again, now."""
         if not self._closed:
-            self._connection.hang_up(self._clock())
+            self._connection.reconnect(self._clock())
             self._lost("reconnect() was called")
 
     def confirm_update(self) -> bool:
@@ -357,6 +359,7 @@ class NervesHubLink:
             self._log("warning", "no memory for a second connection: hanging up for the download")
             self._connection.hang_up(now)
             self._lost("making room for the download")
+            gc.collect()
 
     def _tick(self, now: int, drained: bool) -> None:
         link = self._connection

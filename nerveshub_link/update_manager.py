@@ -135,7 +135,7 @@ class UpdateManager:
             if uuid == self._uuid and not self._reporting:
                 self._reporting = True
                 self._begin_reports(now)  # it had forgotten us, and has a new entry now
-                self._status(now, "started")
+                self._status(now, "started" if self.state < REPORTING else "completed")
             return
         self._clear()
         self._meta, self._uuid = meta, uuid

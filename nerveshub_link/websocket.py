@@ -116,18 +116,19 @@ class WebSocket:
         """True if nothing waits to be sent (read-only)."""
         return not self._queue
 
-    def send_text(self, text: str) -> None:
+    def send_text(self, text: str) -> bool:
         """
-        Queue a text message and send what the network takes now.
+        Queue a text message and send what the network takes now. Never raises for the network's
+        sake: if the connection broke, `step` tells of its end.
 
         :param str text: the message
-        :raises TransportError: if the connection is not open, or broke; `step` tells of its end,
-            too
+        :return: False if the connection is not open
         """
         if self.state != OPEN:
-            raise TransportError("not connected")
+            return False
         self._put(frames.TEXT, text.encode())
-        self._flush()
+        self._try_flush()
+        return True
 
     def close(self, code: int = 1000) -> None:
         """
@@ -139,10 +140,7 @@ class WebSocket:
         if self.state == OPEN:
             self.state = CLOSING
             self._put(frames.CLOSE, code.to_bytes(2, "big"))
-            try:
-                self._flush()
-            except TransportError:
-                pass  # step() meets the same and tells
+            self._try_flush()
         elif self.state == OPENING:
             self.abort()
 
@@ -251,6 +249,12 @@ class WebSocket:
             if self._sent == len(frame):
                 self._queue.pop(0)
                 self._sent = 0
+
+    def _try_flush(self) -> None:
+        try:
+            self._flush()
+        except TransportError:
+            pass  # step() meets the same, and tells
 
     def _step_head(self) -> int:
         head = self._head
