@@ -56,16 +56,6 @@ _NUMBERS = {
     "receive_buffer": (2048, 1024, 65536),
     "max_message_size": (16384, 2048, 1 << 20),
 }
-_SETTINGS = (
-    "host",
-    "port",
-    "ssl",
-    "product_key",
-    "product_secret",
-    "identifier",
-    "device_cert",
-    "device_key",
-)
 _FLAGS = {"auto_confirm": True, "allow_unverified": False}
 _PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "urandom": os.urandom}
 _TEXTS = {"network_interface": "wlan0", "wifi_ssid": None, "wifi_password": None}
@@ -179,7 +169,9 @@ class Config:
             _check_text(name, options[name])
         identifier = options["identifier"]
         if identifier is None:
-            identifier = _chip_id()
+            from .settings import chip_id  # noqa: PLC0415 only where none was given
+
+            identifier = chip_id()
         if identifier is None and self.use_secret:
             raise ValueError("identifier is needed: this machine has no chip id to take instead")
         if identifier is not None:
@@ -272,36 +264,3 @@ def join_meta(meta: dict) -> dict:
         if meta.get(key) is not None:
             named["nerves_fw_" + key] = meta[key]
     return named
-
-
-def _chip_id():
-    try:
-        import microcontroller  # noqa: PLC0415 only boards have it
-
-        return microcontroller.cpu.uid.hex()
-    except (ImportError, AttributeError, NotImplementedError):
-        return None
-
-
-def read_settings() -> dict:
-    """
-    Read the options that ``settings.toml`` (on CPython: the environment) holds.
-
-    :return: options for `NervesHubLink`
-    :raises ValueError: if a value is no good
-    """
-    options = {}
-    for name in _SETTINGS:
-        value = os.getenv("NERVESHUB_" + name.upper())
-        if value is not None and value != "":
-            options[name] = value
-    if "host" not in options:
-        raise ValueError("NERVESHUB_HOST is missing in settings.toml")
-    if "port" in options:
-        try:
-            options["port"] = int(options["port"])
-        except ValueError:
-            raise ValueError("NERVESHUB_PORT must be a number") from None
-    if "ssl" in options:
-        options["ssl"] = str(options["ssl"]).lower() not in ("0", "false", "no", "off")
-    return options

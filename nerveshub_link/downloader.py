@@ -57,6 +57,8 @@ class Downloader:
     def __init__(self, transport, chunk_size: int, connect_timeout: int, idle_timeout: int) -> None:
         self._transport = transport
         self._chunk_size = chunk_size
+        self._buffer = bytearray(chunk_size)
+        self._view = memoryview(self._buffer)
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self.close()
@@ -76,14 +78,11 @@ class Downloader:
             raise UpdateError("firmware_url: " + str(error)) from None
         self._size = size
         self._redirects = 0
-        self._buffer = bytearray(self._chunk_size)
-        self._view = memoryview(self._buffer)
 
     def close(self) -> None:
-        """Close the connection and let go of the buffer. Never raises."""
+        """Close the connection and forget the image. Never raises."""
         self._transport.close()
         self._url = None
-        self._buffer = self._view = None
         self._request = None
         self._head = None
         self._leftover = False  # body bytes lie behind the head in the buffer

@@ -27,7 +27,7 @@ import gc
 from . import connection, device, extensions, websocket
 from . import update_manager as updates
 from .channel import Channels
-from .configurator import Config, read_settings
+from .configurator import Config
 from .connection import Connection
 from .device import Device
 from .downloader import Downloader
@@ -143,7 +143,8 @@ class NervesHubLink:
         )
         loader = Downloader(
             Transport(socket_pool, ssl_context),
-            config.chunk_size,
+            # The buffer is taken now: when an update comes, the heap may be too fragmented for it.
+            config.chunk_size if config.fwup_writer is not None else 0,
             config.connect_timeout,
             config.idle_timeout * 1000,
         )
@@ -171,6 +172,8 @@ class NervesHubLink:
             get_radio_socketpool,
             get_radio_ssl_context,
         )
+
+        from .settings import read_settings  # noqa: PLC0415
 
         settings = read_settings()
         settings["radio"] = radio
