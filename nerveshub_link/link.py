@@ -178,6 +178,8 @@ class NervesHubLink:
         settings = read_settings()
         settings["radio"] = radio
         settings.update(options)
+        if "host" not in settings:
+            raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
         return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
 
     def _make_extensions(self, config) -> dict:

@@ -5,8 +5,8 @@
 `nerveshub_link.settings`
 ====================================================
 
-What the board itself tells: the options in ``settings.toml``, and the chip's unique id. Apart from the
-configurator because it is imported only when it is asked for.
+What the board itself tells: the options in ``settings.toml``, and the chip's unique id. Apart from
+the configurator because it is imported only when it is asked for.
 """
 
 import os
@@ -45,8 +45,6 @@ def read_settings() -> dict:
         value = os.getenv("NERVESHUB_" + name.upper())
         if value is not None and value != "":
             options[name] = value
-    if "host" not in options:
-        raise ValueError("NERVESHUB_HOST is missing in settings.toml")
     if "port" in options:
         try:
             options["port"] = int(options["port"])
