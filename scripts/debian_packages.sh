@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+
+# Downloads Debian packages and unpacks them into FOLDER/root: nothing is installed, no right is needed.
+#
+#     scripts/debian_packages.sh FOLDER SUITE PACKAGE...
+#
+# SUITE is a name such as trixie, or "own" for the suites that this machine uses. With another suite all
+# that the package depends on comes too, down to libc: this machine's may be too old for it. The mirror is
+# the one that this machine's apt is set up for, and apt checks its signatures as always.
+
+set -eu
+
+folder=$1
+suite=$2
+shift 2
+
+command -v apt-get > /dev/null 2>&1 || { echo "this is no Debian: there is no apt-get" >&2; exit 1; }
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd -P)
+rm -rf "$folder/apt" "$folder/root"
+mkdir -p "$folder/apt/etc/preferences.d" "$folder/apt/state/lists/partial" \
+    "$folder/apt/cache/archives/partial" "$folder/root"
+
+apt() {
+    # An apt of our own: own lists, own cache, an empty list of what is installed, and no lock to fight for.
+    apt-get -q -o "Dir::State=$folder/apt/state" -o "Dir::State::status=/dev/null" \
+        -o "Dir::Cache=$folder/apt/cache" -o "Dir::Etc::PreferencesParts=$folder/apt/etc/preferences.d" \
+        -o "Dir::Etc::Preferences=/dev/null" -o Debug::NoLocking=1 -o Acquire::Retries=3 \
+        -o Acquire::Languages=none -o "APT::Sandbox::User=$(id -un)" \
+        -o APT::Update::Post-Invoke::= -o APT::Update::Post-Invoke-Success::= \
+        $sources "$@"
+}
+
+sources=
+if [ "$suite" != own ]; then
+    # The entries for this machine's main archive, with the other suite's name in them. Security and
+    # update archives, and those of other people, have other suites.
+    own=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release | tr -d '"')
+    [ -n "$own" ] || own=sid
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ -f "$file" ] || continue
+        awk -v own="$own" -v suite="$suite" '
+            $1 == "deb" {
+                at = 2                                  # deb [options] uri suite components
+                if ($at ~ /^\[/) { while (at < NF && $at !~ /\]$/) at++; at++ }
+                if (($(at + 1) == own || $(at + 1) == "stable") && / main( |$)/) {
+                    $(at + 1) = suite
+                    print
+                }
+            }' "$file"
+    done > "$folder/apt/etc/suite.list"
+    for file in /etc/apt/sources.list.d/*.sources; do
+        [ -f "$file" ] || continue
+        # Paragraphs of "Field: value" lines; a value may go on in lines that begin with a space.
+        grep -v '^#' "$file" | awk -v own="$own" -v suite="$suite" '
+            BEGIN { RS = ""; ORS = "\n\n"; FS = "\n" }
+            {
+                wanted = 0; off = 0
+                for (i = 1; i <= NF; i++) {
+                    name = tolower($i); sub(/:.*/, "", name)
+                    value = " " $i " "; sub(/^[^:]*:/, " ", value)
+                    if (name == "suites" && (index(value, " " own " ") || index(value, " stable "))) {
+                        wanted = 1; $i = "Suites: " suite
+                    }
+                    if (name == "types") $i = "Types: deb"
+                    if (name == "enabled" && value ~ /no/) off = 1
+                }
+                if (wanted && !off) {
+                    out = $1
+                    for (i = 2; i <= NF; i++) out = out "\n" $i
+                    print out
+                }
+            }'
+    done > "$folder/apt/etc/suite.sources"
+    sources="-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=$folder/apt/etc"
+fi
+
+{
+    # One archive of several may fail; whether the packages can be had shows in the next step.
+    apt update || true
+    if [ "$suite" = own ]; then
+        (cd "$folder/apt/cache/archives" && apt download "$@")
+    else
+        apt install --yes --no-install-recommends --download-only "$@"
+    fi
+    for package in "$folder"/apt/cache/archives/*.deb; do
+        dpkg -x "$package" "$folder/root"
+    done
+} > "$folder/log" 2>&1 || {
+    echo "apt could not fetch $* of $suite; the last lines of $folder/log:" >&2
+    tail -n 3 "$folder/log" >&2
+    exit 1
+}
+rm -rf "$folder/apt"
+echo "$folder/root"
