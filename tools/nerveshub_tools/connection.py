@@ -57,6 +57,9 @@ class Connection:
         self.device = device
         self.outbox: Deque[Union[Text, Pong, Close]] = deque()
         self.closing = False
+        """Has a close been queued? Nothing is sent or acted on after it."""
+        self.closing_sent = False
+        """Has it gone out?"""
         self.received_at = hub.clock()
         self._hub = hub
         self._wake = wake

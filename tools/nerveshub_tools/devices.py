@@ -110,9 +110,10 @@ class Device:  # pylint: disable=too-many-instance-attributes
             frames=list(self.frames),
         )
 
-    def is_blocked(self, now: float) -> bool:
-        """Is the device in the penalty box?"""
-        return self.blocked_until is not None and self.blocked_until > now
+    def may_update(self, now: float) -> bool:
+        """May deployments reach it: switched on, not in the penalty box, firmware not on trial?"""
+        blocked = self.blocked_until is not None and self.blocked_until > now
+        return self.updates_enabled and not blocked and self.validation != "not_validated"
 
     def runs(self, found: dict, now: float) -> None:
         """

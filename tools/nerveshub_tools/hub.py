@@ -92,14 +92,8 @@ class Hub(HubState):
         else:
             return
         device.deployment_id = group.id
-        if (
-            not device.updates_enabled
-            or not device.meta
-            or device.meta["uuid"] == group.uuid
-            or device.validation == "not_validated"
-            or device.inflight
-            or device.is_blocked(now)
-        ):
+        current = device.meta.get("uuid")
+        if device.inflight or current in {None, group.uuid} or not device.may_update(now):
             return
         if len(device.attempts) >= _FAILURE_THRESHOLD:
             device.blocked_until = now + PENALTY_SECONDS

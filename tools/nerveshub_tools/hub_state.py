@@ -12,9 +12,10 @@ guards all state, so every public method may be called from any thread; `HubStat
 it until something has changed.
 """
 
+import contextlib
 import threading
 import time as _time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Generator, List, Optional
 
 from .auth import Credential, new_key
 from .connection import Connection
@@ -27,11 +28,8 @@ def locked(method: Callable) -> Callable:
     """Run a method under the hub's lock, then wake whoever waits for a change."""
 
     def call(self, *args, **kwargs):
-        with self.changed:
-            try:
-                return method(self, *args, **kwargs)
-            finally:
-                self.changed.notify_all()
+        with self.changing():
+            return method(self, *args, **kwargs)
 
     call.__name__, call.__doc__ = method.__name__, method.__doc__
     return call
@@ -82,6 +80,8 @@ class HubState:
         """(method, path with query, headers) of every HTTP request, upgrades too"""
         self.redirects: List[tuple] = []
         """(status, location) to answer the next upgrades with"""
+        self.download_rate: Optional[float] = None
+        """Bytes per second at which firmware goes out; None for as fast as it can"""
         self.changed = threading.Condition(threading.RLock())
         self.credentials: Dict[str, Credential] = {
             self.product_key: Credential(self.product_secret)
@@ -115,7 +115,16 @@ class HubState:
         with self.changed:
             return list(self._devices)
 
-    def wait(self, predicate: Callable[["Hub"], Any], timeout: float = 10) -> Any:
+    @contextlib.contextmanager
+    def changing(self) -> Generator[None, None, None]:
+        """Hold the lock, then wake whoever waits for a change."""
+        with self.changed:
+            try:
+                yield
+            finally:
+                self.changed.notify_all()
+
+    def wait(self, predicate: Callable[["HubState"], Any], timeout: float = 10) -> Any:
         """
         Sleep until ``predicate(hub)`` is true and give its value; TimeoutError otherwise.
 

@@ -56,49 +56,55 @@ class Answer:
     body: str = ""
 
 
+class _Rejected(Exception):
+    """Carries the `Answer` out of the checks."""
+
+
 def decide(hub, request: Request) -> Union[str, Answer]:
     """The identifier of the device that may come in, or the `Answer` for it."""
     if hub.redirects:
         status, location = hub.redirects.pop(0)
         return Answer(status, {"location": location})
-    url = urlsplit(request.target)
-    if url.path not in SOCKET_PATHS:
-        hub.refuse(f"upgrade of wrong path {url.path}")
-        return elsewhere(request)
-    # On the web endpoint /socket is the browsers' socket, which wants a user's token.
-    if url.path == "/socket/websocket" and not request.tls:
-        return _forbid(hub, "/socket is no device socket without TLS")
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).hostname not in _own_names(hub):
-        return _forbid(hub, f"Origin {origin} is another site")
-    vsn = (parse_qs(url.query).get("vsn") or ["1.0.0"])[-1]
-    if (parse_version(vsn) or ())[:2] != (2, 0):
-        return _forbid(hub, f"vsn {vsn}")
-    if hub.unavailable:
-        return Answer(503, {"nh-connection-error-reason": hub.unavailable}, hub.unavailable)
     try:
+        _check_address(hub, request)
+        if hub.unavailable:
+            return Answer(503, {"nh-connection-error-reason": hub.unavailable}, hub.unavailable)
         identifier = _identify(hub, request)
+        _check_handshake(hub, request.headers)
     except Refused as refused:
         hub.refuse(f"401: {refused}")
         if str(refused) == NO_AUTH:
             return Answer(401, {"nh-connection-error-reason": NO_AUTH}, NO_AUTH)
         return Answer(401)
-    fault = _handshake_fault(request.headers)
-    if fault:
-        hub.refuse(f"400: {fault}")
-        return Answer(400, {}, fault)
+    except _Rejected as rejected:
+        return rejected.args[0]
     return identifier
+
+
+def _check_address(hub, request: Request) -> None:
+    url = urlsplit(request.target)
+    if url.path not in SOCKET_PATHS:
+        hub.refuse(f"upgrade of wrong path {url.path}")
+        raise _Rejected(elsewhere(request))
+    origin = request.headers.get("origin")
+    vsn = (parse_qs(url.query).get("vsn") or ["1.0.0"])[-1]
+    # On the web endpoint /socket is the browsers' socket, which wants a user's token.
+    if url.path == "/socket/websocket" and not request.tls:
+        fault = "/socket is no device socket without TLS"
+    elif origin is not None and urlsplit(origin).hostname not in _own_names(hub):
+        fault = f"Origin {origin} is another site"
+    elif (parse_version(vsn) or ())[:2] != (2, 0):
+        fault = f"vsn {vsn}"
+    else:
+        return
+    hub.refuse(f"403: {fault}")
+    raise _Rejected(Answer(403))
 
 
 def elsewhere(request: Request) -> Answer:
     """Any path that is none: the web endpoint sends to https, the device endpoint to the docs."""
     host = request.headers.get("host", "localhost").rsplit(":", 1)[0]
     return Answer(301, {"location": DOCS if request.tls else f"https://{host}{request.target}"})
-
-
-def _forbid(hub, reason: str) -> Answer:
-    hub.refuse(f"403: {reason}")
-    return Answer(403)
 
 
 def _own_names(hub) -> set:
@@ -119,15 +125,21 @@ def _identify(hub, request: Request) -> str:
     return identifier
 
 
-def _handshake_fault(headers: Mapping[str, str]) -> Optional[str]:
-    if "upgrade" not in [item.strip().lower() for item in headers.get("connection", "").split(",")]:
-        return "'connection' header must contain 'upgrade'"
-    if headers.get("upgrade", "").strip().lower() != "websocket":
-        return "'upgrade' header must contain 'websocket'"
-    if headers.get("sec-websocket-version", "").strip() != "13":
-        return "'sec-websocket-version' header must be '13'"
+def _check_handshake(hub, headers: Mapping[str, str]) -> None:
     try:
         key = base64.b64decode(headers.get("sec-websocket-key", ""), validate=True)
     except binascii.Error:
         key = b""
-    return None if len(key) == 16 else "'sec-websocket-key' header must be 16 bytes in base64"
+    connection = [item.strip().lower() for item in headers.get("connection", "").split(",")]
+    if "upgrade" not in connection:
+        fault = "'connection' header must contain 'upgrade'"
+    elif headers.get("upgrade", "").strip().lower() != "websocket":
+        fault = "'upgrade' header must contain 'websocket'"
+    elif headers.get("sec-websocket-version", "").strip() != "13":
+        fault = "'sec-websocket-version' header must be '13'"
+    elif len(key) != 16:
+        fault = "'sec-websocket-key' header must be 16 bytes in base64"
+    else:
+        return
+    hub.refuse(f"400: {fault}")
+    raise _Rejected(Answer(400, {}, fault))

@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Firmware over HTTP: the captured requests, and the detours that a download may take."""
+
+import hashlib
+import random
+
+import hub_replay
+import pytest
+from hub_wire import Wire
+from nerveshub_tools.downloads import presigned_url, redirecting_url
+from nerveshub_tools.firmware import BEYOND, WHOLE, proxied, select
+from nerveshub_tools.server import HubThread
+
+SIZE = 70_000
+# The captured file's bytes are not published: ours are other bytes of the same length and kind.
+IMAGE = b"\xe9" + random.Random(1).randbytes(SIZE - 1)
+UUID = hub_replay.UUIDS["1.1.0"]
+ARCHIVE = b"PK\x03\x04" + random.Random(2).randbytes(80_742 - 4)
+ARCHIVE_UUID = "5a27a280-bace-5f98-2225-374a23120959"
+
+
+@pytest.fixture(name="hub", scope="module")
+def running_hub():
+    with HubThread() as hub:
+        hub.add_firmware(IMAGE, {"uuid": UUID, "version": "1.1.0"})
+        hub.add_firmware(ARCHIVE, {"uuid": ARCHIVE_UUID, "version": "1.1.0"})
+        yield hub
+
+
+def fetch(hub, url, headers=None, method="GET"):
+    with Wire(hub.port) as wire:
+        return wire.request(url.replace(hub.url, ""), headers, method)
+
+
+def captured(name):
+    for item in hub_replay.load(name):
+        http = item.get("http", {})
+        request, headers = hub_replay.parse_request(http.get("request", ""))
+        # Left out: HTTP/1.0, and the redirect of the real server's web endpoint to https.
+        wanted = request.endswith("HTTP/1.1") and headers.get("host") == "localhost:4000"
+        if wanted and "/firmware/" in request:
+            del headers["host"]
+            yield http, request, headers
+
+
+@pytest.mark.parametrize(("name", "count"), [("c1", 14), ("c3", 2), ("c8", 6), ("c9", 16)])
+def test_captured_downloads_are_answered_as_on_the_real_server(hub, name, count):
+    compared = 0
+    with Wire(hub.port) as kept:
+        for http, request, headers in captured(name):
+            method, target, _ = request.split(" ")
+            close = headers.get("connection") == "close"
+            # The tag is the server's; what matters is that ours is taken for its.
+            if "if-none-match" in headers:
+                headers["if-none-match"] = hub.firmwares[UUID].etag
+            wire = Wire(hub.port) if close else kept
+            code, answer, body = wire.request(target, headers, method)
+            line, expected = hub_replay.parse_request(http["response"])
+            assert code == int(line.split(" ")[1]), headers
+            names = ["accept-ranges", "content-range", "cache-control"]
+            if code < 400:
+                names += ["content-length", "content-type"]
+                assert ("etag" in answer) == ("etag" in expected)
+                assert len(body) == http["body_len"]
+                data = ARCHIVE if target.endswith(".fw") else IMAGE
+                assert body in data
+            else:
+                assert answer["content-type"] == expected["content-type"]
+                assert body.startswith(b"<!DOCTYPE html>")
+                names = ["accept-ranges", "content-range"]
+            for field in names:
+                assert answer.get(field) == expected.get(field), (headers, field)
+            compared += 1
+            if close:
+                wire.sock.close()
+    assert compared == count
+
+
+def test_ranges_on_one_connection_join_to_the_file(hub):
+    parts = []
+    with Wire(hub.port) as wire:
+        for start in range(0, SIZE, 16384):
+            headers = {"Range": f"bytes={start}-{start + 16383}"}
+            code, _, body = wire.request(f"/firmware/1/{UUID}.bin", headers)
+            assert code == 206
+            parts.append(body)
+    assert b"".join(parts) == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, WHOLE),
+        ("bytes=0-", WHOLE),
+        ("bytes=0-9", WHOLE),
+        ("bytes=0-10", WHOLE),
+        ("bytes=1-", (1, 9)),
+        ("bytes=9-", (9, 9)),
+        ("bytes=10-", BEYOND),
+        ("bytes=20-30", BEYOND),
+        ("bytes=7-3", WHOLE),
+        ("bytes=-0", WHOLE),
+        ("bytes=-10", WHOLE),
+        ("bytes=-11", WHOLE),
+        ("bytes=-3", (7, 9)),
+        ("bytes=-", WHOLE),
+        ("bytes=1-2,4-5", WHOLE),
+        ("bytes= 1-2", WHOLE),
+        ("Bytes=1-2", (1, 2)),
+        ("items=1-2", WHOLE),
+        ("bytes=a", WHOLE),
+        ("bytes=\u0661-", WHOLE),
+    ],
+)
+def test_range_of_a_file_of_ten_bytes(header, expected):
+    assert select(header, 10) == expected
+
+
+def test_payload_describes_the_file(hub):
+    payload = hub.update_payload(UUID, size=5)
+    assert payload["checksum"] == hashlib.sha256(IMAGE).hexdigest().upper()
+    assert payload["partials_checksums"] == [payload["checksum"]]
+    assert payload["firmware_url"] == f"{hub.url}/firmware/1/{UUID}.bin"
+    assert payload["size"] == 5  # a tweak
+    assert fetch(hub, payload["firmware_url"])[2] == IMAGE
+
+
+def test_partials_are_of_one_mebibyte_the_last_one_short():
+    data = bytes(2 * 1024 * 1024 + 1)
+    with HubThread() as hub:
+        uuid = hub.add_firmware(data, {"uuid": "u", "version": "1.0.0"})
+        partials = hub.firmwares[uuid].partials
+    assert len(partials) == 3
+    assert partials[2] == hashlib.sha256(b"\0").hexdigest().upper()
+
+
+def test_redirects_lead_to_the_file(hub):
+    url, hops = redirecting_url(hub, presigned_url(hub, UUID), 3), 0
+    while True:
+        code, headers, body = fetch(hub, url)
+        if code == 200:
+            break
+        assert code == 302
+        url, hops = headers["location"], hops + 1
+    assert (hops, body) == (3, IMAGE)
+
+
+def test_proxy_fetches_what_its_parameter_says(hub):
+    url = proxied(f"{hub.url}/proxy", hub.firmware_url(UUID))
+    assert fetch(hub, url, {"Range": "bytes=10-19"})[2] == IMAGE[10:20]
+    assert fetch(hub, "/proxy?firmware=%ff")[0] == 400
+    assert fetch(hub, "/proxy")[0] == 404
+
+
+def test_presigned_address_is_good_for_get_only_and_as_it_stands_only(hub):
+    url = presigned_url(hub, UUID)
+    assert fetch(hub, url)[2] == IMAGE
+    for bad, method in ((url, "HEAD"), (url + "0", "GET"), (url.split("?")[0], "GET")):
+        code, headers, body = fetch(hub, bad, method=method)
+        assert (code, headers["content-type"][:15]) == (403, "application/xml")
+        assert method == "HEAD" or b"SignatureDoesNotMatch" in body
+    code, headers, _ = fetch(hub, url, {"Range": "bytes=0-"})
+    assert (code, headers["content-range"]) == (206, f"bytes 0-{SIZE - 1}/{SIZE}")
+    assert fetch(hub, url, {"Range": f"bytes={SIZE}-"})[0] == 416
+
+
+def test_slowed_down_download_is_complete(hub):
+    hub.download_rate = 50_000_000
+    try:
+        assert fetch(hub, f"/firmware/1/{UUID}.bin")[2] == IMAGE
+    finally:
+        hub.download_rate = None
+
+
+def test_what_is_not_there_is_404(hub):
+    for path in (f"/firmware/1/{UUID}.fw", "/firmware/1/x.bin", "/firmware/", "/redirect/x"):
+        assert fetch(hub, path)[0] == 404

@@ -1,0 +1,294 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What the operator can do, and what the hub remembers."""
+
+import json
+import threading
+
+import hub_replay
+import pytest
+from hub_wire import Wire, device
+from nerveshub_tools.hub import Hub, OperatorError
+from nerveshub_tools.server import HubThread
+
+JOIN = {
+    "device_api_version": "2.2.0",
+    "nerves_fw_uuid": "u-1",
+    "nerves_fw_product": "demo",
+    "nerves_fw_architecture": "esp32s3",
+    "nerves_fw_version": "1.0.0",
+    "nerves_fw_platform": "test",
+    "meta": {"firmware_validated": True},
+}
+
+
+@pytest.fixture(name="clock")
+def stopped_clock():
+    return hub_replay.Clock(1_788_000_000.0)
+
+
+@pytest.fixture(name="hub")
+def silent_hub(clock):
+    hub = Hub(clock=clock, public_url="http://hub")
+    hub.add_firmware(b"image", {"uuid": "u-2", "version": "2.0.0"})
+    return hub
+
+
+def said(connection):
+    """Everything the hub has sent since the last time."""
+    sent = [json.loads(item.text) for item in connection.outbox]
+    connection.outbox.clear()
+    return sent
+
+
+def joined(hub, identifier="dev", **changes):
+    connection = hub.connect(identifier)
+    connection.text(json.dumps(["1", "1", "device", "phx_join", {**JOIN, **changes}]))
+    said(connection)
+    return connection
+
+
+def send(connection, event, payload, ref="5", topic="device"):
+    connection.text(json.dumps(["1", ref, topic, event, payload]))
+    return said(connection)
+
+
+def test_device_that_never_came_has_an_empty_record(hub):
+    found = hub.device("nobody")
+    assert (found.connected, found.joined, found.validated, found.inflight) == (
+        False,
+        False,
+        False,
+        None,
+    )
+
+
+def test_snapshot_is_not_changed_by_later_messages(hub):
+    connection = joined(hub)
+    before = hub.device("dev")
+    send(connection, "status_update", {"status": "received"})
+    assert before.inflight is None
+    assert len(before.events) == 1
+    assert hub.device("dev").events[-1] == ("device", "status_update", {"status": "received"})
+
+
+def test_snapshot_tells_what_the_device_runs(hub):
+    joined(hub)
+    found = hub.device("dev")
+    assert found.connected
+    assert found.joined
+    assert found.validated
+    assert found.meta["uuid"] == "u-1"
+    assert found.topics == {"device"}
+    assert found.frames[0][0] == "client"
+    assert found.frames[1] == (
+        "server",
+        ["1", "1", "device", "phx_reply", {"status": "ok", "response": {}}],
+    )
+
+
+def test_manual_update_is_pushed_once_and_ends_with_another_uuid(hub):
+    connection = joined(hub)
+    hub.push_update("dev", "u-2", size=7)
+    ((join_ref, ref, topic, event, payload),) = said(connection)
+    assert (join_ref, ref, topic, event, payload["size"]) == (None, None, "device", "update", 7)
+    with pytest.raises(OperatorError, match="in flight"):
+        hub.push_update("dev", "u-2")
+    send(connection, "status_update", {"status": "received"})
+    assert hub.device("dev").inflight.status == "received"
+    joined(hub, nerves_fw_uuid="u-2", meta={"firmware_validated": False})
+    found = hub.device("dev")
+    assert found.inflight is None
+    assert found.validation == "not_validated"
+    assert not hub.violations
+
+
+def test_update_in_flight_expires_after_thirty_minutes_without_a_change(hub, clock):
+    connection = joined(hub)
+    hub.push_update("dev", "u-2")
+    clock.now += 1790
+    send(connection, "fwup_progress", {"value": 5, "stage": "downloading"})
+    clock.now += 1790
+    send(connection, "fwup_progress", {"value": 5, "stage": "downloading"})  # no change
+    assert hub.device("dev").inflight
+    clock.now += 20
+    # The server has forgotten the update, so this status crashes its channel.
+    answer = send(connection, "status_update", {"status": "failed", "reason": "late"})
+    assert answer == [["1", "1", "device", "phx_error", {"reason": "channel_crash"}]]
+    assert hub.violations
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("status_update", {"status": "fwup_complete"}),
+        ("status_update", {"status": None}),
+        ("status_update", []),
+        ("status_update", {"status": "downloading", "progress": 1.5}),
+        ("fwup_progress", {"value": 12.5}),
+        ("fwup_progress", {"value": "x"}),
+        ("fwup_progress", {"value": True}),
+        ("fwup_progress", {"value": 1, "stage": "writing"}),
+    ],
+)
+def test_bad_report_crashes_the_channel_and_joining_again_mends_it(hub, event, payload):
+    connection = joined(hub)
+    hub.push_update("dev", "u-2")
+    said(connection)
+    answer = send(connection, event, payload)
+    assert answer == [["1", "1", "device", "phx_error", {"reason": "channel_crash"}]]
+    assert len(hub.violations) == 1
+    assert not hub.device("dev").joined
+    # What was on its way meanwhile is answered, but it is nobody's fault.
+    assert send(connection, "rebooting", {})[0][4]["status"] == "error"
+    assert len(hub.violations) == 1
+    connection.text(json.dumps(["2", "2", "device", "phx_join", JOIN]))
+    assert said(connection)[0][4]["status"] == "ok"
+
+
+def test_failing_three_times_puts_a_device_in_the_penalty_box(hub, clock):
+    connection = joined(hub)
+    hub.deploy("u-2")
+    for _ in range(3):
+        assert said(connection)[-1][3] == "update"
+        send(connection, "status_update", {"status": "received"})
+        # It comes back on the old firmware, as after a crash of the new one.
+        connection.text(json.dumps(["1", "1", "device", "phx_join", JOIN]))
+    assert "update" not in [frame[3] for frame in said(connection)]
+    assert hub.device("dev").blocked_until == clock.now + 24 * 3600
+
+
+def test_firmware_on_trial_gets_no_deployment_update(hub):
+    hub.deploy("u-2")
+    connection = joined(hub, meta={"firmware_validated": False})
+    assert hub.device("dev").inflight is None
+    send(connection, "firmware_validated", {})
+    hub.recheck_deployments()
+    assert said(connection)[0][3] == "update"
+
+
+def test_script_is_answered_within_fifteen_seconds_or_forgotten(hub, clock):
+    connection = joined(hub)
+    first, second = hub.run_script("dev", "1 + 1"), hub.run_script("dev", "2")
+    pushed = said(connection)
+    assert pushed[0] == ["1", None, "device", "scripts/run", {"ref": first, "text": "1 + 1"}]
+    answer = {"result": "return", "return": "2", "output": "hi\n"}
+    send(connection, "scripts/run", {"ref": first, **answer})
+    clock.now += 16
+    send(connection, "scripts/run", {"ref": second, **answer})
+    assert hub.device("dev").scripts == {first: "hi\n\n2", second: None}
+
+
+def test_pushes_after_a_join_come_in_the_servers_order(hub):
+    hub.public_keys, hub.archive, hub.connecting_code = ["a2V5"], {"uuid": "a"}, "hello()"
+    hub.deploy("u-2")
+    connection = hub.connect("dev")
+    keys = {"fwup_public_keys": "on_connect", "archive_public_keys": "on_connect"}
+    connection.text(json.dumps(["1", "1", "device", "phx_join", {**JOIN, **keys}]))
+    assert [frame[3] for frame in said(connection)] == [
+        "phx_reply",
+        "fwup_public_keys",
+        "archive_public_keys",
+        "archive",
+        "extensions:get",
+        "scripts/run",
+        "update",
+    ]
+
+
+def test_log_lines_beyond_the_burst_are_dropped(hub, clock):
+    connection = joined(hub)
+    send(connection, "phx_join", {"logging": "0.0.1"}, topic="extensions")
+    send(connection, "logging:attached", {}, topic="extensions")
+    line = {"level": "info", "message": "x", "meta": {"time": "1"}}
+    for _ in range(15):
+        send(connection, "logging:send", line, topic="extensions")
+    assert len(hub.device("dev").logs) == 10
+    clock.now += 1
+    for _ in range(15):
+        send(connection, "logging:send", line, topic="extensions")
+    assert len(hub.device("dev").logs) == 15
+    assert len(hub.dropped) == 15
+
+
+def test_extension_switched_off_is_not_offered_to_the_next_connection(hub):
+    hub.set_extension("geo", False)
+    connection = joined(hub)
+    offer = send(connection, "phx_join", {"geo": "0.0.1", "health": "0.0.1"}, topic="extensions")
+    assert offer[0][4]["response"] == ["health"]
+    answer = send(connection, "geo:attached", {}, topic="extensions")
+    assert answer[0][4] == {"status": "error", "response": "detach"}
+    assert hub.violations
+
+
+def test_operator_cannot_push_to_who_is_not_there(hub):
+    with pytest.raises(OperatorError, match="not connected"):
+        hub.reboot("dev")
+    connection = hub.connect("dev")
+    with pytest.raises(OperatorError, match="not joined"):
+        hub.push_update("dev", "u-2")
+    hub.close("dev", 1000)
+    assert connection.closing
+    with pytest.raises(OperatorError, match="not connected"):
+        hub.reconnect("dev")
+
+
+def test_any_frame_and_any_crash_can_be_had_for_tests(hub):
+    connection = joined(hub)
+    hub.push("dev", "device", "nosuch", {"a": 1})
+    hub.send_text("dev", "[")
+    hub.crash("dev", "device")
+    connection_texts = [item.text for item in connection.outbox]
+    assert connection_texts == [
+        '["1",null,"device","nosuch",{"a":1}]',
+        "[",
+        '["1","1","device","phx_error",{"reason":"channel_crash"}]',
+    ]
+
+
+def test_wait_wakes_on_a_change_of_another_thread(hub):
+    thread = threading.Thread(target=joined, args=(hub,))
+    thread.start()
+    assert hub.wait(lambda hub: hub.device("dev").joined)
+    thread.join()
+    with pytest.raises(TimeoutError):
+        hub.wait(lambda hub: False, timeout=0)
+
+
+def test_operator_interface_lists_and_updates_devices():
+    with HubThread() as hub, Wire(hub.port) as wire:
+        uuid = hub.add_firmware(b"image", {"uuid": "u-2", "version": "2.0.0"})
+        local = {"host": f"127.0.0.1:{hub.port}"}
+        assert json.loads(wire.request("/api/devices", **local)[2]) == {"data": []}
+        with device(hub, "dev 1", join=JOIN) as link:
+            link.message()
+            (found,) = json.loads(wire.request("/api/devices", **local)[2])["data"]
+            assert (found["identifier"], found["joined"]) == ("dev 1", True)
+            for action in ("identify", "reboot"):
+                path = f"/api/devices/dev%201/{action}"
+                assert wire.request(path, {"Content-Length": "0"}, "POST", **local)[0] == 204
+                assert link.message() == [None, None, "device", action, {}]
+            body = json.dumps({"uuid": uuid})
+            for expected in (204, 409):
+                wire.send(
+                    f"POST /api/devices/dev%201/upgrade HTTP/1.1\r\nHost: localhost\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+                )
+                head = wire.take(12)
+                assert int(head[9:]) == expected
+                while not wire.data.startswith(b"\r\n\r\n"):
+                    wire.take(1)
+                wire.data = b""
+            assert link.message()[3] == "update"
+        assert json.loads(wire.request("/api/firmwares", **local)[2])["data"][0]["uuid"] == "u-2"
+        assert json.loads(wire.request("/api/hub", **local)[2])["data"]["violations"] == []
+
+
+def test_operator_interface_is_not_for_pages_of_other_sites():
+    with HubThread() as hub, Wire(hub.port) as wire:
+        assert wire.request("/api/devices", host="evil.example")[0] == 403
+        origin = {"Origin": "http://evil.example"}
+        assert wire.request("/api/devices", origin, host="localhost")[0] == 403
+        assert wire.request("/api/devices", host="localhost")[0] == 200
+        assert wire.request("/api/nothing", host="localhost")[0] == 404

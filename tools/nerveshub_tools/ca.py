@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.ca`
+================================================================================
+
+A throwaway certificate authority: for tests, for the demonstration, for a desk. Not for a fleet.
+"""
+
+import datetime
+import ipaddress
+from pathlib import Path
+from typing import Sequence, Tuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_DAYS = 30
+
+
+class Authority:
+    """
+    Makes a CA and writes ``ca.pem`` and ``ca.key`` into a folder.
+
+    :param folder: where all files go; made if it is not there
+    :param str name: common name of the CA
+    """
+
+    def __init__(self, folder, name: str = "nerveshub_tools throwaway CA") -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(self._name, self._key.public_key()).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
+        usage = dict.fromkeys(
+            "digital_signature content_commitment key_encipherment data_encipherment "
+            "key_agreement encipher_only decipher_only".split(),
+            False,
+        )
+        usage.update(key_cert_sign=True, crl_sign=True)
+        builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
+        self._certificate = builder.sign(self._key, hashes.SHA256())
+        self.cert, self._key_path = self._write("ca", self._certificate, self._key)
+
+    def server(
+        self, name: str = "server", hosts: Sequence[str] = ("localhost", "127.0.0.1")
+    ) -> Tuple[str, str]:
+        """A server certificate for names and addresses; gives the paths of certificate and key."""
+        alternatives = []
+        for host in hosts:
+            try:
+                alternatives.append(x509.IPAddress(ipaddress.ip_address(host)))
+            except ValueError:
+                alternatives.append(x509.DNSName(host))
+        return self._issue(
+            name,
+            hosts[0],
+            ExtendedKeyUsageOID.SERVER_AUTH,
+            x509.SubjectAlternativeName(alternatives),
+        )
+
+    def client(self, identifier: str) -> Tuple[str, str]:
+        """A client certificate whose common name is the device's identifier."""
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in identifier)
+        return self._issue(f"client-{safe}", identifier, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(self, file: str, name: str, usage, *extensions) -> Tuple[str, str]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(subject, key.public_key()).add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
+        for extension in (x509.ExtendedKeyUsage([usage]), *extensions):
+            builder = builder.add_extension(extension, critical=False)
+        return self._write(file, builder.sign(self._key, hashes.SHA256()), key)
+
+    def _builder(self, subject, public_key) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        issuer_key = self._key.public_key()
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            # A device's clock may lag behind this one.
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=_DAYS))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False
+            )
+        )
+
+    def _write(self, name: str, certificate, key) -> Tuple[str, str]:
+        cert_path, key_path = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_path.touch(mode=0o600)
+        key_path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return str(cert_path), str(key_path)
