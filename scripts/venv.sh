@@ -52,25 +52,30 @@ for group in "$@"; do
     fi
 done
 [ -n "$missing" ] || exit 0
+mkdir -p .cache
+: > .cache/venv.log
 
 # -- pip, with patience: a package index may answer late, or with an error, and be well a moment later
 
 install() {
     for pause in 2 5 10 last; do
-        if "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --no-input "$@"; then
+        if "$venv/bin/python" -m pip --disable-pip-version-check install --no-input "$@" \
+            >> .cache/venv.log 2>&1; then
             return 0
         fi
         [ "$pause" != last ] || break
         echo "pip failed; trying again in $pause s" >&2
         sleep "$pause"
     done
-    fail "pip could not install: $* (see its messages above)"
+    grep '^ERROR' .cache/venv.log | tail -n 5 >&2
+    fail "pip could not install: $* (all of its messages are in .cache/venv.log)"
 }
 
 # Puts pip into an environment made without it, from wherever there is one.
 bring_pip() {
     if "$python" -m pip --python "$venv/bin/python" --version > /dev/null 2>&1; then
-        "$python" -m pip --disable-pip-version-check --python "$venv/bin/python" install --quiet --no-input pip && return 0
+        "$python" -m pip --disable-pip-version-check --python "$venv/bin/python" install --no-input pip \
+            >> .cache/venv.log 2>&1 && return 0
     fi
     wheels=/usr/share/python-wheels
     if ! ls "$wheels"/pip-*.whl > /dev/null 2>&1; then
@@ -79,7 +84,8 @@ bring_pip() {
     fi
     for wheel in "$wheels"/pip-*.whl; do
         # A wheel is a zip file, and Python runs a package in a zip file.
-        "$venv/bin/python" "$wheel/pip" --disable-pip-version-check install --quiet --no-input pip && return 0
+        "$venv/bin/python" "$wheel/pip" --disable-pip-version-check install --no-input pip \
+            >> .cache/venv.log 2>&1 && return 0
     done
     return 1
 }
@@ -87,8 +93,7 @@ bring_pip() {
 make_venv() {
     echo "setting up $venv ($("$python" --version 2>&1))" >&2
     rm -rf "$venv"
-    mkdir -p .cache
-    if ! "$python" -m venv "$venv" > .cache/venv.log 2>&1; then
+    if ! "$python" -m venv "$venv" >> .cache/venv.log 2>&1; then
         # Debian keeps pip for environments in a package of its own, python3-venv.
         rm -rf "$venv"
         if ! "$python" -m venv --without-pip "$venv" >> .cache/venv.log 2>&1; then

@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Makes the package and the tests' helpers importable, and finds the MicroPython for tests marked ``vm``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# pyproject.toml says the same to pytest; this is for runs that read another configuration.
+for folder in (ROOT / "tests", ROOT):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+@pytest.fixture(scope="session")
+def micropython() -> str:
+    """
+    Path of a MicroPython. Without one the test is skipped, and the reason says how to get it; a build
+    server sets NERVESHUB_LINK_REQUIRE_VM=1, and there the test fails instead.
+    """
+    found = subprocess.run(
+        ["sh", str(ROOT / "scripts" / "micropython.sh")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode == 0:
+        return found.stdout.strip()
+    reason = (found.stderr.strip().splitlines() or ["scripts/micropython.sh failed"])[-1]
+    if os.environ.get("NERVESHUB_LINK_REQUIRE_VM") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
