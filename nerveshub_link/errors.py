@@ -84,4 +84,4 @@ def describe(error: Exception) -> str:
             hidden = False
         if not hidden:
             kept.append(char if " " <= char <= "~" else "_")
-    return "".join(kept)
+    return "".join(kept)[:_MAX_TEXT]

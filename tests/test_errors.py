@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What may be shown of an error: ASCII, short, and no credential."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nerveshub_link.errors import (
+    NervesHubError,
+    ProtocolError,
+    TransportError,
+    UpdateError,
+    describe,
+)
+
+
+@pytest.mark.parametrize("kind", [TransportError, ProtocolError, UpdateError])
+def test_every_error_is_a_nerveshub_error_and_keeps_its_text(kind):
+    error = kind("what went wrong")
+    assert isinstance(error, NervesHubError)
+    assert str(error) == "what went wrong"
+
+
+def test_errors_tell_what_the_caller_decides_by():
+    assert ProtocolError("x").code == 1002
+    assert ProtocolError("x", 1007).code == 1007
+    assert (TransportError("x").no_memory, TransportError("x").reached) == (False, False)
+    error = TransportError("x", no_memory=True, reached=True)
+    assert (error.no_memory, error.reached) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (UpdateError("checksum differs"), "checksum differs"),
+        (NervesHubError(""), ""),
+        (ValueError("bad"), "ValueError: bad"),
+        (MemoryError(), "MemoryError"),
+        (OSError(5, "EIO"), "OSError: [Errno 5] EIO"),
+        (ConnectionResetError(104, "reset"), "ConnectionResetError: [Errno 104] reset"),
+        (ValueError("h\u00e9 \ud800\U0001f600\x00\r\n\x7f."), "ValueError: h_ ______."),
+    ],
+)
+def test_error_is_described_in_printable_ascii(error, text):
+    assert describe(error) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET https://h/f.fw?token=SECRET failed", "GET https://h/f.fw?... failed"),
+        ("(https://h/f?a=SECRET&b=SECRET?SECRET)", "(https://h/f?...)"),
+        ("'https://h/?SECRET' and \"http://i/?SECRET\"", "'https://h/?...' and \"http://i/?...\""),
+        ("<https://h/?SECRET>, then https://h/?SECRET", "<https://h/?...>, then https://h/?..."),
+        ("https://h/?SECRET\nmore", "https://h/?..."),
+    ],
+)
+def test_query_of_an_url_is_hidden_because_it_is_a_credential(text, shown):
+    assert describe(UpdateError(text)) == shown
+
+
+def test_description_has_at_most_200_characters():
+    assert describe(UpdateError("x" * 5000)) == "x" * 200
+    assert describe(UpdateError("x" * 199 + "?" + "SECRET" * 9)) == "x" * 199 + "?"
+    assert describe(UpdateError("x" * 197 + "?SECRET y")) == "x" * 197 + "?.."
+
+
+def test_query_that_begins_before_the_limit_stays_hidden_up_to_it():
+    assert describe(UpdateError("https://h/?" + "S" * 500)) == "https://h/?..."
+
+
+@given(st.text(max_size=300) | st.text(alphabet="a? \u00e9", min_size=190, max_size=210))
+def test_any_text_is_described_in_at_most_200_printable_ascii_characters(text):
+    shown = describe(NervesHubError(text))
+    assert len(shown) <= 200
+    assert all(" " <= char <= "~" for char in shown)
