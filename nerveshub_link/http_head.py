@@ -95,17 +95,16 @@ def resolve(base: Url, location: str) -> Url:
     :param str location: the header's value
     :raises ValueError: if it leads nowhere, or from https to http
     """
-    if "://" in location.split("?", 1)[0]:
+    scheme = "https://" if base.tls else "http://"
+    if location.startswith("//"):
+        url = parse_url(scheme + location[2:])
+    elif location.startswith("/"):
+        url = parse_url(scheme + base.authority + location)
+    elif "://" in location.split("?", 1)[0]:
         url = parse_url(location)
     else:
-        scheme = "https://" if base.tls else "http://"
-        if location.startswith("//"):
-            url = parse_url(scheme + location[2:])
-        elif location.startswith("/"):
-            url = parse_url(scheme + base.authority + location)
-        else:
-            folder = base.target.split("?", 1)[0].rsplit("/", 1)[0]
-            url = parse_url(scheme + base.authority + folder + "/" + location)
+        folder = base.target.split("?", 1)[0].rsplit("/", 1)[0]
+        url = parse_url(scheme + base.authority + folder + "/" + location)
     if base.tls and not url.tls:
         raise ValueError("redirect from TLS to plain text")
     return url
