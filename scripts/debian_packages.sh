@@ -3,7 +3,7 @@
 #
 # SPDX-License-Identifier: MIT
 
-# Downloads Debian packages and unpacks them into FOLDER/root: nothing is installed, no right is needed.
+# Downloads Debian packages and unpacks them into FOLDER/unpacked: nothing is installed, no right is needed.
 #
 #     scripts/debian_packages.sh FOLDER SUITE PACKAGE...
 #
@@ -20,9 +20,9 @@ shift 2
 command -v apt-get > /dev/null 2>&1 || { echo "this is no Debian: there is no apt-get" >&2; exit 1; }
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd -P)
-rm -rf "$folder/apt" "$folder/root"
+rm -rf "$folder/apt" "$folder/unpacked"
 mkdir -p "$folder/apt/etc/preferences.d" "$folder/apt/state/lists/partial" \
-    "$folder/apt/cache/archives/partial" "$folder/root"
+    "$folder/apt/cache/archives/partial" "$folder/unpacked"
 
 apt() {
     # An apt of our own: own lists, own cache, an empty list of what is installed, and no lock to fight for.
@@ -87,7 +87,7 @@ fi
         apt install --yes --no-install-recommends --download-only "$@"
     fi
     for package in "$folder"/apt/cache/archives/*.deb; do
-        dpkg -x "$package" "$folder/root"
+        dpkg -x "$package" "$folder/unpacked"
     done
 } > "$folder/log" 2>&1 || {
     echo "apt could not fetch $* of $suite; the last lines of $folder/log:" >&2
@@ -95,4 +95,4 @@ fi
     exit 1
 }
 rm -rf "$folder/apt"
-echo "$folder/root"
+echo "$folder/unpacked"

@@ -35,12 +35,12 @@ done
 
 # A script of two lines that runs the unpacked program with the unpacked libraries.
 write_command() {
-    for loader in "$home"/root/usr/lib/*/ld-linux*.so.* "$home"/root/lib/*/ld-linux*.so.*; do
+    for loader in "$home"/unpacked/usr/lib/*/ld-linux*.so.* "$home"/unpacked/lib/*/ld-linux*.so.*; do
         [ -e "$loader" ] || continue
         libraries=$(dirname "$loader")
         {
             echo "#!/bin/sh"
-            echo "exec '$loader' --library-path '$libraries' '$home/root/usr/bin/micropython' \"\$@\""
+            echo "exec '$loader' --library-path '$libraries' '$home/unpacked/usr/bin/micropython' \"\$@\""
         } > "$home/micropython"
         chmod +x "$home/micropython"
         return 0

@@ -80,7 +80,7 @@ bring_pip() {
     wheels=/usr/share/python-wheels
     if ! ls "$wheels"/pip-*.whl > /dev/null 2>&1; then
         sh scripts/debian_packages.sh .cache/pip own python3-pip-whl > /dev/null || return 1
-        wheels=.cache/pip/root/usr/share/python-wheels
+        wheels=.cache/pip/unpacked/usr/share/python-wheels
     fi
     for wheel in "$wheels"/pip-*.whl; do
         # A wheel is a zip file, and Python runs a package in a zip file.

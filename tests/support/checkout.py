@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+A clean copy of this repository: what git knows or would add, and nothing else that lies about.
+What is built from it is what a release would be, with the changes that nobody has committed yet.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = "1.2.3"
+
+
+def git(folder: Path, *words: str) -> str:
+    """
+    Run git, as somebody, in a folder that may be somebody else's.
+
+    :return: what it printed
+    """
+    options = (
+        "safe.directory=*",
+        "user.name=tests",
+        "user.email=tests@example.org",
+        "core.hooksPath=/dev/null",
+    )
+    command = ["git"]
+    for option in options:
+        command += ["-c", option]
+    return subprocess.run(
+        [*command, *words], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def files() -> list:
+    """Paths of all files of the repository, from its root. Without a clone, the test is skipped."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this needs git, and a clone of the repository")
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return [Path(name) for name in sorted(set(listed)) if name and (ROOT / name).is_file()]
+
+
+def make(folder: Path) -> Path:
+    """
+    Make a checkout, tagged `VERSION`.
+
+    :param Path folder: where its folder is put
+    :return: the checkout; its name is nerveshub_link, because build tools take names from it
+    """
+    checkout = folder / "nerveshub_link"
+    for name in files():
+        target = checkout / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+    git(checkout, "init", "-q")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-q", "-m", "A release")
+    git(checkout, "tag", VERSION)
+    return checkout
+
+
+def build_bundle(checkout: Path) -> Path:
+    """
+    Build the bundle of .py files as the release workflow does.
+
+    :return: the zip file
+    """
+    build_bundles = pytest.importorskip(
+        "circuitpython_build_tools.scripts.build_bundles",
+        reason="circuitpython-build-tools needs Python 3.10",
+    )
+    code = f"from {build_bundles.__name__} import build_bundles; build_bundles()"
+    words = ["--filename_prefix", "nerveshub-link", "--library_location", ".", "--only", "py"]
+    run_python(["-c", code, *words], checkout)
+    return checkout / "bundles" / f"nerveshub-link-py-{VERSION}.zip"
+
+
+def run_python(words: list, folder: Path, **environment: str) -> str:
+    """
+    Run this Python in a folder, without the network.
+
+    :return: what it printed, errors included
+    """
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, "PIP_NO_INDEX": "1", **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

