@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What the application hears of the link and does with it: callbacks, restart, confirmation, end."""
+"""What the application hears of the link and does with it, from callbacks to deinit()."""
 
 import gc
 import tracemalloc
@@ -11,7 +11,6 @@ from support.desk import Desk, RecordingClient, RecordingWriter
 from support.fakes import AGAIN
 
 from nerveshub_link.errors import TransportError
-
 
 # Callbacks
 

@@ -1,0 +1,297 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Whatever the server says and however little memory there is: poll() returns, the link lives."""
+
+import json
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.desk import TEXT, Desk, RecordingWriter, update
+from support.raw_server import server_frame
+
+from nerveshub_link import Extension, HealthProvider
+
+QUICK = settings(
+    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=6,
+)
+events = st.sampled_from(
+    "update reboot identify extensions:get scripts/run archive fwup_public_keys attach detach "
+    "health:check logging:level mine:x phx_reply phx_error phx_close phx_leave : x".split()
+)
+keys = st.sampled_from(
+    "update_available firmware_url firmware_meta size checksum extensions ref text status response "
+    "reason uuid".split()
+)
+values = anything | st.sampled_from(
+    [
+        True,
+        "ok",
+        "error",
+        "detach",
+        "unmatched topic",
+        ["health"],
+        "http://a/b",
+        "0" * 64,
+        {"uuid": 1},
+    ]
+)
+payloads = anything | st.dictionaries(keys, values, max_size=6)
+
+
+class Mine(Extension):
+    """An extension that trusts everybody."""
+
+    def handle_event(self, event, payload):
+        return ("answer", {"length": len(payload["text"])})
+
+
+def talkative():
+    """A link with everything switched on, joined to both topics."""
+    desk = Desk(
+        fwup_writer=RecordingWriter(validated=False),
+        extensions={"health": HealthProvider(), "logging": True, "mine": Mine()},
+        allow_unverified=True,
+        confirm_after=0,
+    )
+    peer = desk.joined()
+    peer.say(None, None, "device", "extensions:get", {})
+    desk.wait(0.1)
+    join = [frame for frame in peer.heard() if frame[3] == "phx_join"][-1]
+    peer.reply(join[1], "extensions", ["health", "logging", "mine"])
+    desk.wait(0.1)
+    return desk
+
+
+def still_works(desk):
+    """Whatever happened: after some time the link is joined, or can be."""
+    desk.wait(0.5)
+    if desk.link.connected:
+        desk.peer.end()
+        desk.wait(0.1)
+
+    def asking():
+        peer = desk.peer
+        return peer.asked and not peer.closed and peer.target.startswith("/device-socket")
+
+    desk.until(asking, 400, 100)
+    desk.join(desk.peer)
+    assert desk.link.connected
+
+
+@QUICK
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([None, "1", "2", "4", "99", 1]),
+            st.sampled_from([None, "1", "2", "3", "4", "5", 7]),
+            st.sampled_from(["device", "extensions", "phoenix", "console", None, 3]),
+            events | anything,
+            payloads,
+        ),
+        max_size=8,
+    )
+)
+def test_no_message_makes_poll_raise(messages):
+    desk = talkative()
+    peer = desk.peer
+    for message in messages:
+        peer.put(server_frame(TEXT, json.dumps(message).encode()))
+        desk.wait(0.05)
+    still_works(desk)
+
+
+@QUICK
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_no_bytes_make_poll_raise(packets):
+    desk = talkative()
+    for packet in packets:
+        if packet:
+            desk.peer.put(packet)
+        desk.wait(0.05)
+    still_works(desk)
+
+
+@QUICK
+@given(anything)
+def test_no_json_makes_poll_raise(value):
+    desk = talkative()
+    desk.peer.put(server_frame(TEXT, json.dumps(value).encode()))
+    desk.wait(0.1)
+    assert desk.link.connected
+    still_works(desk)
+
+
+@QUICK
+@given(st.binary(min_size=1, max_size=60), st.booleans())
+def test_no_answer_to_the_upgrade_makes_poll_raise(answer, like_http):
+    desk = Desk()
+    desk.connect().put(b"HTTP/1.1 " * like_http + answer + b"\r\n\r\n")
+    desk.wait(0.2)
+    desk.peer.end()
+    desk.join()
+    assert desk.link.connected
+
+
+def test_text_that_is_no_phoenix_message_is_passed_over():
+    desk = Desk()
+    peer = desk.joined()
+    for text in (b"", b"{}", b"[1]", b"[null,null,", b'"x"', b"[[],[],[],[],[]]"):
+        peer.put(server_frame(TEXT, text))
+    peer.say(None, None, "device", "identify", {})
+    desk.wait(0.2)
+    assert desk.client.named("identify") == [("identify",)]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "nerveshub_link.channel.json.loads",
+        "nerveshub_link.channel.json.dumps",
+        "nerveshub_link.device.Device.tick",
+        "nerveshub_link.extensions.Extensions.poll",
+        "nerveshub_link.connection.Connection.step",
+    ],
+)
+def test_running_out_of_memory_leads_to_a_calm_reconnect(target):
+    desk = talkative()
+    peer = desk.peer
+    peer.say(None, None, "device", "scripts/run", {"ref": "1", "text": "1"})
+    with mock.patch(target, side_effect=MemoryError()):
+        desk.until(lambda: not desk.link.connected, 0.1)
+    assert desk.link.state == "waiting"
+    assert peer.closed
+    assert desk.link.last_error == "fault: MemoryError"
+    tries = len(desk.network.attempts)
+    assert 800 < desk.until(lambda: len(desk.network.attempts) > tries, 3) <= 1000
+    desk.join(desk.peer)
+
+
+def test_running_out_of_memory_while_connecting_waits_longer_and_longer():
+    desk = Desk()
+    desk.network.refusals = [MemoryError()] * 3
+    desk.until(lambda: len(desk.network.attempts) == 3, 10)
+    assert desk.link.last_error == "MemoryError"
+    assert 3_900 < desk.until(lambda: len(desk.network.attempts) == 4, 10) <= 4_100
+
+
+def test_running_out_of_memory_in_the_middle_of_an_update_fails_the_update_only():
+    desk = talkative()
+    hub = desk.peer
+    hub.say(None, None, "device", "update", update(b"x" * 100))
+    files = desk.connect(5)
+    files.answer(200, body=b"x" * 100)
+    with mock.patch("nerveshub_link.downloader.Downloader.step", side_effect=MemoryError()):
+        desk.wait(0.1)
+    assert desk.client.named("fwup_error") == [("fwup_error", "download: MemoryError")]
+    assert desk.link.connected
+
+
+def test_fault_while_handling_a_fault_does_not_raise():
+    desk = Desk()
+    peer = desk.joined()
+    with mock.patch("nerveshub_link.link.Connection.lost", side_effect=MemoryError()):
+        peer.end()
+        desk.wait(0.2)
+    assert desk.link.last_error == "fault while handling a fault"
+    desk.join()
+
+
+def test_message_longer_than_allowed_is_passed_over():
+    desk = Desk(max_message_size=4096)
+    peer = desk.joined()
+    peer.say(None, None, "device", "update", {"firmware_url": "x" * 5000})
+    peer.say(None, None, "device", "identify", {})
+    desk.wait(0.2)
+    assert desk.link.connected
+    assert desk.client.named("identify") == [("identify",)]
+    assert "bytes was passed over" in desk.link.last_error
+
+
+# Faults of the server's side of a topic
+
+
+def test_crash_of_the_device_topic_is_followed_by_a_rejoin_of_it_alone():
+    desk = talkative()
+    peer = desk.peer
+    peer.heard()
+    peer.say(peer.join_ref, peer.join_ref, "device", "phx_error", {"reason": "channel_crash"})
+    desk.wait(0.1)
+    assert desk.link.state == "joining"
+    assert desk.client.named("handle_disconnected") == [
+        ("handle_disconnected", "the server closed the device's channel")
+    ]
+    passed = desk.until(lambda: len(peer.sent) > peer._used, 10)
+    assert 4_800 < passed < 5_200
+    (frame,) = peer.heard()
+    assert frame[2:4] == ["device", "phx_join"]
+    assert frame[0] == frame[1] != peer.join_ref
+    peer.reply(frame[1], "device")
+    desk.wait(0.1)
+    assert desk.link.connected
+    assert len(desk.client.named("handle_connected")) == 2
+    assert len(desk.network.peers) == 1
+
+
+def test_crash_of_the_extensions_topic_is_followed_by_a_rejoin_of_it_alone():
+    desk = talkative()
+    peer = desk.peer
+    peer.heard()
+    peer.say("4", "4", "extensions", "phx_error", {"reason": "channel_crash"})
+    peer.say("3", "3", "extensions", "phx_error", {"reason": "channel_crash"})
+    desk.wait(5.2)
+    frames = [frame for frame in peer.heard() if frame[3] == "phx_join"]
+    assert [frame[2] for frame in frames] == ["extensions"]
+    assert desk.link.connected
+    assert desk.client.named("handle_disconnected") == []
+
+
+def test_close_of_a_channel_that_was_replaced_means_nothing():
+    desk = Desk()
+    peer = desk.joined()
+    peer.say(peer.join_ref, peer.join_ref, "device", "phx_error", {})
+    desk.wait(5.2)
+    new = peer.heard()[-1][1]
+    peer.reply(new, "device")
+    peer.say(peer.join_ref, peer.join_ref, "device", "phx_close", {})
+    desk.wait(20)
+    assert desk.link.connected
+    assert [frame for frame in peer.heard() if frame[3] == "phx_join"] == []
+
+
+def test_topic_that_the_server_has_forgotten_is_joined_again():
+    desk = Desk()
+    peer = desk.joined()
+    desk.wait(0.1)
+    ref = peer.heard()[-1][1]
+    payload = {"status": "error", "response": {"reason": "unmatched topic"}}
+    peer.say(None, ref, "device", "phx_reply", payload)
+    desk.wait(5.2)
+    assert peer.heard()[-1][3] == "phx_join"
+
+
+def test_channel_that_crashes_over_and_over_is_not_joined_in_a_hurry():
+    desk = Desk()
+    peer = desk.joined()
+    joins = 0
+    for _ in range(60):
+        desk.wait(1)
+        if peer.closed:
+            break
+        for frame in peer.heard():
+            if isinstance(frame, list) and frame[3] == "phx_join":
+                joins += 1
+                peer.reply(frame[1], "device")
+                peer.join_ref = frame[1]
+            if isinstance(frame, list) and frame[2] == "phoenix":
+                peer.reply(frame[1], "phoenix")
+        peer.say(peer.join_ref, peer.join_ref, "device", "phx_error", {"reason": "channel_crash"})
+    assert joins <= 12
