@@ -46,9 +46,11 @@ class FileWriter(FwupWriter):
             pass
         return None
 
-    def _save(self, record: dict) -> None:
+    def _write(self, record: dict) -> None:
         with open(self._path + ".json.part", "wb") as file:
             file.write(json.dumps(record).encode())
+
+    def _commit(self) -> None:
         os.rename(self._path + ".json.part", self._path + ".json")
 
     def firmware_meta(self):
@@ -77,22 +79,30 @@ class FileWriter(FwupWriter):
 
     def fwup_finish(self) -> None:
         """Replace the installed image by the new one and remember its metadata, unconfirmed."""
-        file, self._file = self._file, None
-        file.close()
+        self._file.close()
+        # All that a full disk can refuse comes first: what is reported as failed must not start.
+        self._write({"meta": self._new_meta, "size": self._size, "validated": False})
         os.rename(self._path + ".part", self._path)
-        self._save({"meta": self._new_meta, "size": self._size, "validated": False})
+        self._file = None
+        self._record.pop("size", None)  # from now on the record is the new image's
+        self._commit()
 
     def fwup_abort(self) -> None:
         """Remove ``<path>.part``."""
         file, self._file = self._file, None
-        if file is not None:
+        if file is None:
+            return
+        try:
             file.close()
-            os.remove(self._path + ".part")
+        except OSError:
+            pass  # the disk may be full: all the more reason to remove it
+        os.remove(self._path + ".part")
 
     def fwup_confirm(self) -> None:
         """Remember that the installed image is good."""
         record = dict(self._record)
         record["validated"] = True
         if "size" in record:
-            self._save(record)
+            self._write(record)
+            self._commit()
         self._record = record
