@@ -122,6 +122,7 @@ class Connection:
             self.device.frames.append(("client", message))
             self.device.events.append((message[2], message[3], message[4]))
             self.phoenix.receive(message)
+            self._hub.tell(self.device.identifier, message[2], message[3], message[4])
         except SocketError as error:
             self._hub.refuse(f"message refused: {error}")
             self.close(error.code)

@@ -80,6 +80,9 @@ class HubState:
         """(method, path with query, headers) of every HTTP request, upgrades too"""
         self.redirects: List[tuple] = []
         """(status, location) to answer the next upgrades with"""
+        self.listeners: List[Callable[[str, str, str, Any], None]] = []
+        """Called with (identifier, topic, event, payload) of every message, under the lock; and
+        with the topic "socket" and "connected" or "disconnected". They must not wait."""
         self.download_rate: Optional[float] = None
         """Bytes per second at which firmware goes out; None for as fast as it can"""
         self.changed = threading.Condition(threading.RLock())
@@ -100,6 +103,11 @@ class HubState:
     def drop(self, text: str) -> None:
         """Remember something that the real server ignores in silence."""
         self.dropped.append(text)
+
+    def tell(self, identifier: str, topic: str, event: str, payload: Any = None) -> None:
+        """Tell the listeners what a device did."""
+        for listener in list(self.listeners):
+            listener(identifier, topic, event, payload)
 
     def offer_deployments(self, device: Device) -> None:
         """Called after each join of a device; `nerveshub_tools.hub` has deployments."""
@@ -150,6 +158,7 @@ class HubState:
         device.connected = True
         device.connections += 1
         connection = self._connections[identifier] = Connection(self, device, wake)
+        self.tell(identifier, "socket", "connected")
         return connection
 
     @locked
@@ -161,6 +170,7 @@ class HubState:
         if self._connections.get(device.identifier) is connection:
             del self._connections[device.identifier]
             device.connected = False
+            self.tell(device.identifier, "socket", "disconnected")
 
     @locked
     def tick(self) -> None:

@@ -23,7 +23,7 @@ _SEMVER = re.compile(
 )
 _REQUIRED = ("uuid", "product", "architecture", "version", "platform")
 _OPTIONAL = ("author", "description", "vcs_identifier", "misc")
-_CHIPS = {
+CHIPS = {
     0: ("esp32", "xtensa"),
     2: ("esp32s2", "xtensa"),
     5: ("esp32c3", "riscv"),
@@ -80,14 +80,14 @@ def _fwup(params: dict) -> Metadata:
 def _esp_idf(params: dict) -> Metadata:
     found: Metadata = {
         "product": params.get("esp_idf_project_name"),
-        "version": _esp_version(params.get("esp_idf_version")),
+        "version": esp_version(params.get("esp_idf_version")),
         "uuid": _esp_uuid(params.get("esp_idf_app_elf_sha256")),
     }
     try:
         chip = int(params.get("esp_idf_chip_id"))
     except (TypeError, ValueError):
         return found
-    found["platform"], found["architecture"] = _CHIPS.get(chip, (f"esp32-{chip}", "unknown"))
+    found["platform"], found["architecture"] = CHIPS.get(chip, (f"esp32-{chip}", "unknown"))
     if isinstance(params.get("esp_idf_ver"), str):
         found["description"] = "ESP-IDF " + params["esp_idf_ver"]
     return found
@@ -100,7 +100,7 @@ def _esp_uuid(sha: Any) -> Optional[str]:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _esp_version(text: Any) -> Optional[str]:
+def esp_version(text: Any) -> Optional[str]:
     """ESP-IDF projects call their versions what they like; the server bends some into shape."""
     if not isinstance(text, str):
         return None

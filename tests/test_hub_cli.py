@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""The command nerveshub-link, and what it reads out of firmware files."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+
+import hub_replay
+import pytest
+from click.testing import CliRunner
+from hub_wire import Wire
+from nerveshub_tools.cli import main
+from nerveshub_tools.images import fwup_uuid, read_meta
+
+TOOLS = str(hub_replay.Path(__file__).resolve().parent.parent / "tools")
+META_CONF = b"""meta-product="My \\"product\\""
+meta-version=1.2.3
+meta-platform="generic"
+meta-architecture=esp32s3
+meta-vcs-identifier=abc
+file-resource "code.py" {
+length=5
+}
+"""
+
+
+def archive(conf=META_CONF):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as file:
+        file.writestr("meta.conf", conf)
+    return data.getvalue()
+
+
+def esp_image():
+    image = bytearray(b"\xe9" + bytes(300))
+    image[12] = 9
+    image[0x20:0x24] = (0xABCD5432).to_bytes(4, "little")
+    for at, text in ((16, b"v1.2"), (48, b"nhtest"), (112, b"v5.4.1")):
+        image[0x20 + at : 0x20 + at + len(text)] = text
+    image[0x20 + 144 : 0x20 + 160] = bytes(range(16))
+    return bytes(image)
+
+
+def test_metadata_of_a_fwup_archive(tmp_path):
+    (tmp_path / "a.fw").write_bytes(archive())
+    assert read_meta(tmp_path / "a.fw") == {
+        "uuid": fwup_uuid(META_CONF),
+        "product": 'My "product"',
+        "version": "1.2.3",
+        "platform": "generic",
+        "architecture": "esp32s3",
+        "vcs_identifier": "abc",
+    }
+
+
+def test_uuid_has_the_version_digit_that_fwup_sets():
+    uuid = fwup_uuid(b"")
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", uuid)
+
+
+def test_metadata_of_an_esp_idf_image(tmp_path):
+    (tmp_path / "a.bin").write_bytes(esp_image())
+    assert read_meta(tmp_path / "a.bin") == {
+        "uuid": "00010203-0405-0607-0809-0a0b0c0d0e0f",
+        "product": "nhtest",
+        "version": "1.2.0",
+        "description": "ESP-IDF v5.4.1",
+        "platform": "esp32s3",
+        "architecture": "xtensa",
+    }
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04broken", b"\xe9" + bytes(300)])
+def test_file_without_metadata_is_refused(tmp_path, data):
+    (tmp_path / "a.bin").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.bin"):
+        read_meta(tmp_path / "a.bin")
+
+
+def test_description_beside_the_file_comes_first(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"anything")
+    beside = tmp_path / "a.bin.json"
+    beside.write_text('{"uuid": "u", "version": "1.0.0"}')
+    assert read_meta(tmp_path / "a.bin")["uuid"] == "u"
+    for bad in ("[]", "{}", "{"):
+        beside.write_text(bad)
+        with pytest.raises(ValueError):
+            read_meta(tmp_path / "a.bin")
+
+
+def test_hub_serves_a_folder_and_prints_settings(tmp_path):
+    (tmp_path / "good.fw").write_bytes(archive())
+    (tmp_path / "bad.bin").write_bytes(b"hello")
+    command = [sys.executable, "-u", "-m", "nerveshub_tools", "hub", "--port", "0", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--key", "nhp_k", "--secret", "s"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": TOOLS},
+    )
+    with process:
+        lines = []
+        while not lines or "curl" not in lines[-1]:
+            lines.append(process.stdout.readline())
+            assert lines[-1], lines
+        text = "".join(lines)
+        port = int(re.search(r"NERVESHUB_PORT = (\d+)", text)[1])
+        with Wire(port) as wire:
+            data = json.loads(wire.request("/api/firmwares", host="localhost")[2])["data"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert [item["uuid"] for item in data] == [fwup_uuid(META_CONF)]
+    assert "skipped: bad.bin" in text
+    for line in ('HOST = "127.0.0.1"', "SSL = 0", 'KEY = "nhp_k"', 'SECRET = "s"'):
+        assert f"_{line}\n" in text
+
+
+def test_options_that_do_not_fit_are_refused(tmp_path):
+    (tmp_path / "c.pem").write_text("")
+    result = CliRunner().invoke(main, ["hub", "--cert", str(tmp_path / "c.pem")])
+    assert result.exit_code == 2
+    assert "belong together" in result.output
+    result = CliRunner().invoke(main, ["device"])
+    assert result.exit_code == 2
+
+
+def test_every_command_explains_itself():
+    for command in ("hub", "device", "demo"):
+        result = CliRunner().invoke(main, [command, "--help"])
+        assert result.exit_code == 0
+        assert "Usage" in result.output

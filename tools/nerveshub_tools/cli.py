@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.cli`
+================================================================================
+
+The command ``nerveshub-link``: a hub for the desk, a simulated device, a demonstration.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from .ca import Authority
+from .demo import TIMEOUT, Demo
+from .hub import Hub
+from .images import read_meta
+from .server import Server
+from .simulated_device import SimulatedDevice
+from .tls import ServerTls
+
+_PATH = click.Path(exists=True, dir_okay=False)
+
+
+@click.group()
+def main() -> None:
+    """Try nerveshub_link without a board and without a server."""
+
+
+@main.command()
+@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for the whole run.")
+def demo(timeout: float) -> None:
+    """Play a whole firmware update: hub, simulated device, download, reboot, confirmation."""
+    sys.exit(Demo(timeout=timeout).run())
+
+
+@main.command()
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=4000, show_default=True, help="Port to listen on, 0 for any.")
+@click.option("--product", default="demo", show_default=True, help="Name of the product.")
+@click.option("--key", envvar="NERVESHUB_PRODUCT_KEY", help="Product key; made up if not given.")
+@click.option("--secret", envvar="NERVESHUB_PRODUCT_SECRET", help="Product secret; likewise.")
+@click.option("--cert", type=_PATH, help="TLS certificate chain (PEM).")
+@click.option("--cert-key", type=_PATH, help="Private key of --cert.")
+@click.option("--client-ca", type=_PATH, help="CA whose client certificates may come in.")
+@click.option(
+    "--make-cert",
+    type=click.Path(file_okay=False),
+    help="Make a CA and a certificate in this folder and use them.",
+)
+def hub(folder, host, port, product, key, secret, cert, cert_key, client_ca, make_cert) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+    """
+    Run a development hub that offers the firmware in FOLDER.
+
+    It prints what a board needs in its settings.toml. Listening on anything but this computer
+    takes --host; then everybody in the network can reach it.
+    """
+    shown = _reachable(host)
+    if make_cert:
+        cert, cert_key = Authority(make_cert).server(hosts=["localhost", "127.0.0.1", shown])
+        click.echo(f"# the device must trust {make_cert}/ca.pem")
+    if bool(cert) != bool(cert_key):
+        raise click.UsageError("--cert and --cert-key belong together")
+    tls = ServerTls(cert, cert_key, client_ca) if cert else None
+    served = Hub(product=product, product_key=key, product_secret=secret)
+    for path in sorted(Path(folder).iterdir()) if folder else []:
+        if path.suffix in {".fw", ".bin"}:
+            _add(served, path)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(served, host, port, tls, shown))
+
+
+def _add(served: Hub, path: Path) -> None:
+    try:
+        meta = read_meta(path)
+    except ValueError as error:
+        click.echo(f"# skipped: {error}", err=True)
+        return
+    uuid = served.add_firmware(path.read_bytes(), meta)
+    click.echo(f"# {path.name}: {meta.get('product')} {meta.get('version')}, {uuid}")
+
+
+async def _serve(served: Hub, host: str, port: int, tls, shown: str) -> None:
+    server = Server(served, host, port, tls)
+    try:
+        await server.start()
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    scheme = "https" if tls else "http"
+    served.url = f"{scheme}://{shown}:{server.port}"
+    click.echo("# settings.toml of a device")
+    click.echo(f'NERVESHUB_HOST = "{shown}"')
+    click.echo(f"NERVESHUB_PORT = {server.port}")
+    click.echo(f"NERVESHUB_SSL = {1 if tls else 0}")
+    click.echo(f'NERVESHUB_PRODUCT_KEY = "{served.product_key}"')
+    click.echo(f'NERVESHUB_PRODUCT_SECRET = "{served.product_secret}"')
+    click.echo("# push an update, from this computer:")
+    click.echo(
+        f"# curl -X POST {scheme}://localhost:{server.port}/api/devices/IDENTIFIER/upgrade "
+        """-d '{"uuid": "UUID"}'"""
+    )
+    served.listeners.append(_report)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has no handlers in the loop
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    told = 0
+    while not stop.is_set():
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.5)
+        for text in served.violations[told:]:
+            click.echo(f"# the real server would refuse: {text}", err=True)
+        told = len(served.violations)
+    served.drain()
+    await asyncio.sleep(0.1)  # let the closes go out
+    await server.stop()
+
+
+def _report(identifier: str, topic: str, event: str, payload) -> None:
+    if event != "heartbeat":
+        shown = "" if payload is None else json.dumps(payload, ensure_ascii=False)[:120]
+        click.echo(f"{identifier}: {topic} {event} {shown}")
+
+
+def _reachable(host: str) -> str:
+    """The address that a device in the network would use."""
+    if host not in {"0.0.0.0", "::"}:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with contextlib.suppress(OSError):
+            # No packet is sent: a datagram socket only looks the route up.
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+    return "127.0.0.1"
+
+
+@main.command()
+@click.option("--host", required=True, help="Name or address of the hub.")
+@click.option("--port", required=True, type=int, help="Its port.")
+@click.option("--identifier", default="simulated", show_default=True, help="The device's name.")
+@click.option("--key", envvar="NERVESHUB_PRODUCT_KEY", help="Product or device key.")
+@click.option("--secret", envvar="NERVESHUB_PRODUCT_SECRET", help="Its secret.")
+@click.option("--cert", type=_PATH, help="Client certificate, instead of key and secret.")
+@click.option("--cert-key", type=_PATH, help="Private key of --cert.")
+@click.option("--ca", type=_PATH, help="CA to trust; this computer's own if not given.")
+@click.option("--ssl/--no-ssl", default=True, show_default=True, help="Speak TLS.")
+@click.option("--confirm-after", default=60, show_default=True, help="Seconds on trial.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False), help="Its flash; forgotten if not given."
+)
+def device(folder, cert, cert_key, key, secret, **options) -> None:
+    """Run a simulated device until Ctrl-C: the real library in a process of its own."""
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nerveshub-device-"))
+        failed = []
+
+        def show(event: dict) -> None:
+            click.echo(json.dumps(event, ensure_ascii=False))
+            if event["event"] == "exit":
+                failed.append(event["code"])
+
+        simulated = stack.enter_context(
+            SimulatedDevice(
+                folder,
+                show,
+                product_key=key,
+                product_secret=secret,
+                device_cert=cert,
+                device_key=cert_key,
+                **options,
+            )
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            simulated.join()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.simulated_device`
+================================================================================
+
+A device without a board: keeps a `nerveshub_tools.device_process` running and starts it again
+whenever it reboots. Its folder is its flash: ``firmware`` and what `FileWriter` keeps beside it.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Callable, Optional
+
+_REBOOT = 17  # device_process.REBOOT; that module needs the library, this one does not
+_STOP_TIMEOUT = 3
+FACTORY = {
+    "uuid": "00000000-0000-4000-8000-000000000001",
+    "product": "demo",
+    "architecture": "generic",
+    "version": "1.0.0",
+    "platform": "simulated",
+}
+"""What a new simulated device reports to run."""
+
+
+class SimulatedDevice:
+    """
+    :param folder: where the device keeps its files; made if it is not there
+    :param on_event: called, from a thread, with each event: a dict with the key ``event``
+    :param str host: of the hub
+    :param int port: of the hub
+    :param str identifier: the device's name
+    :param bool ssl: False for an unencrypted connection
+    :param str ca: path of the CA that the hub's certificate must come from; the system's if None
+    :param str product_key: shared secret's key
+    :param str product_secret: shared secret
+    :param str device_cert: client certificate, instead of a shared secret
+    :param str device_key: its private key
+    :param dict meta: what it runs at first; `FACTORY` if None
+    :param int confirm_after: seconds after which new firmware is confirmed
+    """
+
+    def __init__(  # noqa: PLR0913 - options, keyword only
+        self,
+        folder,
+        on_event: Callable[[dict], None],
+        *,
+        host: str,
+        port: int,
+        identifier: str,
+        ssl: bool = True,
+        ca: Optional[str] = None,
+        product_key: Optional[str] = None,
+        product_secret: Optional[str] = None,
+        device_cert: Optional[str] = None,
+        device_key: Optional[str] = None,
+        meta: Optional[dict] = None,
+        confirm_after: int = 60,
+    ) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.image = Path(folder) / "firmware"
+        """Where the installed image lies."""
+        self._on_event = on_event
+        self._options = {
+            "image": str(self.image),
+            "host": host,
+            "port": port,
+            "identifier": identifier,
+            "ssl": ssl,
+            "ca": ca,
+            "product_key": product_key,
+            "product_secret": product_secret,
+            "device_cert": device_cert,
+            "device_key": device_key,
+            "meta": meta or FACTORY,
+            "confirm_after": confirm_after,
+        }
+        self._child: Optional[subprocess.Popen] = None
+        self._stopping = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="device", daemon=True)
+
+    def __enter__(self) -> "SimulatedDevice":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.stop()
+
+    def join(self) -> None:
+        """Wait until the device has ended for good."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Switch it off."""
+        with self._lock:
+            self._stopping = True
+            child = self._child
+            if child:
+                with contextlib.suppress(OSError):
+                    child.stdin.close()  # it ends by itself when its parent is gone
+        if child:
+            try:
+                child.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            child = self._boot()
+            if child is None:
+                return
+            with child.stdout:
+                for line in child.stdout:
+                    self._tell(line)
+            code = child.wait()
+            with contextlib.suppress(OSError):
+                child.stdin.close()
+            if code != _REBOOT:
+                if not self._stopping:
+                    self._on_event({"event": "exit", "code": code})
+                return
+
+    def _boot(self) -> Optional[subprocess.Popen]:
+        command = [sys.executable, "-m", "nerveshub_tools.device_process"]
+        # The child sees the modules that we see, installed or not.
+        path = os.pathsep.join([item for item in sys.path if item] + [str(_checkout())])
+        with self._lock:
+            if self._stopping:
+                return None
+            self._child = child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+                text=True,
+            )
+            with contextlib.suppress(OSError):  # it died at once: its exit status will tell
+                child.stdin.write(json.dumps(self._options) + "\n")
+                child.stdin.flush()
+        return child
+
+    def _tell(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = {"event": "output", "text": line.rstrip()}
+        self._on_event(event)
+
+
+def _checkout() -> Path:
+    """Where the library lies if these tools run from a checkout of it."""
+    return Path(__file__).resolve().parent.parent.parent
