@@ -19,6 +19,8 @@ user's not to fear: they are passed on, and whoever does not know them ignores t
 
 import json
 
+from micropython import const
+
 from .errors import ProtocolError
 
 MESSAGE = 1
@@ -32,14 +34,14 @@ CRASHED = 4
 ERROR = 5
 """Kind: the server answered a message with an error; the payload is ``(ref, response)``."""
 
-_TICKS = (1 << 29) - 1
+_TICKS = const((1 << 29) - 1)
 # Milliseconds before a topic is joined again, as nerves_hub_link does; it doubles with every join
 # in a row that fails, up to 320 seconds.
-_REJOIN = 5000
+_REJOIN = const(5000)
 
-_WAITING = 0
-_JOINING = 1
-_JOINED = 2
+_WAITING = const(0)
+_JOINING = const(1)
+_JOINED = const(2)
 
 
 class _Topic:

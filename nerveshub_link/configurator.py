@@ -6,7 +6,8 @@
 ====================================================
 
 All options, checked once, before anything happens: every mistake raises ``ValueError`` here, names
-the option and says how to mend it. Behind this module nobody checks an option again.
+the option and says how to mend it. Behind this module nobody checks an option again, and nobody
+imports it: `NervesHubLink` does while it is made, and gives its memory back, some 7 KB on a board.
 """
 
 import os
@@ -16,6 +17,7 @@ import time as _time
 from adafruit_ticks import ticks_ms
 
 from .client import Client
+from .config import Config
 
 _CLIENT_METHODS = (
     "update_available",
@@ -61,159 +63,146 @@ _PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "uran
 _TEXTS = {"network_interface": "wlan0", "wifi_ssid": None, "wifi_password": None}
 
 
-class Config:
+def configure(ssl_context, options: dict) -> Config:
     """
-    The checked options, as attributes of the same names; see `nerveshub_link.NervesHubLink` for
-    what they mean.
+    Check all options.
 
-    :param dict options: the options given, those of `NervesHubLink` and its further keywords
+    :param ssl_context: an SSL context, or None
+    :param dict options: the options given: those that `NervesHubLink` names, and in ``further`` the
+        other keywords
+    :return: the checked options
     :raises ValueError: for the first mistake found, with the option's name
     """
+    config = Config()
+    config.ssl_context = ssl_context
+    _check_tables(config, options["further"])
+    _check_server(config, options)
+    _check_auth(config, options)
+    _check_callbacks(config, options)
+    meta = config.firmware_meta = options["firmware_meta"]
+    if meta is not None:
+        _check_meta("firmware_meta", meta)
+    running = config.running_meta()
+    if running is None:
+        needed = ", ".join(_META_NEEDED)
+        raise ValueError("firmware_meta needs " + needed + ", unless fwup_writer tells them")
+    if running is not meta:
+        _check_meta("fwup_writer.firmware_meta()", running)
+    if config.backoff_maximum < config.backoff_minimum:
+        raise ValueError("backoff_maximum is less than backoff_minimum")
+    return config
 
-    def __init__(self, ssl_context, options: dict) -> None:
-        self.ssl_context = ssl_context
-        self._read_tables(options)
-        self._check_server(options)
-        self._check_auth(options)
-        self._check_callbacks(options)
-        self._meta = options["firmware_meta"]
-        if self._meta is not None:
-            _check_meta("firmware_meta", self._meta)
-        if not self.running_meta():
-            raise ValueError(
-                "firmware_meta is needed: a dict with "
-                + ", ".join(_META_NEEDED)
-                + ", unless fwup_writer tells it"
-            )
-        if self.backoff_maximum < self.backoff_minimum:
-            raise ValueError("backoff_maximum is less than backoff_minimum")
 
-    def running_meta(self) -> dict:
-        """
-        Return the metadata of what runs: the writer's word, else the option's.
+def _check_tables(config, given: dict) -> None:
+    for name in given:
+        if not (name in _NUMBERS or name in _FLAGS or name in _PORTS or name in _TEXTS):
+            raise ValueError(name + " is no option")
+    for name in _NUMBERS:
+        default, least, most = _NUMBERS[name]
+        value = given.get(name, default)
+        if not _is_int(value) or not least <= value <= most:
+            raise ValueError("%s must be a whole number from %d to %d" % (name, least, most))
+        setattr(config, name, value)
+    for name in _FLAGS:
+        value = given.get(name, _FLAGS[name])
+        if value is not True and value is not False:
+            raise ValueError(name + " must be True or False")
+        setattr(config, name, value)
+    for name in _PORTS:
+        value = given.get(name, _PORTS[name])
+        if not callable(value):
+            raise ValueError(name + " must be a function")
+        setattr(config, name, value)
+    for name in _TEXTS:
+        value = given.get(name, _TEXTS[name])
+        if value is not None:
+            _check_text(name, value)
+        setattr(config, name, value)
 
-        :raises ValueError: if the writer's is incomplete
-        """
-        meta = self.fwup_writer.firmware_meta() if self.fwup_writer is not None else None
-        if meta is None:
-            return self._meta or {}
-        _check_meta("fwup_writer.firmware_meta()", meta)
-        return meta
 
-    def _read_tables(self, options: dict) -> None:
-        given = options["further"]
-        for name in given:
-            if not (name in _NUMBERS or name in _FLAGS or name in _PORTS or name in _TEXTS):
-                raise ValueError(name + " is no option")
-        for name in _NUMBERS:
-            default, least, most = _NUMBERS[name]
-            value = given.get(name, default)
-            if not _is_int(value) or not least <= value <= most:
-                raise ValueError("%s must be a whole number from %d to %d" % (name, least, most))
-            setattr(self, name, value)
-        for name in _FLAGS:
-            value = given.get(name, _FLAGS[name])
-            if value is not True and value is not False:
-                raise ValueError(name + " must be True or False")
-            setattr(self, name, value)
-        for name in _PORTS:
-            value = given.get(name, _PORTS[name])
-            if not callable(value):
-                raise ValueError(name + " must be a function")
-            setattr(self, name, value)
-        for name in _TEXTS:
-            value = given.get(name, _TEXTS[name])
-            if value is not None:
-                _check_text(name, value)
-            setattr(self, name, value)
-
-    def _check_server(self, options: dict) -> None:
-        host = options["host"]
-        _check_text("host", host)
-        if "/" in host or ":" in host or " " in host:
-            raise ValueError(
-                "host must be a name like 'devices.example.com', without https://, port or path"
-            )
-        port = options["port"]
-        if not _is_int(port) or not 0 < port < 65536:
-            raise ValueError("port must be a whole number from 1 to 65535")
-        tls = options["ssl"]
-        if tls is not True and tls is not False:
-            raise ValueError("ssl must be True or False")
-        if tls and self.ssl_context is None:
-            raise ValueError("ssl_context is needed while ssl is True")
-        self.host = host
-        self.port = port
-        self.ssl = tls
-
-    def _check_auth(self, options: dict) -> None:
-        secret = options["product_key"], options["product_secret"]
-        certificate = options["device_cert"], options["device_key"]
-        if any(value is not None for value in secret) and any(
-            value is not None for value in certificate
-        ):
-            raise ValueError(
-                "product_key/product_secret and device_cert/device_key exclude each other"
-            )
-        self.use_secret = secret[0] is not None or secret[1] is not None
-        names = (
-            ("product_key", "product_secret") if self.use_secret else ("device_cert", "device_key")
+def _check_server(config, options: dict) -> None:
+    host = options["host"]
+    _check_text("host", host)
+    if "/" in host or ":" in host or " " in host:
+        raise ValueError(
+            "host must be a name like 'devices.example.com', without https://, port or path"
         )
-        for name in names:
-            if options[name] is None:
-                if self.use_secret or certificate[0] is not None or certificate[1] is not None:
-                    raise ValueError(name + " is missing")
-                raise ValueError(
-                    "product_key and product_secret are needed, or device_cert and device_key"
-                )
-            _check_text(name, options[name])
-        identifier = options["identifier"]
-        if identifier is None:
-            from .settings import chip_id  # noqa: PLC0415 only where none was given
+    port = options["port"]
+    if not _is_int(port) or not 0 < port < 65536:
+        raise ValueError("port must be a whole number from 1 to 65535")
+    tls = options["ssl"]
+    if tls is not True and tls is not False:
+        raise ValueError("ssl must be True or False")
+    if tls and config.ssl_context is None:
+        raise ValueError("ssl_context is needed while ssl is True")
+    config.host = host
+    config.port = port
+    config.ssl = tls
 
-            identifier = chip_id()
-        if identifier is None and self.use_secret:
-            raise ValueError("identifier is needed: this machine has no chip id to take instead")
-        if identifier is not None:
-            _check_text("identifier", identifier, ascii_only=False)
-        if self.use_secret and secret[1][:4] in ("nhp_", "nhd_"):
+
+def _check_auth(config, options: dict) -> None:
+    secret = options["product_key"], options["product_secret"]
+    certificate = options["device_cert"], options["device_key"]
+    if any(value is not None for value in secret) and any(
+        value is not None for value in certificate
+    ):
+        raise ValueError("product_key/product_secret and device_cert/device_key exclude each other")
+    config.use_secret = secret[0] is not None or secret[1] is not None
+    names = (
+        ("product_key", "product_secret") if config.use_secret else ("device_cert", "device_key")
+    )
+    for name in names:
+        if options[name] is None:
+            if config.use_secret or certificate[0] is not None or certificate[1] is not None:
+                raise ValueError(name + " is missing")
             raise ValueError(
-                "product_secret begins like a key (nhp_ or nhd_): were the two swapped?"
+                "product_key and product_secret are needed, or device_cert and device_key"
             )
-        if not self.use_secret:
-            if not self.ssl:
-                raise ValueError("device_cert needs ssl=True")
-            try:
-                self.ssl_context.load_cert_chain(certificate[0], certificate[1])
-            except (OSError, ValueError) as error:
-                raise ValueError(
-                    "device_cert or device_key can't be loaded: " + str(error)
-                ) from error
-        self.identifier = identifier
-        self.product_key = secret[0]
-        self.product_secret = secret[1]
+        _check_text(name, options[name])
+    identifier = options["identifier"]
+    if identifier is None:
+        from .settings import chip_id  # noqa: PLC0415 only where none was given
 
-    def _check_callbacks(self, options: dict) -> None:
-        self.client = options["client"] if options["client"] is not None else Client()
-        _check_methods("client", self.client, _CLIENT_METHODS, "Client")
-        self.fwup_writer = options["fwup_writer"]
-        if self.fwup_writer is not None:
-            _check_methods("fwup_writer", self.fwup_writer, _WRITER_METHODS, "FwupWriter")
-        self.extensions = options["extensions"] or {}
-        if not isinstance(self.extensions, dict):
-            raise ValueError("extensions must be a dict of name and object")
-        for name in self.extensions:
-            value = self.extensions[name]
-            if (name == "logging" and value is True) or (
-                name == "health" and hasattr(value, "health_check")
-            ):
-                continue
-            _check_methods("extensions: " + str(name), value, _EXTENSION_METHODS, "Extension")
-            _check_text("extensions: version of " + str(name), getattr(value, "version", None))
-        self.radio = options["radio"]
-        self.logger = options["logger"]
-        if self.logger is not None and not hasattr(self.logger, "log"):
-            raise ValueError("logger must be an adafruit_logging or logging logger")
+        identifier = chip_id()
+    if identifier is None and config.use_secret:
+        raise ValueError("identifier is needed: this machine has no chip id to take instead")
+    if identifier is not None:
+        _check_text("identifier", identifier, ascii_only=False)
+    if config.use_secret and secret[1][:4] in ("nhp_", "nhd_"):
+        raise ValueError("product_secret begins like a key (nhp_ or nhd_): were the two swapped?")
+    if not config.use_secret:
+        if not config.ssl:
+            raise ValueError("device_cert needs ssl=True")
+        try:
+            config.ssl_context.load_cert_chain(certificate[0], certificate[1])
+        except (OSError, ValueError) as error:
+            raise ValueError("device_cert or device_key can't be loaded: " + str(error)) from error
+    config.identifier = identifier
+    config.product_key = secret[0]
+    config.product_secret = secret[1]
+
+
+def _check_callbacks(config, options: dict) -> None:
+    config.client = options["client"] if options["client"] is not None else Client()
+    _check_methods("client", config.client, _CLIENT_METHODS, "Client")
+    config.fwup_writer = options["fwup_writer"]
+    if config.fwup_writer is not None:
+        _check_methods("fwup_writer", config.fwup_writer, _WRITER_METHODS, "FwupWriter")
+    config.extensions = options["extensions"] or {}
+    if not isinstance(config.extensions, dict):
+        raise ValueError("extensions must be a dict of name and object")
+    for name in config.extensions:
+        value = config.extensions[name]
+        if (name == "logging" and value is True) or (
+            name == "health" and hasattr(value, "health_check")
+        ):
+            continue
+        _check_methods("extensions: " + str(name), value, _EXTENSION_METHODS, "Extension")
+        _check_text("extensions: version of " + str(name), getattr(value, "version", None))
+    config.radio = options["radio"]
+    config.logger = options["logger"]
+    if config.logger is not None and not hasattr(config.logger, "log"):
+        raise ValueError("logger must be an adafruit_logging or logging logger")
 
 
 def _is_int(value) -> bool:
@@ -251,16 +240,3 @@ def _check_meta(name: str, meta) -> None:
         raise ValueError(
             name + ": version must be like 1.2.3 (SemVer): the server ignores any other"
         )
-
-
-def join_meta(meta: dict) -> dict:
-    """
-    Put firmware metadata under the names of a join's payload, ``nerves_fw_uuid`` and so on.
-
-    :param dict meta: as `Config.running_meta` returns it
-    """
-    named = {}
-    for key in _META_NEEDED + _META_OPTIONAL:
-        if meta.get(key) is not None:
-            named["nerves_fw_" + key] = meta[key]
-    return named

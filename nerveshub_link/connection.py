@@ -21,6 +21,8 @@ The caller calls `Connection.step` in each poll and `Connection.tick` some 40 ti
 reports a join that worked by `Connection.succeeded`: only that resets the back-off.
 """
 
+from micropython import const
+
 from . import websocket
 from .backoff import Backoff
 from .errors import TransportError, describe
@@ -36,14 +38,14 @@ WAITING = "waiting"
 CONNECTING = "connecting"
 OPEN = "open"
 
-_TICKS = (1 << 29) - 1
+_TICKS = const((1 << 29) - 1)
 # Known to both of the server's endpoints (its device_endpoint.ex, endpoint.ex); 403 without vsn.
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
-_CLOCK_SLACK = 10  # seconds: one second into the future is refused, 90 into the past are not
-_CLOCK_OFF = 5  # seconds: less than this is not why a signature was refused
+_CLOCK_SLACK = const(10)  # seconds: one second into the future is refused, 90 into the past are not
+_CLOCK_OFF = const(5)  # seconds: less than this is not why a signature was refused
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_REDIRECTS = 2  # as nerves_hub_link
-_CLOSE_TIMEOUT = 2000
+_MAX_REDIRECTS = const(2)  # as nerves_hub_link
+_CLOSE_TIMEOUT = const(2000)
 
 
 class Connection:

@@ -15,16 +15,28 @@ The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 ``lib/nerves_hub/events/device_events.ex``.
 """
 
+from micropython import const
+
 from . import channel
-from .configurator import join_meta
 from .errors import ProtocolError, describe
 
 TOPIC = "device"
 
-_TICKS = (1 << 29) - 1
+_TICKS = const((1 << 29) - 1)
 # From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts.
 _API_VERSION = "2.2.0"
-_FLUSH_TIMEOUT = 2000
+_META_KEYS = (
+    "uuid",
+    "product",
+    "architecture",
+    "version",
+    "platform",
+    "author",
+    "description",
+    "vcs_identifier",
+    "misc",
+)
+_FLUSH_TIMEOUT = const(2000)
 
 
 class Device:
@@ -76,7 +88,11 @@ class Device:
         """
         config = self._config
         writer = config.fwup_writer
-        payload = join_meta(config.running_meta())
+        meta = config.running_meta() or {}
+        payload = {}
+        for key in meta:
+            if key in _META_KEYS and meta[key] is not None:
+                payload["nerves_fw_" + key] = meta[key]
         payload["device_api_version"] = _API_VERSION
         uuid = self.updates.downloading_uuid(config.clock())
         if uuid is not None:

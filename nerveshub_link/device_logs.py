@@ -14,12 +14,14 @@ A line without ``meta.time``, a text of microseconds since 1970, is dropped by t
 lines wait until the clock is set.
 """
 
+from micropython import const
+
 from .extensions import Extension
 
 LEVELS = ("debug", "info", "warning", "error")
-_INTERVAL = 250
-_TICKS = (1 << 29) - 1
-_MAX_LINE = 1000
+_INTERVAL = const(250)
+_TICKS = const((1 << 29) - 1)
+_MAX_LINE = const(1000)
 
 
 class DeviceLogs(Extension):

@@ -20,6 +20,8 @@ reused, a chunked or encoded body is refused, and a body that is shorter or long
 is an error.
 """
 
+from micropython import const
+
 from .errors import TransportError, UpdateError
 from .http_head import HeadReader, parse_url, request_head, resolve
 
@@ -35,8 +37,8 @@ CONNECTED = 4
 """Result: connected; the next steps do not block."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_REDIRECTS = 5
-_TICKS = (1 << 29) - 1
+_MAX_REDIRECTS = const(5)
+_TICKS = const((1 << 29) - 1)
 _HEADERS = {
     "User-Agent": "nerveshub_link",
     "Accept-Encoding": "identity",

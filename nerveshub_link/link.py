@@ -23,11 +23,13 @@ closed               `NervesHubLink.deinit` was called      never
 """
 
 import gc
+import sys
+
+from micropython import const
 
 from . import connection, device, extensions, websocket
 from . import update_manager as updates
 from .channel import Channels
-from .configurator import Config
 from .connection import Connection
 from .device import Device
 from .downloader import Downloader
@@ -36,10 +38,10 @@ from .extensions import Extensions
 from .transport import Transport
 from .update_manager import UpdateManager
 
-_TICKS = (1 << 29) - 1
-_TICK = 25  # milliseconds between two looks at the timers
-_MESSAGES = 4  # handled by one poll() at most
-_MAX_JOINS = 3  # failures in a row before the whole connection is made anew
+_TICKS = const((1 << 29) - 1)
+_TICK = const(25)  # milliseconds between two looks at the timers
+_MESSAGES = const(4)  # handled by one poll() at most
+_MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -113,7 +115,9 @@ class NervesHubLink:
         logger=None,
         **further,
     ) -> None:
-        self._config = config = Config(
+        from .configurator import configure  # noqa: PLC0415 see _forget
+
+        self._config = config = configure(
             ssl_context,
             {
                 "host": host,
@@ -133,6 +137,7 @@ class NervesHubLink:
                 "further": further,
             },
         )
+        _forget("configurator")
         self._clock = config.clock
         self._last_error = None
         self._connection = Connection(config, socket_pool, self._call, self._log)
@@ -176,6 +181,7 @@ class NervesHubLink:
         from .settings import read_settings  # noqa: PLC0415
 
         settings = read_settings()
+        _forget("settings")
         settings["radio"] = radio
         settings.update(options)
         if "host" not in settings:
@@ -324,7 +330,9 @@ class NervesHubLink:
 
     def _message(self, now: int) -> None:
         try:
-            understood = self._channels.receive(self._connection.socket.text, now)
+            text, self._connection.socket.text = self._connection.socket.text, ""
+            understood = self._channels.receive(text, now)
+            del text  # not needed any more, and it may be long
         except ProtocolError as error:
             self._log("error", str(error))
             return
@@ -382,3 +390,10 @@ class NervesHubLink:
             self._drop("joining failed %d times" % _MAX_JOINS, now)
         elif not link.socket.congested:
             self._extensions.poll(now)
+
+
+def _forget(name: str) -> None:
+    """Let a module of this package go that is needed once: on a board memory is scarce."""
+    if sys.implementation.name != "cpython":
+        sys.modules.pop("nerveshub_link." + name, None)
+        delattr(sys.modules["nerveshub_link"], name)

@@ -23,11 +23,13 @@ the padded key blocks are made once.
 import binascii
 import hashlib
 
+from micropython import const
+
 ALGORITHM = "NH1-HMAC-sha256-1000-32"
 """Digest, iterations and key length in bytes, as NervesHub's other clients use them."""
 
 _TOKEN_PREFIX = b"SFMyNTY."  # base64url of "HS256"
-_MAX_AGE = 86400  # in the token for form's sake: the server goes by its own 90 seconds
+_MAX_AGE = const(86400)  # in the token for form's sake: the server goes by its own 90 seconds
 
 
 def build_headers(

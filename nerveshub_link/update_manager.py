@@ -31,6 +31,8 @@ the server offers the update again.
 
 import hashlib
 
+from micropython import const
+
 from . import downloader as download
 from .errors import TransportError, UpdateError, describe
 
@@ -50,11 +52,11 @@ REJOIN = 2
 REBOOT = 3
 """Action: restart into the new firmware."""
 
-_TICKS = (1 << 29) - 1
-_FORGOTTEN = 25 * 60 * 1000
-_PROGRESS_INTERVAL = 500
-_REPORT_TIMEOUT = 60 * 1000
-_RETRY_DELAY = 60 * 60 * 1000  # after update_available raised
+_TICKS = const((1 << 29) - 1)
+_FORGOTTEN = const(25 * 60 * 1000)
+_PROGRESS_INTERVAL = const(500)
+_REPORT_TIMEOUT = const(60 * 1000)
+_RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
 
 
 class UpdateManager:

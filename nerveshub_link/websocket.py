@@ -17,6 +17,8 @@ it gives up an upgrade or a close handshake that takes too long by calling `WebS
 import binascii
 import hashlib
 
+from micropython import const
+
 from . import frames
 from .errors import ProtocolError, TransportError
 from .http_head import HeadReader, request_head
@@ -44,9 +46,9 @@ BUSY = 6
 """Event: something was done that needs no attention, such as answering a ping."""
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_NO_CODE = 1005  # RFC 6455, 7.4.1: stands for "the close frame had no code"
-_NO_CLOSE = 1006  # stands for "there was no close frame"
-_CONGESTED = 8
+_NO_CODE = const(1005)  # RFC 6455, 7.4.1: stands for "the close frame had no code"
+_NO_CLOSE = const(1006)  # stands for "there was no close frame"
+_CONGESTED = const(8)
 
 
 class WebSocket:
@@ -70,7 +72,7 @@ class WebSocket:
         self.state = CLOSED
         """`CLOSED`, `OPENING`, `OPEN` or `CLOSING`."""
         self.response = None
-        """`HeadReader` of the server's answer to the upgrade."""
+        """`HeadReader` of the server's answer, if it refused the upgrade."""
         self.text = ""
         """The message that came with `MESSAGE`."""
         self.overlong = 0
@@ -277,6 +279,7 @@ class WebSocket:
         ):
             raise ProtocolError("the server chose an extension or a protocol that was not offered")
         self._reader.load(head.start, head.end)
+        self.response = None
         self.state = OPEN
         return OPENED
 
