@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+Every example starts, with options that the library takes, and runs until its first poll().
+
+What only a board has (wifi, board, microcontroller, watchdog) is replaced by the little that the
+examples touch.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support import checkout
+
+EXAMPLES = sorted((checkout.ROOT / "examples").glob("*.py"))
+
+# Runs in the example's process, before it.
+PREPARATION = """
+import gc, runpy, socket, ssl, sys, types
+from types import SimpleNamespace as Thing
+
+class Radio:
+    enabled = connected = True
+    ipv4_address = "192.0.2.7"
+    ap_info = None
+
+def module(name, **names):
+    sys.modules[name] = types.ModuleType(name)
+    vars(sys.modules[name]).update(names)
+
+module("wifi", radio=Radio())
+module("board", board_id="some_board")
+module("socketpool", SocketPool=lambda radio: socket)
+module("watchdog", WatchDogMode=Thing(RESET=1))
+module(
+    "microcontroller",
+    cpu=Thing(uid=b"\\x01\\x02\\x03", temperature=41.5),
+    watchdog=Thing(feed=lambda: None, timeout=None, mode=None),
+    reset=lambda: None,
+)
+gc.mem_alloc = lambda: 3000
+gc.mem_free = lambda: 1000
+ssl.SSLContext.load_cert_chain = ssl.SSLContext.load_verify_locations = lambda *a, **k: None
+open_file = open
+import builtins, io
+def open_somewhere(name, *rest, **more):
+    if str(name).startswith("/certs/"):
+        return io.StringIO("a certificate")
+    return open_file(name, *rest, **more)
+builtins.open = open_somewhere
+
+import nerveshub_link
+from nerveshub_link.http_head import Url  # the package is whole
+
+def poll(link):
+    assert link.state == "waiting", link.state
+    provider = link._config.extensions.get("health")
+    if provider is not None:
+        print("health", provider.health_check())
+    place = link._config.extensions.get("geo")
+    if place is not None:
+        print("geo", place.handle_event("location:request", {}))
+    print("polled")
+    sys.exit(0)
+
+nerveshub_link.NervesHubLink.poll = poll
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_starts(example, tmp_path):
+    settings = {
+        "CIRCUITPY_WIFI_SSID": "a-network",
+        "CIRCUITPY_WIFI_PASSWORD": "its-password",
+        "NERVESHUB_HOST": "devices.example.com",
+        "NERVESHUB_PRODUCT_KEY": "nhp_key",
+        "NERVESHUB_PRODUCT_SECRET": "secret",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARATION, str(example)],
+        cwd=tmp_path,
+        env={**os.environ, **settings, "PYTHONPATH": str(checkout.ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.endswith("polled\n"), done.stdout
+    assert done.returncode == 0
+
+
+def test_every_example_is_in_the_documentation():
+    listed = (checkout.ROOT / "docs" / "examples.rst").read_text()
+    assert [path.name for path in EXAMPLES if f"examples/{path.name}" not in listed] == []
+
+
+def test_the_readme_shows_the_simple_example():
+    # Its code, without the comments, stands in the README word for word.
+    source = (checkout.ROOT / "examples" / "nerveshub_link_simpletest.py").read_text()
+    readme = (checkout.ROOT / "README.rst").read_text()
+    code = source[source.index("import board") :].splitlines()
+    missing = [line for line in code if line and not line.startswith("#") and line not in readme]
+    assert missing == []
