@@ -112,7 +112,9 @@ class Downloader:
         :raises TransportError: if the connection failed; ``no_memory`` tells a lack of room apart
         """
         if self._head is None:
-            return self._connect(now)
+            return self._connect()
+        if self._heard is None:
+            self._heard = now  # not before: connecting took its time
         if self._request is not None:
             self._send()
         elif self._leftover:
@@ -127,12 +129,12 @@ class Downloader:
             raise UpdateError("the server went silent after %d bytes" % self.received)
         return WAITING
 
-    def _connect(self, now: int) -> int:
+    def _connect(self) -> int:
         url = self._url
         self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
         self._head = HeadReader(self._buffer)
         self._request = memoryview(request_head(url, _HEADERS))
-        self._heard = now
+        self._heard = None
         return CONNECTED
 
     def _send(self) -> None:

@@ -1,0 +1,660 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+Downloads: literal answers over loopback sockets; where packet borders or time matter, a transport
+whose packets the test writes down. No image at all is better than a wrong one.
+"""
+
+import random
+import select
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.ca import ThrowawayCa
+from support.fakes import AGAIN, END, FakeClock, FakeTransport
+from support.raw_server import DEADLINE, RawServer, hold, read_head, read_to_end, reset
+
+from nerveshub_link import downloader as download
+from nerveshub_link.downloader import Downloader
+from nerveshub_link.errors import NervesHubError, ProtocolError, TransportError, UpdateError
+from nerveshub_link.transport import Transport
+
+IMAGE = random.Random(4).randbytes(10_000)
+SECRET = "X-Amz-Signature=topsecret"
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Waiting(Transport):
+    """Waits for the server where the device would look again later."""
+
+    def wait(self):
+        if self.is_open and not self.readable():
+            ready = select.select([self._socket], [], [], DEADLINE)[0]
+            assert ready, "the server neither answered nor hung up"
+
+
+class Watched(FakeTransport):
+    """Fails the test if it is read without having said that there is something to read."""
+
+    def __init__(self, *incoming, **options):
+        super().__init__(*incoming, **options)
+        self._asked = False
+
+    def readable(self):
+        self._asked = super().readable()
+        return self._asked
+
+    def recv_into(self, view):
+        assert self._asked, "a read that may block"
+        self._asked = False
+        return super().recv_into(view)
+
+
+def wait_nowhere():
+    """For the fake transport: what it has is there at once."""
+
+
+def fetch(transport, url, size, chunk_size=4096, loader=None):
+    """Download to the end; return the results in order, without the waits, and the bytes."""
+    loader = loader or Downloader(transport, chunk_size, DEADLINE, 60_000)
+    loader.start(url, size)
+    results, body = [], b""
+    while True:
+        result = loader.step(0)
+        if result == download.WAITING:
+            getattr(transport, "wait", wait_nowhere)()
+            continue
+        results.append(result)
+        if result == download.DATA:
+            assert 0 < len(loader.data) <= chunk_size
+            body += bytes(loader.data)
+            assert loader.received == len(body)
+        if result == download.DONE:
+            return results, body
+
+
+def get(server, size=len(IMAGE), path="/new.fw?" + SECRET, context=None, **options):
+    scheme = "https" if context else "http"
+    url = "%s://%s:%d%s" % (scheme, server.host, server.port, path)
+    return fetch(Waiting(socket, context), url, size, **options)
+
+
+def answering(*packets, then=None):
+    """A behaviour: answer the request by these bytes, then hang up or do what ``then`` does."""
+
+    def behave(peer):
+        read_head(peer)
+        try:
+            for packet in packets:
+                peer.sendall(packet)
+        except OSError:
+            return  # the client knows enough
+        if then is not None:
+            then(peer)
+
+    return behave
+
+
+def head(*lines, status=b"200 OK"):
+    return b"\r\n".join((b"HTTP/1.1 " + status,) + lines) + b"\r\n\r\n"
+
+
+def length(number):
+    return b"Content-Length: %d" % number
+
+
+def refusal(answer, size=len(IMAGE), error=UpdateError):
+    """What an answer is refused for; it must not tell the URL's query."""
+    with RawServer(answering(answer)) as server:
+        with pytest.raises(error) as caught:
+            get(server, size)
+    text = str(caught.value)
+    assert "topsecret" not in text
+    return text.replace("%s:%d" % (server.host, server.port), "HOST")
+
+
+# What goes well
+
+
+def test_request_is_a_plain_get_with_the_query_and_without_any_credential_of_ours():
+    seen = []
+
+    def behave(peer):
+        seen.append(read_head(peer))
+        peer.sendall(head(length(3)) + b"abc")
+
+    with RawServer(behave) as server:
+        assert get(server, 3)[1] == b"abc"
+    assert seen == [
+        b"GET /new.fw?X-Amz-Signature=topsecret HTTP/1.1\r\n"
+        b"Host: 127.0.0.1:%d\r\n"
+        b"User-Agent: nerveshub_link\r\n"
+        b"Accept-Encoding: identity\r\n"
+        b"Connection: close\r\n\r\n" % server.port
+    ]
+
+
+def test_image_comes_in_chunks_and_whole():
+    with RawServer(answering(head(length(len(IMAGE))) + IMAGE)) as server:
+        results, body = get(server, chunk_size=1024)
+    assert body == IMAGE
+    assert results[:2] == [download.CONNECTED, download.HEAD]
+    assert results[-1] == download.DONE
+    assert set(results[2:-1]) == {download.DATA}
+
+
+def test_total_is_known_from_the_head_on():
+    transport = FakeTransport(head(length(5)), b"12345")
+    loader = Downloader(transport, 1024, 10, 60_000)
+    loader.start("http://h/", None)
+    while loader.step(0) != download.HEAD:
+        assert loader.total == 0
+    assert (loader.total, loader.received) == (5, 0)
+    assert (loader.step(0), loader.received) == (download.DATA, 5)
+
+
+def test_body_in_the_same_packet_as_the_head_is_not_lost():
+    transport = Watched(head(length(6)) + b"abc", b"def")
+    assert fetch(transport, "http://h/", 6) == (
+        [download.CONNECTED, download.HEAD, download.DATA, download.DATA, download.DONE],
+        b"abcdef",
+    )
+    assert fetch(Watched(head(length(3)) + b"abc"), "http://h/", 3)[1] == b"abc"
+
+
+def test_head_and_body_byte_by_byte():
+    answer = head(length(7), b"Content-Type: application/octet-stream") + b"1234567"
+    packets = [answer[at : at + 1] for at in range(len(answer))]
+    assert fetch(Watched(*packets), "http://h/", 7)[1] == b"1234567"
+
+
+def test_poller_that_promises_too_much_does_no_harm():
+    transport = Watched(AGAIN, head(length(3)), AGAIN, AGAIN, b"ab", AGAIN, b"c")
+    assert fetch(transport, "http://h/", 3)[1] == b"abc"
+
+
+@pytest.mark.parametrize("extra", [b"X: y", b"Connection: keep-alive", b"content-type: text/plain"])
+def test_end_of_the_image_is_its_length_not_the_end_of_the_connection(extra):
+    with RawServer(answering(head(length(len(IMAGE)), extra), IMAGE, then=hold)) as server:
+        transport = Waiting(socket, None)
+        url = "http://%s:%d/" % (server.host, server.port)
+        loader = Downloader(transport, 4096, DEADLINE, 60_000)
+        assert fetch(transport, url, len(IMAGE), loader=loader)[1] == IMAGE
+        loader.close()
+
+
+def test_without_content_length_the_update_tells_the_length():
+    with RawServer(answering(head() + IMAGE)) as server:
+        assert get(server)[1] == IMAGE
+
+
+def test_without_a_size_in_the_update_the_server_tells_the_length():
+    with RawServer(answering(head(length(len(IMAGE))) + IMAGE)) as server:
+        assert get(server, None)[1] == IMAGE
+
+
+@pytest.mark.parametrize("line", [b"Transfer-Encoding: identity", b"Content-Encoding: Identity"])
+def test_identity_is_no_encoding(line):
+    with RawServer(answering(head(length(3), line) + b"abc")) as server:
+        assert get(server, 3)[1] == b"abc"
+
+
+def test_image_over_tls_arrives_whole(tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    # In one write: TLS records are larger than a chunk, so deciphered bytes wait in the library.
+    image = IMAGE * 9
+    behave = answering(head(length(len(image))) + image)
+    with RawServer(behave, tls=ca.server_context()) as server:
+        assert get(server, len(image), context=ca.client_context(), chunk_size=1024)[1] == image
+
+
+def test_image_over_tls_without_content_length_ends_with_the_connection(tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    with RawServer(answering(head() + IMAGE), tls=ca.server_context()) as server:
+        assert get(server, context=ca.client_context())[1] == IMAGE
+
+
+def test_server_that_is_not_trusted_gets_no_request(tmp_path):
+    ca, other = ThrowawayCa(tmp_path, "ours"), ThrowawayCa(tmp_path, "theirs")
+    seen = []
+    with RawServer(seen.append, tls=other.server_context()) as server:
+        with pytest.raises(TransportError, match="can't connect to 127.0.0.1"):
+            get(server, context=ca.client_context())
+    assert seen == []
+
+
+def test_downloader_serves_again_after_a_failure_and_after_a_success():
+    good = answering(head(length(3)) + b"abc")
+    with RawServer(answering(head(status=b"500 Oops")), good, good) as server:
+        transport = Waiting(socket, None)
+        loader = Downloader(transport, 1024, DEADLINE, 60_000)
+        url = "http://%s:%d/" % (server.host, server.port)
+        with pytest.raises(UpdateError, match="HTTP 500"):
+            fetch(transport, url, 3, loader=loader)
+        for _ in range(2):
+            assert fetch(transport, url, 3, chunk_size=1024, loader=loader)[1] == b"abc"
+        loader.close()
+        assert (loader.data, loader.total, loader.received) == (None, 0, 0)
+
+
+def test_request_that_is_taken_in_part_is_sent_on():
+    transport = FakeTransport(head(length(1)) + b"x", room=[0, 5, 0, 1, 200])
+    assert fetch(transport, "http://h/a", 1)[1] == b"x"
+    assert bytes(transport.sent) == transport.offered[0]
+    assert transport.offered[1] == transport.offered[0]  # the very same bytes, for TLS
+    assert transport.offered[2] == transport.offered[0][5:]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (b"403 Forbidden", "HTTP 403"),
+        (b"404 Not Found", "HTTP 404"),
+        (b"500 Internal Server Error", "HTTP 500"),
+        (b"206 Partial Content", "HTTP 206"),
+        (b"204 No Content", "HTTP 204"),
+        (b"304 Not Modified", "HTTP 304"),
+        (b"300 Multiple Choices", "HTTP 300"),
+        (b"302 Found", "HTTP 302"),  # without Location
+        (b"503", "HTTP 503"),
+    ],
+)
+def test_any_status_but_200_is_refused_and_named(status, shown):
+    answer = head(length(len(IMAGE)), status=status) + IMAGE
+    assert refusal(answer) == shown + " from http://HOST/new.fw"
+
+
+@pytest.mark.parametrize("kind", [b"text/html", b"text/html; charset=utf-8", b"Text/HTML"])
+def test_html_page_is_no_image(kind):
+    page = b"<html>Please log in to the hotel's Wi-Fi</html>"
+    answer = head(length(len(page)), b"Content-Type: " + kind) + page
+    assert refusal(answer, len(page)) == "an HTML page instead of an image, from http://HOST/new.fw"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"Transfer-Encoding: chunked", "chunked"),
+        (b"Transfer-Encoding: gzip, chunked", "gzip, chunked"),
+        (b"Content-Encoding: gzip", "gzip"),
+        (b"content-encoding: BR", "BR"),
+    ],
+)
+def test_encoded_body_is_refused(line, shown):
+    assert refusal(head(line) + IMAGE) == "a body in %s encoding can't be taken" % shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "size", "shown"),
+    [
+        ([length(9)], 10, "the image has 9 bytes, the update said 10"),
+        ([length(11)], 10, "the image has 11 bytes, the update said 10"),
+        ([length(0)], 10, "the image has 0 bytes, the update said 10"),
+        ([length(0)], None, "the image is empty"),
+        ([b"Content-Length: -5"], None, "the image is empty"),
+        ([b"Content-Length: many"], 10, "bad Content-Length"),
+        ([b"Content-Length:"], 10, "bad Content-Length"),
+        ([b"Content-Length: 10, 10"], 10, "bad Content-Length"),
+        ([], None, "neither the update nor the server tells the image's length"),
+    ],
+)
+def test_length_must_be_known_and_agreed(lines, size, shown):
+    assert refusal(head(*lines) + b"0123456789", size) == shown
+
+
+def test_body_that_ends_early_is_an_error():
+    assert refusal(head(length(10)) + b"123456789", 10) == (
+        "ended after 9 of 10 bytes: connection closed by the server"
+    )
+    assert refusal(head() + b"123456789", 10) == (
+        "ended after 9 of 10 bytes: connection closed by the server"
+    )
+    assert refusal(head(length(10)), 10) == (
+        "ended after 0 of 10 bytes: connection closed by the server"
+    )
+
+
+def test_body_longer_than_announced_is_an_error():
+    assert refusal(head() + b"0123456789A", 10) == "longer than the announced 10 bytes"
+    transport = FakeTransport(head(), b"0123456789", b"A")
+    with pytest.raises(UpdateError, match="longer than the announced 10 bytes"):
+        fetch(transport, "http://h/", 10)
+    transport = FakeTransport(head(length(10)) + b"0123456789A")
+    with pytest.raises(UpdateError, match="longer than the announced 10 bytes"):
+        fetch(transport, "http://h/", 10)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (b"SSH-2.0-OpenSSH_9.7\r\n", "the answer is not HTTP/1"),
+        (b"HTTP/2 200\r\n\r\n", "the answer is not HTTP/1"),
+        (b"\x15\x03\x01\x00\x02\x02\x0a", "the answer is not HTTP/1"),
+        (b"HTTP/1.1 OK\r\n\r\n", "bad HTTP status line"),
+        (OK + b"X: " + b"x" * 5000, "response head longer than 4096 bytes"),
+    ],
+)
+def test_what_is_no_http_is_refused(answer, shown):
+    assert refusal(answer, error=ProtocolError) == shown
+
+
+@pytest.mark.parametrize("answer", [b"", b"HT", b"HTTP/1.1 200 OK\r\nContent-Le", OK])
+def test_server_that_dies_within_the_head(answer):
+    assert refusal(answer, error=TransportError) == "connection closed by the server"
+
+
+def test_reset_within_the_body():
+    with RawServer(answering(head(length(10)) + b"123", then=reset)) as server:
+        with pytest.raises(UpdateError, match="ended after [03] of 10 bytes: connection broke"):
+            get(server, 10)
+
+
+def test_server_that_does_not_listen():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with pytest.raises(TransportError, match="can't connect to 127.0.0.1") as caught:
+        fetch(Waiting(socket, None), "http://127.0.0.1:%d/?%s" % (port, SECRET), 1)
+    assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://h/a?" + SECRET,
+        "file:///etc/passwd?" + SECRET,
+        "/new.fw?" + SECRET,
+        "http://h/a b?" + SECRET,
+        "http://h/a\r\nX-Evil: 1?" + SECRET,
+        "http://h/a\0?" + SECRET,
+        "http://h/\u00e4?" + SECRET,
+        "http://user:topsecret@h/a",
+        "http://?" + SECRET,
+        "http://h:0/?" + SECRET,
+        "http://h:99999/?" + SECRET,
+        "http://h:x/?" + SECRET,
+        "",
+    ],
+)
+def test_url_that_is_no_good_is_refused_before_anything_is_sent(url):
+    transport = FakeTransport()
+    with pytest.raises(UpdateError, match="^firmware_url: ") as caught:
+        Downloader(transport, 1024, 10, 60_000).start(url, 1)
+    assert "topsecret" not in str(caught.value)
+    assert transport.opened == []
+
+
+# Redirects
+
+
+@pytest.mark.parametrize("status", [b"301", b"302", b"303", b"307", b"308"])
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("http://%s:%d/elsewhere?sig=2", b"/elsewhere?sig=2"),
+        ("//%s:%d/elsewhere", b"/elsewhere"),
+        ("/rooted/image?sig=2", b"/rooted/image?sig=2"),
+        ("sibling.fw", b"/a/sibling.fw"),
+        ("/proxy?url=http://x.example/y", b"/proxy?url=http://x.example/y"),
+    ],
+)
+def test_redirect_is_followed(status, location, target):
+    seen = []
+
+    def redirect(peer):
+        seen.append(read_head(peer))
+        where = location % (server.host, server.port) if "%s" in location else location
+        peer.sendall(head(b"Location: " + where.encode(), length(4), status=status) + b"body")
+
+    def serve(peer):
+        seen.append(read_head(peer))
+        peer.sendall(head(length(3)) + b"abc")
+
+    with RawServer(redirect, serve) as server:
+        results, body = get(server, 3, path="/a/new.fw?" + SECRET)
+    assert body == b"abc"
+    assert results[:3] == [download.CONNECTED, download.CONNECTED, download.HEAD]
+    assert seen[1].split(b" ")[1] == target
+    assert b"topsecret" not in seen[1]  # whom it was not meant for does not get it
+
+
+def redirecting(location):
+    return answering(head(b"Location: " + location, status=b"302 Found"))
+
+
+def test_five_redirects_are_followed_and_a_sixth_is_not():
+    good = answering(head(length(3)) + b"abc")
+    with RawServer(*[redirecting(b"/%d" % n) for n in range(5)], good) as server:
+        assert get(server, 3)[1] == b"abc"
+    with RawServer(*[redirecting(b"/%d" % n) for n in range(6)], good) as server:
+        with pytest.raises(UpdateError, match="^more than 5 redirects$"):
+            get(server, 3)
+        assert server.connections == 6
+
+
+def test_redirect_to_itself_ends():
+    with RawServer(redirecting(b"/new.fw")) as server:
+        with pytest.raises(UpdateError, match="^more than 5 redirects$"):
+            get(server, 3, path="/new.fw")
+
+
+def test_redirect_from_tls_to_plain_text_is_refused(tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    with RawServer(answering(head(length(3)) + b"abc")) as plain:
+        where = b"http://127.0.0.1:%d/?topsecret" % plain.port
+        with RawServer(redirecting(where), tls=ca.server_context()) as server:
+            with pytest.raises(UpdateError, match="^redirect from TLS to plain text$"):
+                get(server, 3, context=ca.client_context())
+        assert plain.connections == 0
+
+
+def test_redirect_from_plain_text_to_tls_is_followed_and_verified(tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    with RawServer(answering(head(length(3)) + b"abc"), tls=ca.server_context()) as safe:
+        where = b"https://127.0.0.1:%d/" % safe.port
+        with RawServer(redirecting(where)) as server:
+            url = "http://%s:%d/" % (server.host, server.port)
+            assert fetch(Waiting(socket, ca.client_context()), url, 3)[1] == b"abc"
+
+
+@pytest.mark.parametrize(
+    "location", [b"ftp://h/?topsecret", b"http://u:topsecret@h/", b"/a b?topsecret", b"http:///x"]
+)
+def test_redirect_that_leads_nowhere_is_refused(location):
+    with RawServer(redirecting(location)) as server:
+        with pytest.raises(UpdateError) as caught:
+            get(server, 3)
+        assert server.connections == 1
+    assert "topsecret" not in str(caught.value)
+
+
+# Silence, by the caller's clock
+
+
+def started(*incoming, chunk_size=1024, idle_timeout=60_000, **options):
+    """A downloader on a fake transport, connected and asked; a clock near its wrap."""
+    clock = FakeClock(ticks=(1 << 29) - 1000)
+    transport = Watched(*incoming, **options)
+    loader = Downloader(transport, chunk_size, 10, idle_timeout)
+    loader.start("http://h/new.fw?" + SECRET, 100)
+    assert loader.step(clock()) == download.CONNECTED
+    return loader, transport, clock
+
+
+def test_mute_server_is_given_up_after_the_idle_timeout():
+    loader, transport, clock = started()
+    for _ in range(60):
+        assert loader.step(clock()) == download.WAITING
+        clock.advance(1000)
+    with pytest.raises(UpdateError, match="^the server went silent after 0 bytes$"):
+        loader.step(clock())
+    assert transport.reads == []
+
+
+def test_request_that_nobody_takes_is_given_up_after_the_idle_timeout():
+    loader, transport, clock = started(room=[0] * 1000)
+    for _ in range(60):
+        assert loader.step(clock()) == download.WAITING
+        clock.advance(1000)
+    with pytest.raises(UpdateError, match="went silent"):
+        loader.step(clock())
+
+
+def test_dripping_head_has_one_deadline_as_a_whole():
+    loader, transport, clock = started(*[bytes([byte]) for byte in OK + b"X: " + b"x" * 500])
+    for _ in range(60):
+        assert loader.step(clock()) == download.WAITING
+        clock.advance(1000)
+    with pytest.raises(UpdateError, match="^the server went silent after 0 bytes$"):
+        loader.step(clock())
+    assert len(transport.reads) > 50  # bytes did come, all the time
+
+
+def test_dripping_body_is_taken_as_long_as_bytes_come():
+    loader, transport, clock = started(head(length(100)))
+    while loader.step(clock()) != download.HEAD:
+        pass
+    for at in range(100):
+        clock.advance(59_999)
+        assert loader.step(clock()) == download.WAITING
+        transport.incoming.append(bytes([at]))
+        assert loader.step(clock()) == download.DATA
+    assert loader.step(clock()) == download.DONE
+
+
+def test_body_that_stops_is_given_up_after_the_idle_timeout():
+    loader, transport, clock = started(head(length(100)) + b"abc")
+    results = [loader.step(clock()) for _ in range(3)]
+    assert results == [download.WAITING, download.HEAD, download.DATA]
+    clock.advance(59_999)
+    assert loader.step(clock()) == download.WAITING
+    clock.advance(1)
+    with pytest.raises(UpdateError, match="^the server went silent after 3 bytes$"):
+        loader.step(clock())
+
+
+def test_bytes_that_lay_there_while_the_loop_was_away_count():
+    loader, transport, clock = started(head(length(100)))
+    while loader.step(clock()) != download.HEAD:
+        pass
+    clock.advance(300_000)
+    transport.incoming.append(b"x")
+    assert loader.step(clock()) == download.DATA
+
+
+def test_time_that_connecting_took_does_not_count_as_silence():
+    loader, transport, clock = started(idle_timeout=1000)
+    clock.advance(5000)  # meanwhile, in open()
+    assert loader.step(clock()) == download.WAITING
+    clock.advance(999)
+    assert loader.step(clock()) == download.WAITING
+    clock.advance(1)
+    with pytest.raises(UpdateError, match="went silent"):
+        loader.step(clock())
+
+
+def test_each_redirect_gets_the_whole_idle_timeout():
+    loader, transport, clock = started()
+    loader.step(clock())
+    clock.advance(59_000)
+    transport.incoming.append(head(b"Location: /b", status=b"302 Found"))
+    assert loader.step(clock()) == download.WAITING
+    assert loader.connects_next
+    assert loader.step(clock()) == download.CONNECTED
+    loader.step(clock())
+    clock.advance(59_000)
+    assert loader.step(clock()) == download.WAITING
+    transport.incoming.append(head(length(100)))
+    assert loader.step(clock()) == download.HEAD
+
+
+def test_only_the_step_that_connects_is_announced_as_one():
+    loader, transport, clock = started(head(length(100)))
+    assert not loader.connects_next
+    loader.start("http://h/", 1)
+    assert loader.connects_next
+    assert not transport.is_open
+
+
+def test_stalled_server_is_never_read():
+    # Watched fails at every read without data: whatever is missing, no step waits for it.
+    for answer in (b"", b"HTTP/1.1 2", head(length(100)), head(length(100)) + b"x" * 50):
+        loader, transport, clock = started(*[answer] if answer else [])
+        reads = []
+        for _ in range(1000):
+            loader.step(clock())
+            reads.append(len(transport.reads))
+        assert reads[-1] == (1 if answer else 0)
+
+
+def test_close_hangs_up_and_forgets():
+    loader, transport, clock = started(head(length(100)) + b"abc")
+    for _ in range(3):
+        loader.step(clock())
+    assert transport.is_open
+    loader.close()
+    assert not transport.is_open
+    assert (loader.data, loader.total, loader.received) == (None, 0, 0)
+    loader.close()
+
+
+def test_lack_of_memory_is_told_apart():
+    transport = FakeTransport(refusal=TransportError("out of sockets", no_memory=True))
+    loader = Downloader(transport, 1024, 10, 60_000)
+    loader.start("http://h/", 1)
+    with pytest.raises(TransportError) as caught:
+        loader.step(0)
+    assert caught.value.no_memory
+    transport.refusal = None
+    transport.incoming = [head(length(1)) + b"x"]
+    assert [loader.step(0) for _ in range(5)] == [
+        download.CONNECTED,
+        download.WAITING,
+        download.HEAD,
+        download.DATA,
+        download.DONE,
+    ]
+
+
+@given(
+    image=st.binary(min_size=1, max_size=300),
+    announced=st.booleans(),
+    cuts=st.lists(st.integers(0, 400), max_size=30),
+    end=st.integers(0, 400),
+)
+def test_image_is_done_exactly_if_all_bytes_came(image, announced, cuts, end):
+    answer = head(*[length(len(image))] if announced else []) + image
+    end = min(end, len(answer))
+    borders = sorted({0, end} | {cut for cut in cuts if cut < end})
+    packets = [answer[a:b] for a, b in zip(borders, borders[1:])]
+    transport = Watched(*packets, END)
+    try:
+        body = fetch(transport, "http://h/", len(image), chunk_size=128)[1]
+    except NervesHubError:
+        assert end < len(answer)
+    else:
+        assert (end, body) == (len(answer), image)
+
+
+def test_request_is_read_to_the_end_before_the_connection_closes():
+    # A client that closes with the answer unread would reset it; ours reads what was announced.
+    left = []
+
+    def behave(peer):
+        read_head(peer)
+        peer.sendall(head(length(3)) + b"abc")
+        peer.shutdown(socket.SHUT_WR)
+        left.append(read_to_end(peer))
+
+    with RawServer(behave) as server:
+        transport = Waiting(socket, None)
+        loader = Downloader(transport, 1024, DEADLINE, 60_000)
+        fetch(transport, "http://%s:%d/" % (server.host, server.port), 3, loader=loader)
+        loader.close()
+    assert left == [b""]
