@@ -101,7 +101,6 @@ class WebSocket:
         headers["Sec-WebSocket-Key"] = key.decode()
         headers["Sec-WebSocket-Version"] = "13"
         self._queue.append(request_head(url, headers))
-        self._reader.reset()
         self._head = HeadReader(self._reader.buffer)
         self.response = None
         self.close_code = _NO_CLOSE
@@ -154,6 +153,7 @@ class WebSocket:
         self._head = None
         self.text = ""
         self.state = CLOSED
+        self._reader.reset()  # what lies in the buffer is nobody's business any more
 
     def step(self) -> int:
         """
@@ -208,6 +208,8 @@ class WebSocket:
             return OVERLONG
         if kind == frames.PING:
             if self.state == OPEN:
+                if len(self._queue) > 1 and self._queue[-1][0] == 0x80 | frames.PONG:
+                    self._queue.pop()  # RFC 6455, 5.5.3: the latest ping's answer is enough
                 self._put(frames.PONG, bytes(payload))
                 self._flush()
         elif kind == frames.CLOSE:
@@ -225,7 +227,7 @@ class WebSocket:
                 raise ProtocolError("close frame with a bad code")
         if self.state == OPEN:
             self._put(frames.CLOSE, payload[:2])
-            self._flush()
+            self._try_flush()
         return self._end(code, "closed by the server with code " + str(code))
 
     def _end(self, code: int, reason: str) -> int:
@@ -256,13 +258,15 @@ class WebSocket:
         try:
             self._flush()
         except TransportError:
-            pass  # step() meets the same, and tells
+            pass  # step() meets the same and tells, unless it is the end anyway
 
     def _step_head(self) -> int:
         head = self._head
         count = self._transport.recv_into(head.space())
-        if not count or not head.received(count):
+        if not count:
             return NOTHING
+        if not head.received(count):
+            return BUSY
         self._head = None
         self.response = head
         if head.status != 101:
