@@ -150,6 +150,7 @@ class Replay:
         self.connections = {}
         self.left = set()
         self.who = None
+        self.actions = []
         self.secret = SECRET
         self.compared = 0
         self.states = 0
@@ -273,7 +274,7 @@ class Replay:
         assert not connection or not connection.outbox, f"also said: {connection.outbox[0]}"
 
     def note(self, name, text):
-        for pattern, action in ACTIONS:
+        for pattern, action in self.actions + ACTIONS:
             match = re.search(pattern, text)
             if match and action == "ping":
                 self.connections[name].ping(match[1].encode())

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: MIT
 """The hub says what the real server said: the captured transcripts, replayed without sockets."""
 
+import json
+
 import pytest
 from hub_replay import UUIDS, Replay
 
@@ -74,6 +76,24 @@ def test_c10_new_release_reaches_a_connected_device():
     replay = Replay("c10")
     replay.hub.deploy(UUIDS["1.1.0"])
     assert replay.run().states == 2
+
+
+def test_g_archive_is_announced_on_release_and_on_each_join():
+    replay = Replay("g")
+    announced = next(item for item in replay.lines if '"archive"' in item.get("frame", ""))
+
+    def release(hub, who):
+        hub.archive = json.loads(announced["frame"])[4]
+        hub.push(who, "device", "archive", hub.archive)
+
+    replay.actions = [(r"operator creates a new release", release)]
+    assert replay.run().compared == 10
+
+
+def test_h_public_keys_are_pushed_to_who_asked_for_them():
+    replay = Replay("h")
+    replay.hub.public_keys = ["0mPmAFUvwg82AqprfIIUh/SWCpPJlMPwWgnBYl9aQYs="]
+    assert replay.run().compared == 9
 
 
 def test_i3_protocol_errors_are_answered_as_on_the_real_server():

@@ -118,7 +118,7 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.5)
         for text in served.violations[told:]:
-            click.echo(f"# the real server would refuse: {text}", err=True)
+            click.echo(f"# the real server would refuse: {_plain(text)}", err=True)
         told = len(served.violations)
     served.drain()
     await asyncio.sleep(0.1)  # let the closes go out
@@ -127,8 +127,13 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str) -> None:
 
 def _report(identifier: str, topic: str, event: str, payload) -> None:
     if event != "heartbeat":
-        shown = "" if payload is None else json.dumps(payload, ensure_ascii=False)[:120]
-        click.echo(f"{identifier}: {topic} {event} {shown}")
+        shown = "" if payload is None else json.dumps(payload)[:120]
+        click.echo(f"{_plain(identifier)}: {_plain(topic)} {_plain(event)} {shown}")
+
+
+def _plain(text: str) -> str:
+    """Text of a device without what would steer the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _reachable(host: str) -> str:
@@ -165,7 +170,7 @@ def device(folder, cert, cert_key, key, secret, **options) -> None:
         failed = []
 
         def show(event: dict) -> None:
-            click.echo(json.dumps(event, ensure_ascii=False))
+            click.echo(json.dumps(event))
             if event["event"] == "exit":
                 failed.append(event["code"])
 

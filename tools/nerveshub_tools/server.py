@@ -122,20 +122,22 @@ class Server:
     async def _websocket(self, request: web.Request, identifier: str) -> web.WebSocketResponse:
         websocket = StrictWebSocket()
         websocket.headers["cache-control"] = _REFUSAL["cache-control"]
-        await websocket.prepare(request)
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
         def woken() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening
                 loop.call_soon_threadsafe(wake.set)
 
+        # Before the handshake goes out: whoever has seen that finds the device connected.
         connection = self._hub.connect(identifier, woken)
-        sender = asyncio.ensure_future(self._send(websocket, connection, wake))
+        sender = None
         try:
+            await websocket.prepare(request)
+            sender = asyncio.ensure_future(self._send(websocket, connection, wake))
             await self._receive(websocket, connection)
         finally:
             self._hub.disconnected(connection)
-            if not connection.closing_sent:
+            if sender and not connection.closing_sent:
                 sender.cancel()
         # A close of ours waits for the device's half of it.
         with contextlib.suppress(asyncio.CancelledError):
