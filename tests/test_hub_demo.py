@@ -97,6 +97,7 @@ def test_simulated_device_updates_over_plain_http_and_keeps_its_image(tmp_path):
         events.until("confirmed")
         assert hub.device("dev").interface == "wlan0"
         hub.wait(lambda hub: hub.device("dev").health, TIMEOUT)
+        assert hub.device("dev").health[0]["metrics"]["uptime_seconds"] > 0
         assert not hub.violations
         assert not hub.dropped
     assert hashlib.sha256(device.image.read_bytes()).digest() == hashlib.sha256(image).digest()

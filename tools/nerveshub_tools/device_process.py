@@ -87,7 +87,7 @@ class _Writer(FileWriter):
 
 class _Health(HealthProvider):
     def health_check(self):
-        return {"metrics": {"uptime_seconds": round(time.monotonic(), 1)}}
+        return {"uptime_seconds": round(time.monotonic(), 1)}
 
 
 def make_link(options: dict) -> NervesHubLink:

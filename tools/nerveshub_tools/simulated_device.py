@@ -142,6 +142,7 @@ class SimulatedDevice:
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},
                 text=True,
+                start_new_session=True,  # Ctrl-C is for this process, which switches it off
             )
             with contextlib.suppress(OSError):  # it died at once: its exit status will tell
                 child.stdin.write(json.dumps(self._options) + "\n")
