@@ -75,7 +75,6 @@ if sys.implementation.name == "circuitpython" and sys.implementation.version[:2]
 
 from .client import APPLY, IGNORE, Client, Decision, ignore, reschedule
 from .errors import NervesHubError, ProtocolError, TransportError, UpdateError
-from .extensions import Extension
 from .fwup_writer import FwupWriter
 from .link import NervesHubLink
 
@@ -86,6 +85,10 @@ def __getattr__(name: str):
         from .file_writer import FileWriter  # noqa: PLC0415
 
         return FileWriter
+    if name == "Extension":
+        from .extensions import Extension  # noqa: PLC0415
+
+        return Extension
     if name == "HealthProvider":
         from .health import HealthProvider  # noqa: PLC0415
 

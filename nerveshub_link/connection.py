@@ -27,9 +27,7 @@ from . import websocket
 from .backoff import Backoff
 from .errors import TransportError, describe
 from .http_head import Url, resolve
-from .network import Network
 from .server_time import ServerTime
-from .shared_secret import build_headers
 from .transport import Transport
 from .websocket import WebSocket
 
@@ -62,7 +60,17 @@ class Connection:
         self._config = config
         self._call = call
         self._log = log
-        self._network = Network(config.radio, config.wifi_ssid, config.wifi_password)
+        # Imported only when they are needed: memory is scarce.
+        self._network = None
+        if config.radio is not None:
+            from .network import Network  # noqa: PLC0415
+
+            self._network = Network(config.radio, config.wifi_ssid, config.wifi_password)
+        self._build_headers = None
+        if config.use_secret:
+            from .shared_secret import build_headers  # noqa: PLC0415
+
+            self._build_headers = build_headers
         self._backoff = Backoff(
             config.backoff_minimum * 1000, config.backoff_maximum * 1000, config.random
         )
@@ -133,15 +141,15 @@ class Connection:
     def _try(self, now: int) -> None:
         config = self._config
         try:
-            if not self._network.is_up():
+            if not self._has_network():
                 self.phase = WAITING_FOR_NETWORK
                 self._log("info", "joining the Wi-Fi")
                 self._call(config.client.handle_blocking, "wifi", config.connect_timeout)
                 self._network.connect(config.connect_timeout)
-                if not self._network.is_up():
+                if not self._has_network():
                     raise TransportError("the Wi-Fi gave no address")
             headers = {"User-Agent": "nerveshub_link"}
-            if config.use_secret:
+            if self._build_headers is not None:
                 headers.update(self._sign())
             self._call(config.client.handle_blocking, "connect", config.connect_timeout)
             self.socket.open(self._url, headers, config.connect_timeout)
@@ -152,13 +160,18 @@ class Connection:
                 self._reached = now
             self.lost(describe(error), config.clock())
 
+    def _has_network(self) -> bool:
+        return self._network is None or self._network.is_up()
+
     def _sign(self) -> dict:
         if not self.time.is_set:
             # Refused for sure, but the refusal's Date header tells the time.
             self._log("warning", "the clock is not set: asking the server for the time")
         config = self._config
         seconds = max(self.time.now() - _CLOCK_SLACK, 0)
-        return build_headers(config.product_key, config.product_secret, config.identifier, seconds)
+        return self._build_headers(
+            config.product_key, config.product_secret, config.identifier, seconds
+        )
 
     def _refused(self, head, now: int) -> None:
         self._reached = now
@@ -205,7 +218,7 @@ class Connection:
         self.reason = reason
         self._log("error", reason)
         self._start_over()
-        if self.phase == WAITING_FOR_NETWORK and self._network.is_up():
+        if self.phase == WAITING_FOR_NETWORK and self._has_network():
             self.phase = WAITING
         self._wait(self._backoff.next(), now)
 
@@ -236,7 +249,8 @@ class Connection:
         Tell whether the network has not worked for so long that a restart of the board may help.
         """
         limit = self._config.network_reset_after * 1000
-        return limit > 0 and self._network.watched and (now - self._reached) & _TICKS >= limit
+        watched = self._network is not None and self._network.watched
+        return limit > 0 and watched and (now - self._reached) & _TICKS >= limit
 
     def stay(self, now: int) -> None:
         """Count the time without network from now on: the restart it called for did not happen."""

@@ -61,7 +61,7 @@ class Device:
         self.updates = None
         """The `UpdateManager`, set right after both were made: each needs the other."""
         self.extensions = None
-        """The `Extensions`, likewise."""
+        """The `Extensions`, if there are some; they hear when the server asks for them."""
 
     @property
     def joined(self) -> bool:
@@ -146,7 +146,8 @@ class Device:
         if event == "update":
             self.updates.offer(payload, now)
         elif event == "extensions:get":
-            self.extensions.offer(now)
+            if self.extensions is not None:
+                self.extensions.offer(now)
         elif event == "identify":
             self._call(self._config.client.identify)
         elif event == "reboot":

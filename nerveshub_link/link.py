@@ -27,14 +27,13 @@ import sys
 
 from micropython import const
 
-from . import connection, device, extensions, websocket
+from . import connection, device, websocket
 from . import update_manager as updates
 from .channel import Channels
 from .connection import Connection
 from .device import Device
 from .downloader import Downloader
 from .errors import ProtocolError, describe
-from .extensions import Extensions
 from .transport import Transport
 from .update_manager import UpdateManager
 
@@ -155,10 +154,11 @@ class NervesHubLink:
         )
         self._device = Device(config, self._channels, self._call, self._log)
         self._updates = UpdateManager(config, loader, self._device.push, self._call, self._log)
-        self._logs = None
-        self._extensions = Extensions(self._make_extensions(config), self._channels, self._log)
         self._device.updates = self._updates
-        self._device.extensions = self._extensions
+        self._logs = None
+        self._topics = {}  # beside the device's: name -> what handles it
+        if config.extensions:
+            self._add_extensions(config)
         self._ticked = self._clock()
         self._closed = False
 
@@ -188,11 +188,12 @@ class NervesHubLink:
             raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
         return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
 
-    def _make_extensions(self, config) -> dict:
+    def _add_extensions(self, config) -> None:
+        from . import extensions  # noqa: PLC0415 not every board has some
+
         made = {}
         for name in config.extensions:
             value = config.extensions[name]
-            # Imported only when they are on: memory is scarce.
             if value is True:
                 from .device_logs import DeviceLogs  # noqa: PLC0415
 
@@ -202,7 +203,8 @@ class NervesHubLink:
 
                 value = Health(value)
             made[name] = value
-        return made
+        router = extensions.Extensions(made, self._channels, self._log)
+        self._topics[extensions.TOPIC] = self._device.extensions = router
 
     def __enter__(self):
         return self
@@ -339,14 +341,15 @@ class NervesHubLink:
         if understood is None:
             return
         kind, topic, event, payload = understood
-        if topic == extensions.TOPIC:
-            self._extensions.handle(kind, event, payload)
+        if topic in self._topics:
+            self._topics[topic].handle(kind, event, payload)
         elif topic == device.TOPIC and self._device.handle(kind, event, payload, now):
             self._connection.succeeded()
 
     def _lost(self, reason: str) -> None:
         """The connection is gone."""
-        self._extensions.lost()
+        for topic in self._topics:
+            self._topics[topic].lost()
         self._channels.reset(self._clock())
         self._device.lost(reason)
 
@@ -389,7 +392,8 @@ class NervesHubLink:
         elif self._device.failures >= _MAX_JOINS:
             self._drop("joining failed %d times" % _MAX_JOINS, now)
         elif not link.socket.congested:
-            self._extensions.poll(now)
+            for topic in self._topics:
+                self._topics[topic].poll(now)
 
 
 def _forget(name: str) -> None:
