@@ -51,6 +51,7 @@ def data(tmp_path_factory) -> Path:
 
 def add_libraries(bundle: Path) -> None:
     (bundle / "lib").mkdir(parents=True)
+    (bundle / "examples").mkdir()
     for module, distribution in LIBRARIES.items():
         found = importlib.metadata.distribution(distribution)
         (bundle / "lib" / f"{module}.py").write_text(
@@ -127,4 +128,7 @@ def test_an_upgrade_leaves_nothing_of_the_old_version(circup, drive):
 def test_circup_copies_the_example_and_its_settings(circup, drive):
     circup("install", "nerveshub_link")
     circup("example", "nerveshub_link/nerveshub_link_simpletest", "--rename")
-    assert "nerveshub_link" in (drive / "code.py").read_text()
+    circup("example", "nerveshub_link/settings.toml")
+    examples = checkout.ROOT / "examples"
+    for here, there in (("nerveshub_link_simpletest.py", "code.py"), ("settings.toml",) * 2):
+        assert (drive / there).read_text() == (examples / here).read_text()

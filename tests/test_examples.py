@@ -106,3 +106,10 @@ def test_the_readme_shows_the_simple_example():
     code = source[source.index("import board") :].splitlines()
     missing = [line for line in code if line and not line.startswith("#") and line not in readme]
     assert missing == []
+
+
+def test_every_module_is_in_the_api_reference():
+    listed = (checkout.ROOT / "docs" / "api.rst").read_text().splitlines()
+    modules = [path.stem for path in (checkout.ROOT / "nerveshub_link").glob("[!_]*.py")]
+    missing = [name for name in modules if f".. automodule:: nerveshub_link.{name}" not in listed]
+    assert missing == []
