@@ -1,0 +1,991 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+An update from the server's word to the restart: what the server hears, in which order and how
+often, and what the writer is told. The downloader is the real one, on a scripted connection.
+"""
+
+import hashlib
+import json
+import random
+import tracemalloc
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update
+from support.fakes import END, FakeClock, FakeTransport
+
+from nerveshub_link import APPLY, IGNORE, ignore, reschedule
+from nerveshub_link import update_manager as updates
+from nerveshub_link.downloader import Downloader
+from nerveshub_link.errors import TransportError, describe
+from nerveshub_link.update_manager import UpdateManager
+
+IMAGE = random.Random(5).randbytes(2000)
+SECRET = "topsecret"
+URL = "http://files.example/1/new.fw?X-Amz-Signature=topsecret"
+UUID = NEW_META["uuid"]
+HOUR = 3_600_000
+MINUTE = 60_000
+
+RECEIVED = {"status": "received"}
+STARTED = {"status": "started", "downloader_network_interface": "wlan0"}
+COMPLETED = {"status": "completed"}
+FILE = "http://files.example/1/new.fw"
+
+
+def head(size=len(IMAGE), *lines):
+    announced = [b"Content-Length: %d" % size] if size is not None else []
+    return b"\r\n".join([b"HTTP/1.1 200 OK"] + announced + list(lines)) + b"\r\n\r\n"
+
+
+def served(image=IMAGE):
+    """A good answer; the body in packets of 100 bytes."""
+    packets = [image[at : at + 100] for at in range(0, len(image), 100)]
+    return [head(len(image))] + packets
+
+
+class Bench:
+    """An update manager with everything around it, and the server's ear."""
+
+    def __init__(self, *incoming, chunk_size=1024, writer=True, transport=None, **options):
+        self.clock = FakeClock(ticks=(1 << 29) - 2000)
+        self.transport = transport or FakeTransport(*incoming)
+        self.client = options.pop("client", None) or RecordingClient()
+        self.writer = RecordingWriter() if writer is True else writer
+        self.log = Log()
+        self.joined = True
+        self.heard = []
+        self.actions = []
+        config = SimpleNamespace(
+            client=self.client,
+            fwup_writer=self.writer,
+            allow_unverified=options.pop("allow_unverified", False),
+            network_interface="wlan0",
+            connect_timeout=7,
+            running_meta=lambda: META,
+        )
+        loader = Downloader(self.transport, chunk_size, 7, MINUTE)
+        self.manager = UpdateManager(config, loader, self.push, self.call, self.log.log)
+        assert not options
+
+    def push(self, event, payload):
+        """As `Device.push`."""
+        if not self.joined:
+            return False
+        self.heard.append((event, json.loads(json.dumps(payload))))
+        return True
+
+    def call(self, function, *args):
+        """As `NervesHubLink` calls what belongs to the user."""
+        try:
+            function(*args)
+        except Exception as error:
+            self.log.log("error", function.__name__ + ": " + describe(error))
+
+    def offer(self, image=IMAGE, **tweaks):
+        payload = update(image, **dict({"firmware_url": URL}, **tweaks))
+        self.manager.offer(payload, self.clock())
+        return self
+
+    def step(self, milliseconds=0):
+        action = self.manager.step(self.clock())
+        if action is not None:
+            self.actions.append(action)
+        self.clock.advance(milliseconds)
+        return action
+
+    def run(self, milliseconds=0):
+        """Step until the update has come to an end, whichever."""
+        for _ in range(100_000):
+            if not self.manager.active:
+                return self
+            self.step(milliseconds)
+        raise AssertionError("the update does not end")
+
+    def until(self, state, milliseconds=0):
+        while self.manager.state != state:
+            assert self.manager.active, self.statuses
+            self.step(milliseconds)
+        return self
+
+    def join(self):
+        """The device topic is joined again; return what the join said is being downloaded."""
+        uuid = self.manager.downloading_uuid(self.clock())
+        self.joined = True
+        self.manager.joined(self.clock())
+        return uuid
+
+    @property
+    def statuses(self):
+        return [payload for event, payload in self.heard if event == "status_update"]
+
+    @property
+    def progress(self):
+        return [
+            (payload["stage"], payload["value"])
+            for event, payload in self.heard
+            if event == "fwup_progress"
+        ]
+
+    @property
+    def written(self):
+        """The writer's calls, the chunks' bytes left out."""
+        return [call[0] for call in self.writer.heard]
+
+
+def failed(reason):
+    return {"status": "failed", "reason": reason}
+
+
+def assert_failed(bench, reason, aborts=1):
+    """The update ended as failed: told once, nothing after it, nothing installed, idle again."""
+    assert bench.statuses[-1] == failed(reason)
+    assert bench.heard[-1] == ("status_update", failed(reason))
+    assert [status["status"] for status in bench.statuses].count("failed") == 1
+    assert bench.client.named("fwup_error") == [("fwup_error", reason)]
+    assert "fwup_finish" not in bench.written
+    assert bench.written.count("fwup_abort") == aborts
+    assert not aborts or bench.written[-1] == "fwup_abort"
+    assert not bench.transport.is_open
+    assert bench.manager.state == updates.IDLE
+    assert bench.manager.downloading_uuid(bench.clock()) is None
+    assert bench.actions == []
+
+
+# An update that goes well
+
+
+def test_whole_update_says_exactly_this():
+    bench = Bench(*served()).offer().run(500)
+    percents = list(range(0, 101, 5))
+    assert bench.heard == [
+        ("status_update", RECEIVED),
+        ("status_update", STARTED),
+        *[("fwup_progress", {"value": n, "stage": "downloading"}) for n in percents],
+        ("fwup_progress", {"value": 0, "stage": "updating"}),
+        ("fwup_progress", {"value": 100, "stage": "updating"}),
+        ("status_update", COMPLETED),
+    ]
+    assert bench.actions == [updates.REBOOT]
+    assert bench.writer.image == IMAGE
+    assert bench.written == ["fwup_begin"] + ["fwup_chunk"] * 20 + ["fwup_finish"]
+    assert bench.writer.heard[0] == ("fwup_begin", len(IMAGE), update(IMAGE)["firmware_meta"])
+
+
+def test_application_hears_the_same_progress_as_the_server():
+    bench = Bench(*served()).offer().run(500)
+    assert [(stage, percent) for _, percent, stage in bench.client.named("fwup_progress")] == (
+        bench.progress
+    )
+    assert all(type(percent) is int for _, percent, _ in bench.client.named("fwup_progress"))
+
+
+def test_application_is_asked_once_with_the_metadata_and_warned_of_the_connect():
+    bench = Bench(*served()).offer().run()
+    assert bench.client.named("update_available") == [
+        ("update_available", update(IMAGE)["firmware_meta"])
+    ]
+    assert bench.client.named("handle_blocking") == [("handle_blocking", "download", 7)]
+    assert bench.client.named("fwup_error") == []
+
+
+def test_progress_is_told_twice_a_second_at_most():
+    bench = Bench(*served()).offer().run(100)
+    values = [value for stage, value in bench.progress if stage == "downloading"]
+    assert values == [0, 25, 50, 75, 100]
+
+
+def test_progress_that_has_not_changed_is_not_told_again():
+    packets = [head(), IMAGE[:10]] + [IMAGE[at : at + 1] for at in range(10, 39)]
+    bench = Bench(*packets).offer()
+    for _ in range(35):
+        bench.step(1000)
+    assert bench.progress == [("downloading", 0), ("downloading", 1)]
+
+
+def test_first_and_last_percent_are_told_however_fast_it_goes():
+    bench = Bench(head() + IMAGE, chunk_size=4096).offer().run()
+    assert bench.progress == [
+        ("downloading", 0),
+        ("downloading", 100),
+        ("updating", 0),
+        ("updating", 100),
+    ]
+
+
+def test_one_step_moves_one_chunk():
+    bench = Bench(head(), IMAGE, chunk_size=1024).offer()
+    counts = []
+    while bench.manager.state == updates.DOWNLOADING:
+        bench.step()
+        counts.append(len(bench.writer.image))
+    assert sorted(set(counts)) == [0, 1024, 2000]
+
+
+def test_checksum_may_be_written_in_any_case():
+    digest = hashlib.sha256(IMAGE).hexdigest()
+    mixed = "".join(c.upper() if at % 2 else c for at, c in enumerate(digest))
+    for checksum in (digest, digest.upper(), mixed):
+        bench = Bench(*served()).offer(checksum=checksum).run()
+        assert bench.statuses[-1] == COMPLETED
+
+
+def test_update_without_a_checksum_is_taken_only_if_that_was_allowed():
+    bench = Bench(*served(), allow_unverified=True).offer(checksum=None).run()
+    assert bench.statuses[-1] == COMPLETED
+    assert "update not verified, as allowed" in bench.log.text
+    bench = Bench(*served()).offer(checksum=None)
+    assert_failed(bench, "update: the update has no checksum, and allow_unverified is off", 0)
+    assert bench.transport.opened == []
+
+
+def test_wrong_checksum_counts_even_where_none_is_needed():
+    bench = Bench(*served(), allow_unverified=True).offer(checksum="0" * 64).run()
+    assert bench.statuses[-1]["status"] == "failed"
+    assert "fwup_finish" not in bench.written
+
+
+def test_size_may_be_missing_where_the_server_tells_the_length():
+    bench = Bench(*served()).offer(size=None).run()
+    assert bench.statuses[-1] == COMPLETED
+    assert bench.writer.heard[0][1] == len(IMAGE)
+
+
+def test_body_to_the_end_of_the_connection_is_installed_if_it_is_exact():
+    bench = Bench(head(None), IMAGE, END).offer().run()
+    assert bench.statuses[-1] == COMPLETED
+    assert bench.writer.image == IMAGE
+
+
+def test_finish_comes_after_the_checksum_and_after_the_connection_is_closed():
+    bench = Bench(*served()).offer().until(updates.INSTALLING)
+    assert "fwup_finish" not in bench.written
+    assert not bench.transport.is_open
+    bench.step()
+    assert bench.written[-1] == "fwup_finish"
+
+
+def test_firmware_of_fifty_megabytes_passes_through_without_growing():
+    size = 50 * 1024 * 1024
+    zeros = bytes(4096)
+    digest = hashlib.sha256()
+    for _ in range(size // len(zeros)):
+        digest.update(zeros)
+
+    class Flood(FakeTransport):
+        left = size
+
+        def readable(self):
+            return True
+
+        def recv_into(self, view):
+            if self.incoming:
+                return super().recv_into(view)
+            count = min(len(view), self.left)
+            view[:count] = zeros[:count]
+            self.left -= count
+            return count
+
+    class Counter(RecordingWriter):
+        count = 0
+
+        def fwup_chunk(self, data):
+            self.count += len(data)
+
+    bench = Bench(transport=Flood(head(size)), writer=Counter(), chunk_size=4096)
+    bench.offer(size=size, checksum=digest.hexdigest())
+    tracemalloc.start()
+    bench.run(100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (bench.writer.count, bench.statuses[-1]) == (size, COMPLETED)
+    assert peak < 200_000
+
+
+# Decisions
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (IGNORE, {"status": "ignored", "reason": "ignored by the device"}),
+        (ignore("on battery"), {"status": "ignored", "reason": "on battery"}),
+        (
+            reschedule(90_000),
+            {"status": "rescheduled", "delay_for": 90_000, "reason": "not now"},
+        ),
+        (
+            reschedule(0, "at once"),
+            {"status": "rescheduled", "delay_for": 0, "reason": "at once"},
+        ),
+    ],
+)
+def test_decision_against_an_update_is_said_once_and_nothing_is_fetched(decision, said):
+    bench = Bench()
+    bench.client.decision = decision
+    bench.offer()
+    assert bench.statuses == [RECEIVED, said]
+    assert (bench.manager.state, bench.transport.opened, bench.written) == (updates.IDLE, [], [])
+    assert bench.client.named("fwup_error") == []
+    assert bench.manager.downloading_uuid(bench.clock()) is None
+
+
+def test_delay_is_a_whole_number_of_milliseconds():
+    bench = Bench()
+    bench.client.decision = reschedule(90_000)
+    bench.offer()
+    assert type(bench.statuses[-1]["delay_for"]) is int
+
+
+@pytest.mark.parametrize("nonsense", ["apply", True, 5, [], {"kind": "apply"}, object()])
+def test_answer_that_is_no_decision_puts_the_update_off_by_an_hour(nonsense):
+    bench = Bench()
+    bench.client.decision = nonsense
+    bench.offer()
+    said = bench.statuses[-1]
+    assert (said["status"], said["delay_for"]) == ("rescheduled", HOUR)
+    assert said["reason"].startswith("update_available: AttributeError")
+    assert (bench.manager.state, bench.transport.opened) == (updates.IDLE, [])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a mistake of mine"), MemoryError(), KeyError(1)])
+def test_application_that_raises_puts_the_update_off_by_an_hour_with_the_reason(error):
+    client = RecordingClient("update_available")
+    client.error = error
+    bench = Bench(client=client).offer()
+    reason = "update_available: " + describe(error)
+    assert bench.statuses == [
+        RECEIVED,
+        {"status": "rescheduled", "delay_for": HOUR, "reason": reason},
+    ]
+    assert reason in bench.log.text
+    assert bench.transport.opened == []
+
+
+def test_firmware_that_runs_already_is_ignored_without_asking():
+    bench = Bench().offer(firmware_meta=dict(NEW_META, uuid=META["uuid"]))
+    assert bench.statuses == [
+        RECEIVED,
+        {"status": "ignored", "reason": "this firmware is running already"},
+    ]
+    assert bench.client.heard == []
+
+
+def test_device_without_a_writer_ignores_updates():
+    bench = Bench(writer=None).offer()
+    assert bench.statuses == [
+        RECEIVED,
+        {"status": "ignored", "reason": "the device has no fwup_writer"},
+    ]
+    assert bench.client.named("update_available") == []
+
+
+# What the server sends
+
+
+@pytest.mark.parametrize(
+    "tweaks",
+    [
+        {"update_available": False},
+        {"update_available": False, "firmware_url": None, "firmware_meta": None, "size": None},
+        {"update_available": None},
+        {"update_available": "true"},
+        {"update_available": 1},
+        {"firmware_url": None},
+        {"firmware_url": ""},
+        {"firmware_meta": None},
+        {"firmware_meta": []},
+        {"firmware_meta": "uuid"},
+    ],
+)
+def test_message_that_offers_nothing_is_answered_by_nothing(tweaks):
+    bench = Bench().offer(**tweaks)
+    assert (bench.heard, bench.client.heard, bench.manager.state) == ([], [], updates.IDLE)
+
+
+def test_empty_message_is_answered_by_nothing():
+    bench = Bench()
+    bench.manager.offer({}, bench.clock())
+    assert bench.heard == []
+
+
+def test_second_offer_during_an_update_changes_nothing():
+    for state in (updates.DOWNLOADING, updates.VERIFYING, updates.INSTALLING, updates.REPORTING):
+        bench = Bench(*served()).offer()
+        bench.step()
+        bench.until(state)
+        heard = list(bench.heard)
+        bench.offer()
+        bench.offer(firmware_meta=dict(NEW_META, uuid="another"))
+        assert bench.heard == heard
+        bench.run()
+        assert bench.writer.image == IMAGE
+        assert bench.written.count("fwup_begin") == 1
+        assert len(bench.transport.opened) == 1
+
+
+def test_offer_after_the_installation_changes_nothing():
+    bench = Bench(*served()).offer().run()
+    heard = list(bench.heard)
+    bench.offer(firmware_meta=dict(NEW_META, uuid="another"))
+    assert bench.heard == heard
+    assert bench.manager.state == updates.INSTALLED
+
+
+@pytest.mark.parametrize(
+    ("tweaks", "reason"),
+    [
+        ({"checksum": "0" * 63}, "the update's checksum is no SHA-256"),
+        ({"checksum": "0" * 65}, "the update's checksum is no SHA-256"),
+        ({"checksum": "g" * 64}, "the update's checksum is no SHA-256"),
+        ({"checksum": "0" * 31 + "zz" + "0" * 31}, "the update's checksum is no SHA-256"),
+        ({"checksum": ""}, "the update's checksum is no SHA-256"),
+        ({"checksum": 5}, "the update's checksum is no SHA-256"),
+        ({"checksum": ["0" * 64]}, "the update's checksum is no SHA-256"),
+        ({"size": 0}, "the update has a bad size"),
+        ({"size": -1}, "the update has a bad size"),
+        ({"size": 2000.0}, "the update has a bad size"),
+        ({"size": "2000"}, "the update has a bad size"),
+        ({"size": True}, "the update has a bad size"),
+        ({"size": [2000]}, "the update has a bad size"),
+        ({"firmware_meta": {}}, "the update has no uuid"),
+        ({"firmware_meta": {"uuid": 5}}, "the update has no uuid"),
+        ({"firmware_url": "ftp://h/x?topsecret"}, "firmware_url: not an http or https URL"),
+        (
+            {"firmware_url": "http://h/a b?topsecret"},
+            "firmware_url: URL with a blank, a control or a non-ASCII character",
+        ),
+        (
+            {"firmware_url": "http://h/a\r\nX: y?topsecret"},
+            "firmware_url: URL with a blank, a control or a non-ASCII character",
+        ),
+        (
+            {"firmware_url": "http://me:topsecret@h/a"},
+            "firmware_url: URL with a user name, an IPv6 address or without a host",
+        ),
+    ],
+)
+def test_offer_that_is_no_good_fails_before_anything_is_fetched_or_written(tweaks, reason):
+    bench = Bench(*served()).offer(**tweaks)
+    assert bench.statuses[0] == RECEIVED
+    assert_failed(bench, "update: " + reason, aborts=0)
+    assert bench.transport.opened == []
+    assert SECRET not in bench.log.text
+
+
+@pytest.mark.parametrize("url", [5, ["http://h/"], {"a": 1}, True])
+def test_url_that_is_no_text_fails(url):
+    bench = Bench().offer(firmware_url=url)
+    assert bench.statuses[-1]["status"] == "failed"
+    assert bench.manager.state == updates.IDLE
+
+
+# Downloads that fail
+
+
+@pytest.mark.parametrize(
+    ("incoming", "reason", "begun"),
+    [
+        ([b"HTTP/1.1 403 Forbidden\r\n\r\n"], "HTTP 403 from " + FILE, 0),
+        ([b"HTTP/1.1 206 Partial\r\nContent-Length: 2000\r\n\r\n"], "HTTP 206 from " + FILE, 0),
+        (
+            [head(2000, b"Content-Type: text/html")],
+            "an HTML page instead of an image, from " + FILE,
+            0,
+        ),
+        (
+            [head(None, b"Transfer-Encoding: chunked")],
+            "a body in chunked encoding can't be taken",
+            0,
+        ),
+        ([head(2000, b"Content-Encoding: gzip")], "a body in gzip encoding can't be taken", 0),
+        ([head(1999)], "the image has 1999 bytes, the update said 2000", 0),
+        ([head(2001)], "the image has 2001 bytes, the update said 2000", 0),
+        ([head(0)], "the image has 0 bytes, the update said 2000", 0),
+        ([b"SSH-2.0-x\r\n"], "the answer is not HTTP/1", 0),
+        ([b"HTTP/1.1 2", END], "connection closed by the server", 0),
+        ([END], "connection closed by the server", 0),
+        (
+            [head(), IMAGE[:1999], END],
+            "ended after 1999 of 2000 bytes: connection closed by the server",
+            1,
+        ),
+        (
+            [head(None), IMAGE[:1999], END],
+            "ended after 1999 of 2000 bytes: connection closed by the server",
+            1,
+        ),
+        ([head(None), IMAGE, b"x", END], "longer than the announced 2000 bytes", 1),
+        (
+            [b"HTTP/1.1 302 Found\r\nLocation: http://h/a b?topsecret\r\n\r\n"],
+            "URL with a blank, a control or a non-ASCII character",
+            0,
+        ),
+        ([b"HTTP/1.1 302 Found\r\nLocation: x?topsecret\r\n\r\n"] * 6, "more than 5 redirects", 0),
+        (
+            [TransportError("connection broke: OSError: 104 in " + URL)],
+            "connection broke: OSError: 104 in " + FILE + "?...",
+            0,
+        ),
+    ],
+)
+def test_download_that_fails_is_aborted_and_told_with_the_reason(incoming, reason, begun):
+    bench = Bench(*incoming).offer().run()
+    assert_failed(bench, "download: " + reason, aborts=begun)
+    assert bench.statuses[:2] == [RECEIVED, STARTED]
+    assert SECRET not in bench.log.text + json.dumps(bench.heard) + repr(bench.client.heard)
+
+
+def test_connection_that_is_refused_fails_the_update():
+    error = TransportError("can't connect to files.example: OSError: [Errno 111] ECONNREFUSED")
+    bench = Bench(transport=FakeTransport(refusal=error)).offer().run()
+    assert_failed(bench, "download: " + str(error), aborts=0)
+
+
+@pytest.mark.parametrize("incoming", [[], [head()], [head(), IMAGE[:500]]])
+def test_mute_server_fails_the_update_after_the_idle_timeout_and_never_holds_a_step(incoming):
+    bench = Bench(*incoming).offer()
+    bench.run(1000)
+    count = len(bench.writer.image)
+    assert_failed(bench, "download: the server went silent after %d bytes" % count, bool(incoming))
+    assert len(bench.transport.reads) == len(incoming)
+
+
+def test_wrong_bytes_are_never_installed():
+    damaged = bytes([IMAGE[0] ^ 1]) + IMAGE[1:]
+    bench = Bench(*served(damaged)).offer().run()
+    found, wanted = (hashlib.sha256(image).hexdigest() for image in (damaged, IMAGE))
+    assert_failed(bench, "verify: checksum is %s, should be %s" % (found, wanted))
+
+
+def test_reason_is_printable_ascii_and_not_long():
+    writer = RecordingWriter("fwup_begin")
+    writer.error = RuntimeError("\u00fc\n\x00" + "x" * 1000)
+    bench = Bench(*served(), writer=writer).offer().run()
+    reason = bench.statuses[-1]["reason"]
+    assert reason.startswith("fwup_begin: RuntimeError: ___xxx")
+    assert len(reason) <= 220
+
+
+def test_good_update_after_a_failed_one_succeeds():
+    bench = Bench(b"HTTP/1.1 500 Oops\r\n\r\n").offer().run()
+    bench.transport.incoming = served()
+    bench.heard.clear()
+    bench.offer().run(500)
+    assert [status["status"] for status in bench.statuses] == ["received", "started", "completed"]
+    assert bench.writer.image == IMAGE
+
+
+def test_good_update_after_one_that_broke_off_halfway_starts_from_nothing():
+    bench = Bench(head(), IMAGE[:1990], END).offer().run()
+    bench.writer.heard.clear()
+    bench.heard.clear()
+    bench.transport.incoming = served()
+    bench.offer().run(500)
+    assert bench.writer.image == IMAGE
+    assert bench.progress[0] == ("downloading", 0)
+    assert bench.statuses[-1] == COMPLETED
+
+
+# Writers and callbacks that raise
+
+
+@pytest.mark.parametrize("name", ["fwup_begin", "fwup_chunk", "fwup_finish"])
+@pytest.mark.parametrize("error", [OSError(28, "no space"), MemoryError(), RuntimeError(URL)])
+def test_writer_that_raises_is_aborted_once_and_its_text_told(name, error):
+    writer = RecordingWriter(name)
+    writer.error = error
+    bench = Bench(*served(), writer=writer).offer().run()
+    reason = name + ": " + describe(error)
+    assert bench.heard[-1] == ("status_update", failed(reason))
+    assert bench.written.count("fwup_abort") == 1
+    assert bench.written[-2:] == [name, "fwup_abort"]
+    assert bench.written.count(name) == 1
+    assert COMPLETED not in bench.statuses
+    assert (bench.manager.state, bench.actions) == (updates.IDLE, [])
+    assert not bench.transport.is_open
+    assert SECRET not in bench.log.text + json.dumps(bench.heard)
+
+
+def test_abort_that_raises_does_no_harm():
+    writer = RecordingWriter("fwup_chunk", "fwup_abort")
+    bench = Bench(*served(), writer=writer).offer().run()
+    assert bench.statuses[-1]["status"] == "failed"
+    assert bench.written.count("fwup_abort") == 1
+    assert "fwup_abort: RuntimeError" in bench.log.text
+    writer.raising.clear()
+    bench.transport.incoming = served()
+    bench.offer().run()
+    assert bench.statuses[-1] == COMPLETED
+
+
+@pytest.mark.parametrize("name", ["fwup_progress", "handle_blocking"])
+def test_callback_that_raises_does_not_disturb_the_update(name):
+    bench = Bench(*served(), client=RecordingClient(name)).offer().run()
+    assert bench.statuses[-1] == COMPLETED
+    assert bench.writer.image == IMAGE
+    assert name + ": RuntimeError" in bench.log.text
+
+
+def test_error_callback_that_raises_does_not_keep_the_server_from_hearing():
+    client = RecordingClient("fwup_error")
+    bench = Bench(b"HTTP/1.1 404 No\r\n\r\n", client=client).offer().run()
+    assert bench.statuses[-1]["status"] == "failed"
+    assert bench.manager.state == updates.IDLE
+
+
+# abort()
+
+
+def test_abort_hangs_up_and_tells_the_writer_once_and_the_server_nothing():
+    bench = Bench(*served()).offer()
+    while len(bench.writer.image) < 500:
+        bench.step()
+    heard = list(bench.heard)
+    bench.manager.abort()
+    bench.manager.abort()
+    assert not bench.transport.is_open
+    assert bench.written[-1] == "fwup_abort"
+    assert bench.written.count("fwup_abort") == 1
+    assert bench.heard == heard
+    assert bench.manager.state == updates.IDLE
+
+
+def test_abort_before_the_head_leaves_the_writer_alone():
+    bench = Bench().offer()
+    bench.step()
+    bench.manager.abort()
+    assert bench.written == []
+    assert not bench.transport.is_open
+    bench = Bench()
+    bench.manager.abort()
+    assert bench.manager.state == updates.IDLE
+
+
+def test_abort_after_the_installation_does_not_undo_it():
+    for state in (updates.REPORTING, updates.INSTALLED):
+        bench = Bench(*served()).offer().until(state)
+        bench.manager.abort()
+        assert "fwup_abort" not in bench.written
+        assert bench.manager.state == state
+
+
+# Reports while the device topic is not joined
+
+
+def test_reports_are_kept_while_not_joined_and_progress_is_coalesced():
+    bench = Bench(*served()).offer()
+    while len(bench.writer.image) < 500:
+        bench.step(500)
+    assert bench.progress[-1] == ("downloading", 25)
+    bench.heard.clear()
+    bench.joined = False
+    bench.until(updates.REPORTING, 500)
+    assert bench.heard == []
+    assert bench.join() == UUID
+    assert bench.heard == [
+        ("fwup_progress", {"value": 100, "stage": "updating"}),
+        ("status_update", COMPLETED),
+    ]
+    assert bench.step() == updates.REBOOT
+
+
+def test_reports_keep_their_order_after_the_join():
+    bench = Bench(*served()).offer()
+    bench.joined = False
+    while len(bench.writer.image) < 500:
+        bench.step(500)
+    assert bench.join() == UUID
+    bench.run(500)
+    assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
+    assert bench.progress == sorted(bench.progress)
+    assert bench.progress[0] == ("downloading", 25)
+
+
+def test_failure_while_not_joined_is_told_at_the_join_and_keeps_the_servers_row_until_then():
+    bench = Bench(head(), IMAGE[:100], END).offer()
+    bench.joined = False
+    bench.run()
+    assert bench.manager.state == updates.IDLE
+    assert bench.manager.downloading_uuid(bench.clock()) == UUID
+    assert bench.join() == UUID
+    assert bench.statuses[-1]["status"] == "failed"
+    assert bench.manager.downloading_uuid(bench.clock()) is None
+    heard = list(bench.heard)
+    bench.join()
+    assert bench.heard == heard  # once
+
+
+def test_join_that_is_lost_before_everything_was_said_keeps_the_rest():
+    bench = Bench(*served()).offer()
+    bench.joined = False
+    bench.until(updates.REPORTING)
+    limited = bench.push
+
+    def push(event, payload):
+        bench.joined = bench.joined and len(bench.heard) < 3
+        return limited(event, payload)
+
+    bench.manager._push = push
+    bench.join()
+    assert bench.statuses == [RECEIVED, STARTED]
+    bench.manager._push = limited
+    bench.join()
+    assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
+
+
+def test_uuid_is_told_from_the_offer_to_the_last_word():
+    bench = Bench(*served())
+    assert bench.manager.downloading_uuid(bench.clock()) is None
+    bench.offer()
+    while bench.manager.active:
+        assert bench.manager.downloading_uuid(bench.clock()) == UUID
+        bench.step()
+    assert bench.manager.downloading_uuid(bench.clock()) == UUID  # until the restart
+
+
+# The server forgets
+
+
+def slow():
+    """A download that a slow server has brought to 400 bytes."""
+    bench = Bench(*served()[:5]).offer()
+    while len(bench.writer.image) < 400:
+        bench.step(500)
+    return bench
+
+
+def drip(bench, milliseconds):
+    """Let time pass while single bytes keep the download alive without a new percent."""
+    actions = []
+    at = len(bench.writer.image)
+    bench.joined = False  # so that no report refreshes the server's row
+    for _ in range(milliseconds // 30_000):
+        bench.clock.advance(30_000)
+        bench.transport.incoming = [IMAGE[at : at + 1]]
+        at += 1
+        actions.append(bench.manager.step(bench.clock()))
+    bench.joined = True
+    return [action for action in actions if action is not None]
+
+
+def test_update_is_not_forgotten_before_25_minutes_of_silence():
+    bench = slow()
+    assert drip(bench, 24 * MINUTE) == []
+    assert bench.join() == UUID
+
+
+def test_after_25_minutes_of_silence_the_device_joins_anew_and_says_nothing_more():
+    bench = slow()
+    assert drip(bench, 25 * MINUTE) == [updates.REJOIN]
+    heard = list(bench.heard)
+    assert bench.join() is None
+    at = len(bench.writer.image)
+    bench.transport.incoming = [IMAGE[at:]]
+    bench.run(500)
+    assert bench.writer.image == IMAGE
+    assert bench.heard == heard  # a late status would crash the server's channel
+    assert bench.actions == [updates.REBOOT]
+
+
+def test_failure_after_the_server_forgot_is_not_told_to_it():
+    bench = slow()
+    drip(bench, 25 * MINUTE)
+    heard = list(bench.heard)
+    bench.join()
+    bench.transport.incoming = [END]
+    bench.run()
+    assert bench.heard == heard
+    assert len(bench.client.named("fwup_error")) == 1
+    assert bench.join() is None
+
+
+def test_failure_that_could_not_be_told_for_25_minutes_is_never_told():
+    bench = Bench(head(), END).offer()
+    bench.joined = False
+    bench.run()
+    bench.clock.advance(25 * MINUTE)
+    heard = list(bench.heard)
+    assert bench.join() is None
+    assert bench.heard == heard
+
+
+def test_offer_of_the_same_update_after_the_server_forgot_resumes_the_reports():
+    bench = slow()
+    drip(bench, 25 * MINUTE)
+    bench.join()
+    bench.heard.clear()
+    bench.offer()
+    assert bench.heard == [("status_update", RECEIVED), ("status_update", STARTED)]
+    assert bench.manager.downloading_uuid(bench.clock()) == UUID
+    at = len(bench.writer.image)
+    bench.transport.incoming = [IMAGE[at:]]
+    bench.run(500)
+    assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
+    assert bench.writer.image == IMAGE
+    assert len(bench.transport.opened) == 1
+    assert bench.client.named("update_available") != []
+    assert len(bench.client.named("update_available")) == 1
+
+
+def test_offer_of_another_update_after_the_server_forgot_changes_nothing():
+    bench = slow()
+    drip(bench, 25 * MINUTE)
+    bench.join()
+    heard = list(bench.heard)
+    bench.offer(firmware_meta=dict(NEW_META, uuid="another"))
+    assert bench.heard == heard
+
+
+def test_offer_of_what_is_installed_already_is_answered_by_completed():
+    bench = Bench(*served()).offer().run()  # and the application does not restart
+    bench.clock.advance(25 * MINUTE)
+    assert bench.join() is None
+    bench.heard.clear()
+    bench.offer()
+    assert bench.statuses == [RECEIVED, COMPLETED]
+
+
+# Room in memory
+
+
+def test_lack_of_memory_asks_for_room_once_and_succeeds_alone():
+    bench = Bench(*served())
+    bench.transport.refusal = TransportError("out of sockets", no_memory=True)
+    bench.offer()
+    assert bench.step() == updates.NEED_ROOM
+    assert bench.manager.alone
+    bench.transport.refusal = None
+    bench.joined = False
+    bench.until(updates.REPORTING)
+    assert not bench.manager.alone
+    assert bench.join() == UUID
+    assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
+
+
+def test_lack_of_memory_even_alone_fails_the_update():
+    bench = Bench()
+    bench.transport.refusal = TransportError("out of sockets", no_memory=True)
+    bench.offer()
+    assert bench.step() == updates.NEED_ROOM
+    bench.joined = False
+    assert bench.step() is None
+    assert (bench.manager.state, bench.manager.alone) == (updates.IDLE, False)
+    assert bench.join() == UUID
+    assert bench.statuses[-1] == failed("download: out of sockets")
+
+
+def test_failure_alone_lets_the_link_connect_again():
+    bench = Bench(head(), END)
+    bench.transport.refusal = TransportError("out of sockets", no_memory=True)
+    bench.offer()
+    bench.step()
+    bench.transport.refusal = None
+    bench.run()
+    assert not bench.manager.alone
+
+
+# The restart
+
+
+def test_restart_waits_until_completed_was_sent():
+    bench = Bench(*served()).offer()
+    bench.joined = False
+    bench.until(updates.REPORTING)
+    for _ in range(59):
+        assert bench.step(1000) is None
+    bench.join()
+    assert bench.statuses[-1] == COMPLETED
+    assert bench.step() == updates.REBOOT
+    assert not bench.manager.active
+
+
+def test_restart_comes_after_a_minute_offline_all_the_same():
+    bench = Bench(*served()).offer()
+    bench.joined = False
+    bench.until(updates.REPORTING)
+    for _ in range(60):
+        assert bench.step(1000) is None
+    assert bench.step() == updates.REBOOT
+
+
+def test_restart_is_asked_for_once():
+    bench = Bench(*served()).offer().run()
+    assert bench.actions == [updates.REBOOT]
+    assert not bench.manager.active
+
+
+# Promises that hold for everything
+
+
+@given(
+    cuts=st.lists(st.integers(0, 2200), max_size=40),
+    end=st.integers(0, 2200),
+    flip=st.none() | st.integers(0, len(IMAGE) - 1),
+    announced=st.booleans(),
+    chunk_size=st.sampled_from([128, 1024, 4096]),
+)
+def test_writer_finishes_exactly_if_all_bytes_came_and_were_right(
+    cuts, end, flip, announced, chunk_size
+):
+    image = bytearray(IMAGE)
+    if flip is not None:
+        image[flip] ^= 0x10
+    answer = head(len(IMAGE) if announced else None) + bytes(image)
+    end = min(end, len(answer))
+    borders = sorted({0, end} | {cut for cut in cuts if cut < end})
+    packets = [answer[a:b] for a, b in zip(borders, borders[1:])]
+    bench = Bench(*packets, END, chunk_size=chunk_size).offer().run()
+    good = end == len(answer) and flip is None
+    assert bench.written.count("fwup_finish") == (1 if good else 0)
+    assert bench.statuses[-1]["status"] == ("completed" if good else "failed")
+    assert bench.written.count("fwup_abort") == (1 if "fwup_begin" in bench.written else 0) - good
+    if good:
+        assert bench.writer.image == IMAGE
+
+
+LAST_WORDS = ("completed", "failed", "ignored", "rescheduled")
+
+
+@given(
+    decision=st.sampled_from([APPLY, IGNORE, reschedule(5), "nonsense"]),
+    raising=st.sets(
+        st.sampled_from(
+            "update_available fwup_progress fwup_error handle_blocking fwup_begin fwup_chunk "
+            "fwup_finish fwup_abort".split()
+        ),
+        max_size=2,
+    ),
+    end=st.integers(0, 2200),
+    gaps=st.lists(st.integers(0, 30), max_size=4),
+)
+def test_server_hears_one_beginning_and_one_last_word_whatever_happens(
+    decision, raising, end, gaps
+):
+    client = RecordingClient(*raising)
+    client.decision = decision
+    answer = head() + IMAGE
+    packets = [answer[:end][at : at + 100] for at in range(0, min(end, len(answer)), 100)]
+    bench = Bench(*packets, END, client=client, writer=RecordingWriter(*raising)).offer()
+    for gap in gaps:
+        if bench.joined:
+            bench.joined = False
+        else:
+            bench.join()
+        for _ in range(gap):
+            if bench.manager.active:
+                bench.step(100)
+    if not bench.joined:
+        bench.join()
+    bench.run(100)
+    words = [status["status"] for status in bench.statuses]
+    assert words[0] == "received"
+    assert words[-1] in LAST_WORDS
+    assert len(words) == len(set(words)) <= 3
+    assert bench.heard[-1] == ("status_update", bench.statuses[-1])
+    assert bench.progress == sorted(bench.progress)
+    assert all(type(value) is int and 0 <= value <= 100 for _, value in bench.progress)
