@@ -1,0 +1,287 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+The real server's side of the captured transcripts, played to a real link (see `support.replay`).
+
+=============  ====================================================================================
+transcript     what is played
+=============  ====================================================================================
+a1, a2, a3     all: joins, heartbeats, phx_leave's phx_close, close
+b1, b2, b3     all: extensions with health, logging and one of our own, detach, attach
+b4             the device's socket; the browser's is not a device
+c1, c3         all; the downloads are served by the test, since the files were not captured
+c2, c5         all; the captured client failed on purpose, this one succeeds
+c4, c6         all, with the crashes that the captured client caused: they are a server's mood to us
+c7, c10        all
+d              all: identify, reboot, operator's reconnect
+e, e2          the device's socket: console messages come for a topic that was never joined
+f, g, h        all: scripts, archive, public keys
+i1, i2, i6     all refusals and all connections
+i3             all: the codes with which the server ends a connection
+i4             both sockets, each by a link of its own
+i7             as a test of its own: the clock
+i8, i9         all: drain, hard kill
+k              those that join: the one that never joins is no link
+l              all that is HTTP; TLS itself is tested against a real TLS server
+c8, c9         no: ranges and keep-alive of downloads, which this client does not use
+i5             no: compression, which this client never offers
+j              no: MessagePack, which this client does not speak
+=============  ====================================================================================
+"""
+
+import json
+import re
+
+import pytest
+from support.desk import META, RecordingClient
+from support.replay import IMAGE, Line, comes_back, date_of, is_upgrade, load, replay
+
+from nerveshub_link import IGNORE, Extension, HealthProvider, reschedule
+
+ALL = "a1 a2 a3 b1 b2 b3 b4 c1 c2 c3 c4 c5 c6 c7 c10 d e e2 f g h i1 i2 i3 i4 i6 i8 i9 k l".split()
+
+
+class Health(HealthProvider):
+    def health_check(self):
+        return {"cpu_temp": 41.5, "mem_used_percent": 12, "broken": float("nan")}
+
+
+class Geo(Extension):
+    def __init__(self):
+        self.heard = []
+
+    def handle_event(self, event, payload):
+        self.heard.append(event)
+        return ("location:update", {"latitude": 52.1, "longitude": 5.2})
+
+
+def of_a_device(item):
+    """Lines of devices that join; not of browsers, nor of sockets that say nothing on purpose."""
+    conn = item.get("conn", "")
+    return "browser" not in conn and "never joins" not in conn
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_link_lives_through_what_the_real_server_said(name):
+    for line in replay(name, of_a_device).values():
+        assert comes_back(line)
+
+
+@pytest.mark.parametrize("name", ["a1", "b1", "b2", "b4", "c1", "c4", "d", "e", "f", "i3", "k"])
+def test_link_with_extensions_lives_through_what_the_real_server_said(name):
+    extensions = {"health": Health(), "logging": True, "geo": Geo()}
+    for line in replay(name, of_a_device, extensions=extensions).values():
+        assert comes_back(line)
+
+
+def only(lines):
+    (line,) = lines.values()
+    return line
+
+
+def test_a2_joins_and_heartbeats():
+    line = only(replay("a2"))
+    assert line.joins == [
+        {
+            "device_api_version": "2.2.0",
+            "nerves_fw_uuid": META["uuid"],
+            "nerves_fw_product": "demo",
+            "nerves_fw_architecture": "esp32s3",
+            "nerves_fw_version": "1.0.0",
+            "nerves_fw_platform": "circuitpython",
+            "meta": {"firmware_validated": True, "firmware_auto_revert_detected": False},
+        }
+    ]
+    assert [frame[2:4] for frame in line.said[:2]] == [
+        ["device", "phx_join"],
+        ["device", "report_network_interface"],
+    ]
+    assert line.said[-1] == ("close", 1000)
+
+
+def test_k_stays_joined_by_heartbeats_where_the_silent_were_closed():
+    lines = replay("k", of_a_device)
+    for name, line in lines.items():
+        beats = [frame for frame in line.said if frame[2:4] == ["phoenix", "heartbeat"]]
+        if name.startswith("k3"):
+            # The server's idle time-out was of the captured client's making; it is obeyed anyway.
+            assert line.echoed == [1002]
+            assert len(beats) == 6
+        else:
+            assert line.connections == 1
+            assert len(beats) == 13
+
+
+def test_b1_extensions_are_attached_asked_detached_and_attached_again():
+    geo = Geo()
+    line = only(replay("b1", extensions={"health": Health(), "logging": True, "geo": geo}))
+    join = next(frame for frame in line.said if frame[2:4] == ["extensions", "phx_join"])
+    assert join[4] == {"health": "0.0.1", "logging": "0.0.1", "geo": "0.0.1"}
+    events = line.events("extensions")
+    assert [name for name, _ in events[:3]] == [
+        "geo:attached",
+        "health:attached",
+        "logging:attached",
+    ]
+    reports = [payload for name, payload in events if name == "health:report"]
+    # One for every health:check of the server while it was attached.
+    assert len(reports) == 4
+    assert reports[0] == {"value": {"metrics": {"cpu_temp": 41.5, "mem_used_percent": 12}}}
+    # Attached, then detached and attached again by the operator.
+    assert [name for name, _ in events].count("health:attached") == 2
+    assert [name for name, _ in events].count("geo:attached") == 2
+    assert geo.heard == ["location:request"]
+
+
+def test_b2_extension_of_another_version_is_not_attached():
+    line = only(replay("b2", until=11, extensions={"health": Health(), "geo": Geo()}))
+    assert [name for name, _ in line.events("extensions")] == ["geo:attached"]
+
+
+def test_c1_deployment_update_goes_from_received_to_a_confirmed_new_version():
+    line = only(replay("c1", confirm_after=1))
+    assert line.restarts == 1
+    first, second = line.joins[0], line.joins[-1]
+    assert first["nerves_fw_uuid"] == META["uuid"]
+    assert second["nerves_fw_uuid"] == "5b613c97-63d1-47c6-6eff-9dff17d66170"
+    assert second["meta"]["firmware_validated"] is False
+    assert line.statuses == ["received", "started", "completed"]
+    names = [name for name, _ in line.events()]
+    assert names[-1] == "firmware_validated"
+    assert names.count("firmware_validated") == 1
+    assert names.index("rebooting") > names.index("status_update")
+
+
+@pytest.mark.parametrize("name, until", [("c3", 14), ("c7", 7), ("c10", 8)])
+def test_update_is_downloaded_and_told_in_order(name, until):
+    line = only(replay(name, until=until))
+    line.wait(5)
+    assert line.statuses == ["received", "started", "completed"]
+    stages = [
+        (value["stage"], value["value"])
+        for event, value in line.events()
+        if event == "fwup_progress"
+    ]
+    assert stages == sorted(stages)
+    assert stages[-1] == ("updating", 100)
+    assert line.events()[-1] == ("rebooting", {})
+    assert line.desk.writer.image == IMAGE
+
+
+def test_c2_update_that_is_offered_four_times_is_answered_four_times():
+    client = RecordingClient()
+    client.decision = IGNORE
+    line = only(replay("c2", client=client))
+    assert line.statuses == ["received", "ignored"] * 5
+    assert line.desk.writer.heard == []
+
+
+def test_c5_rescheduled_update_is_told_in_milliseconds():
+    client = RecordingClient()
+    client.decision = reschedule(20_000, "busy")
+    line = only(replay("c5", client=client))
+    said = [value for event, value in line.events() if event == "status_update"]
+    assert len(said) == 12
+    assert said[1::2] == [{"status": "rescheduled", "reason": "busy", "delay_for": 20_000}] * 6
+
+
+@pytest.mark.parametrize("name", ["c4", "c6"])
+def test_crash_of_the_device_topic_is_followed_by_a_join_on_the_same_connection(name):
+    line = only(replay(name))
+    crashes = [item for item in load(name) if "channel_crash" in item.get("frame", "")]
+    assert len(crashes) > 3
+    assert len(line.joins) > len(crashes)
+    assert line.connections == sum(is_upgrade(item) for item in load(name))
+
+
+def test_d_identify_reboot_and_reconnect_reach_the_device():
+    line = only(replay("d"))
+    calls = [call[0] for call in line.desk.client.heard if call[0] != "handle_blocking"]
+    assert calls == ["handle_connected", "identify", "reboot", "handle_disconnected"]
+    assert line.events()[-1] == ("rebooting", {})
+    assert line.echoed == [1001]
+
+
+@pytest.mark.parametrize("name, code", [("i4", 1001), ("i8", 1012), ("d", 1001), ("k", 1002)])
+def test_close_code_is_echoed_and_the_link_comes_back(name, code):
+    lines = replay(name, of_a_device)
+    closed = [line for line in lines.values() if code in line.echoed]
+    assert closed
+    for line in closed:
+        assert "closed by the server with code %d" % code in line.desk.log.text
+        assert comes_back(line)
+
+
+def test_i3_every_close_code_of_the_server_is_echoed():
+    assert set(only(replay("i3")).echoed) == {1011, 1002, 1007, 1009}
+
+
+@pytest.mark.parametrize("name", ["i9", "c2"])
+def test_tcp_end_without_a_close_frame_leads_to_a_new_connection(name):
+    line = only(replay(name, until=13 if name == "c2" else None))
+    assert line.desk.link.last_error == "connection closed by the server"
+    assert comes_back(line)
+
+
+def test_e2_paste_of_seventy_thousand_characters_is_passed_over():
+    line = replay("e2", of_a_device, until=29)[""]
+    line.wait(1)
+    assert re.search("a message of 700.. bytes was passed over", line.desk.log.text)
+    assert line.connections == 1
+    assert line.desk.link.connected
+    assert {frame[2] for frame in line.said} == {"device"}
+
+
+def test_f_scripts_are_answered_by_an_error_the_connecting_code_too():
+    line = only(replay("f"))
+    frames = [json.loads(item["frame"]) for item in load("f") if "frame" in item]
+    asked = [frame[4]["ref"] for frame in frames if "text" in frame[4]]
+    answers = [value for event, value in line.events() if event == "scripts/run"]
+    assert [answer["ref"] for answer in answers] == asked
+    assert asked[0] == "connecting_code"
+    for answer in answers:
+        assert set(answer) == {"ref", "result", "reason", "output", "return"}
+        assert answer["result"] == "error"
+        assert answer["output"] == "scripts are off on this device"
+
+
+@pytest.mark.parametrize("name", ["g", "h", "e"])
+def test_archives_keys_and_consoles_are_ignored(name):
+    line = replay(name, of_a_device)[""]
+    assert {event for event, _ in line.events()} <= {"report_network_interface", "scripts/run"}
+    assert line.desk.writer.heard == []
+
+
+# Refusals and the clock
+
+
+def test_i1_every_refusal_closes_the_connection_and_says_why():
+    line = only(replay("i1"))
+    text = line.desk.log.text
+    assert (
+        "refused by the server (HTTP 401): check product_key, product_secret and identifier" in text
+    )
+    assert "refused by the server (HTTP 403): is host a NervesHub server?" in text
+    assert line.connections == sum(is_upgrade(item) for item in load("i1"))
+
+
+REFUSALS = [item for item in load("i7") if is_upgrade(item) and " 401 " in item["http"]["response"]]
+
+
+OFFSETS = (-95, -1_000_000, 60, 7200, -1_700_000_000, -20, 10)
+
+
+@pytest.mark.parametrize(
+    "item, off", list(zip(REFUSALS, OFFSETS)), ids=lambda value: str(value)[:12]
+)
+def test_i7_refusal_sets_the_clock_by_its_date_and_the_next_try_comes_at_once(item, off):
+    line = Line()
+    desk = line.desk
+    desk.clock._unix_time = date_of(item) + off
+    line._time = item["t"]
+    line.play(item)
+    assert 0 <= int(line.requests[0]["x-nh-time"]) - (date_of(item) + off - 10) <= 1
+    passed = desk.until(lambda: len(desk.network.peers) == 2 and desk.peer.asked, 2)
+    assert passed <= 100
+    assert 0 <= int(desk.peer.headers["x-nh-time"]) - (date_of(item) - 10) <= 1
