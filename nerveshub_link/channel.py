@@ -145,8 +145,10 @@ class Channels:
         """
         try:
             message = json.loads(text)
+            if not isinstance(message, list):
+                raise TypeError
             join_ref, ref, topic, event, payload = message
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RuntimeError):  # the last one: CPython, nested too deep
             raise ProtocolError("message that is no array of five", 1007) from None
         if event == "phx_reply":
             return self._reply(ref, topic, payload, now)
