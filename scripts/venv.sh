@@ -33,7 +33,7 @@ version=$("$python" -c 'import sys; print(sys.version.split()[0], sys.base_prefi
 files_of() {
     case $1 in
         demo) echo pyproject.toml tools/pyproject.toml scripts/requirements/libraries.txt ;;
-        test) echo scripts/requirements/test.txt ;;
+        test) echo scripts/requirements/test.txt optional_requirements.txt ;;
         docs) echo scripts/requirements/libraries.txt docs/requirements.txt ;;
         *) fail "unknown group $1: choose from demo, test, docs" ;;
     esac
