@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Makes the package and the tests' helpers importable, and finds the MicroPython for tests marked ``vm``."""
+"""Makes package and helpers importable, and finds the MicroPython for tests marked ``vm``."""
 
 import os
 import subprocess
@@ -21,8 +21,8 @@ for folder in (ROOT / "tests", ROOT):
 @pytest.fixture(scope="session")
 def micropython() -> str:
     """
-    Path of a MicroPython. Without one the test is skipped, and the reason says how to get it; a build
-    server sets NERVESHUB_LINK_REQUIRE_VM=1, and there the test fails instead.
+    Path of a MicroPython. Without one the test is skipped, and the reason says how to get it; a
+    build server sets NERVESHUB_LINK_REQUIRE_VM=1, and there the test fails instead.
     """
     found = subprocess.run(
         ["sh", str(ROOT / "scripts" / "micropython.sh")],
