@@ -1,0 +1,325 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Every mistake in the options is a ValueError that names the option, before anything happens."""
+
+import socket
+import ssl
+import sys
+import types
+
+import pytest
+from adafruit_connection_manager import CPythonNetwork
+from support.ca import ThrowawayCa
+from support.desk import META, RecordingWriter
+
+from nerveshub_link import Client, Extension, HealthProvider, NervesHubLink
+
+GOOD = {
+    "host": "hub.example",
+    "ssl": False,
+    "port": 4000,
+    "product_key": "nhp_key",
+    "product_secret": "secret",
+    "identifier": "dev-1",
+    "firmware_meta": META,
+}
+
+
+def make(ssl_context=None, **changes):
+    options = dict(GOOD, **changes)
+    options = {name: value for name, value in options.items() if value is not ...}
+    return NervesHubLink(socket, ssl_context, **options)
+
+
+def test_good_options_are_taken_and_nothing_is_connected():
+    with make() as link:
+        assert link.state == "waiting"
+        assert link.last_error is None
+        assert not link.connected
+
+
+class NoContext:
+    """An SSL context that takes any certificate."""
+
+    def load_cert_chain(self, certfile, keyfile):
+        pass
+
+
+class Halfway:
+    """A client that lacks most methods."""
+
+    def update_available(self, meta):
+        return None
+
+
+class Unversioned(Extension):
+    version = None
+
+
+NUMBERS = {
+    "heartbeat_interval": (0, 151, 1.5, "30", True, None),
+    "connect_timeout": (0, 121, 2.5),
+    "reply_timeout": (0, 121, -1),
+    "backoff_minimum": (0, 3601, 0.5),
+    "backoff_maximum": (0, 86401, 1.0),
+    "idle_timeout": (0, 601, "x"),
+    "confirm_after": (-1, 86401, False),
+    "network_reset_after": (-1, 86401, None),
+    "chunk_size": (1023, 65537, 4096.0),
+    "receive_buffer": (1023, 65537, b"x"),
+    "max_message_size": (2047, (1 << 20) + 1, []),
+    "port": (0, 65536, -1, "443", 443.0, True, None),
+}
+OTHERS = [
+    ("host", "", "host"),
+    ("host", None, "host"),
+    ("host", b"hub.example", "host"),
+    ("host", "https://hub.example", "host"),
+    ("host", "hub.example:443", "host"),
+    ("host", "hub.example/path", "host"),
+    ("host", "hub example", "host"),
+    ("host", "hub\r\nx-evil: 1", "host"),
+    ("host", "h\xfcb.example", "host"),
+    ("ssl", None, "ssl"),
+    ("ssl", "no", "ssl"),
+    ("ssl", 1, "ssl"),
+    ("ssl", True, "ssl_context"),
+    ("product_key", ..., "product_key"),
+    ("product_key", "", "product_key"),
+    ("product_key", "nhp_\n", "product_key"),
+    ("product_key", 7, "product_key"),
+    ("product_secret", ..., "product_secret"),
+    ("product_secret", "", "product_secret"),
+    ("product_secret", "sec\x00ret", "product_secret"),
+    ("product_secret", "nhp_key", "product_secret"),
+    ("product_secret", "nhd_key", "product_secret"),
+    ("device_cert", "/device.pem", "exclude each other"),
+    ("device_key", "/device.key", "exclude each other"),
+    ("identifier", ..., "identifier"),
+    ("identifier", "", "identifier"),
+    ("identifier", "dev\r\n1", "identifier"),
+    ("identifier", 17, "identifier"),
+    ("firmware_meta", ..., "firmware_meta"),
+    ("firmware_meta", {}, "firmware_meta"),
+    ("firmware_meta", "1.0.0", "firmware_meta"),
+    ("client", Halfway(), "client must have a method fwup_progress()"),
+    ("client", 5, "client"),
+    ("fwup_writer", Client(), "fwup_writer must have a method"),
+    ("extensions", ["health"], "extensions"),
+    ("extensions", "health", "extensions"),
+    ("extensions", {"health": True}, "extensions: health"),
+    ("extensions", {"logging": "yes"}, "extensions: logging"),
+    ("extensions", {"mine": HealthProvider()}, "extensions: mine"),
+    ("extensions", {"mine": Unversioned()}, "extensions: version of mine"),
+    ("logger", print, "logger"),
+    ("auto_confirm", 1, "auto_confirm"),
+    ("auto_confirm", None, "auto_confirm"),
+    ("allow_unverified", "yes", "allow_unverified"),
+    ("clock", 5, "clock"),
+    ("time", 5, "time"),
+    ("random", None, "random"),
+    ("urandom", b"x", "urandom"),
+    ("network_interface", "", "network_interface"),
+    ("network_interface", 7, "network_interface"),
+    ("wifi_ssid", b"net", "wifi_ssid"),
+    ("wifi_password", 12345678, "wifi_password"),
+    ("heartbeat", 30, "heartbeat is no option"),
+]
+
+
+@pytest.mark.parametrize(
+    "name, value", [(name, value) for name, values in NUMBERS.items() for value in values]
+)
+def test_number_out_of_range_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name + " must be a whole number from "):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize("name, value, said", OTHERS)
+def test_mistake_is_refused_by_name(name, value, said):
+    with pytest.raises(ValueError) as raised:
+        make(**{name: value})
+    assert said in str(raised.value)
+
+
+def test_mistake_never_shows_the_secret():
+    with pytest.raises(ValueError) as raised:
+        make(product_secret="hidden\x00value")
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["uuid", "product", "architecture", "version", "platform"])
+@pytest.mark.parametrize("value", [None, "", 7])
+def test_firmware_meta_needs_each_of_its_five_texts(key, value):
+    with pytest.raises(ValueError, match="firmware_meta needs " + key):
+        make(firmware_meta=dict(META, **{key: value}))
+    with pytest.raises(ValueError, match="firmware_meta.* needs " + key):
+        make(firmware_meta=..., fwup_writer=RecordingWriter(meta=dict(META, **{key: value})))
+
+
+@pytest.mark.parametrize("key", ["author", "description", "vcs_identifier", "misc"])
+def test_further_firmware_meta_must_be_text_or_none(key):
+    make(firmware_meta=dict(META, **{key: "text"})).deinit()
+    make(firmware_meta=dict(META, **{key: None})).deinit()
+    with pytest.raises(ValueError, match="firmware_meta: " + key):
+        make(firmware_meta=dict(META, **{key: 7}))
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "0.1.10", "1.2.3-rc.1", "1.2.3+build", "1.2.3-a+b"])
+def test_semver_is_taken(version):
+    make(firmware_meta=dict(META, version=version)).deinit()
+
+
+@pytest.mark.parametrize(
+    "version", ["1", "1.0", "v1.0.0", "1.0.0.0", "1..0", "x", "1.0.b", "1.0. "]
+)
+def test_version_that_the_server_would_ignore_is_refused(version):
+    with pytest.raises(ValueError, match="version must be like 1.2.3"):
+        make(firmware_meta=dict(META, version=version))
+
+
+def test_longest_back_off_must_not_be_less_than_the_shortest():
+    with pytest.raises(ValueError, match="backoff_maximum is less than backoff_minimum"):
+        make(backoff_minimum=10, backoff_maximum=9)
+
+
+def test_without_any_credentials_both_kinds_are_named():
+    with pytest.raises(ValueError) as raised:
+        make(product_key=..., product_secret=...)
+    for name in ("product_key", "product_secret", "device_cert", "device_key"):
+        assert name in str(raised.value)
+
+
+@pytest.mark.parametrize("missing", ["device_cert", "device_key"])
+def test_certificate_and_key_belong_together(missing):
+    options = {"device_cert": "/device.pem", "device_key": "/device.key", missing: ...}
+    with pytest.raises(ValueError, match=missing + " is missing"):
+        make(NoContext(), product_key=..., product_secret=..., ssl=True, **options)
+
+
+def test_certificate_needs_tls():
+    with pytest.raises(ValueError, match="device_cert needs ssl=True"):
+        make(product_key=..., product_secret=..., device_cert="a", device_key="b")
+
+
+def test_certificate_that_can_not_be_loaded_is_said(tmp_path):
+    bad = tmp_path / "bad.pem"
+    bad.write_text("this is no certificate")
+    for path in (str(bad), str(tmp_path / "missing.pem")):
+        with pytest.raises(ValueError, match="device_cert or device_key can't be loaded"):
+            make(
+                ssl.create_default_context(),
+                product_key=...,
+                product_secret=...,
+                ssl=True,
+                device_cert=path,
+                device_key=path,
+            )
+
+
+def test_certificate_of_a_device_is_loaded_into_the_context(tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    cert, key = ca.issue("dev-1")
+    make(
+        ca.client_context(),
+        product_key=...,
+        product_secret=...,
+        identifier=...,
+        ssl=True,
+        device_cert=cert,
+        device_key=key,
+    ).deinit()
+
+
+def test_identifier_may_have_blanks_and_letters_of_any_language():
+    make(identifier="Gerät 7 im Keller").deinit()
+
+
+def test_identifier_is_the_chips_unique_id_by_default(monkeypatch):
+    chip = types.SimpleNamespace(cpu=types.SimpleNamespace(uid=bytes([0x0F, 0xA0])))
+    monkeypatch.setitem(sys.modules, "microcontroller", chip)
+    from nerveshub_link.settings import chip_id  # noqa: PLC0415
+
+    assert chip_id() == "0fa0"
+    make(identifier=...).deinit()
+
+
+# settings.toml: on CPython, os.getenv reads the environment
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name, value in {
+        "NERVESHUB_HOST": "hub.example",
+        "NERVESHUB_PORT": "4000",
+        "NERVESHUB_SSL": "0",
+        "NERVESHUB_PRODUCT_KEY": "nhp_key",
+        "NERVESHUB_PRODUCT_SECRET": "secret",
+        "NERVESHUB_IDENTIFIER": "dev-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_settings_make_a_link(environment):
+    with NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META) as link:
+        assert link.state == "waiting"
+        assert (link._config.host, link._config.port, link._config.ssl) == (
+            "hub.example",
+            4000,
+            False,
+        )
+        assert link._config.product_key == "nhp_key"
+        assert link._config.product_secret == "secret"
+        assert link._config.identifier == "dev-1"
+
+
+def test_options_win_over_settings(environment):
+    with NervesHubLink.from_settings(
+        CPythonNetwork(), firmware_meta=META, host="other.example", identifier="dev-2"
+    ) as link:
+        assert (link._config.host, link._config.identifier) == ("other.example", "dev-2")
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [("0", False), ("false", False), ("No", False), ("off", False), ("1", True), ("true", True)],
+)
+def test_ssl_setting_is_read_as_people_write_it(environment, value, expected):
+    environment.setenv("NERVESHUB_SSL", value)
+    with NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META) as link:
+        assert link._config.ssl is expected
+
+
+def test_ssl_and_port_443_are_the_default(environment):
+    environment.delenv("NERVESHUB_SSL")
+    environment.setenv("NERVESHUB_PORT", "")
+    with NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META) as link:
+        assert (link._config.ssl, link._config.port) == (True, 443)
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("NERVESHUB_HOST", "", "NERVESHUB_HOST is missing in settings.toml"),
+        ("NERVESHUB_PORT", "https", "NERVESHUB_PORT must be a number"),
+        ("NERVESHUB_PORT", "70000", "port must be a whole number"),
+        ("NERVESHUB_PRODUCT_KEY", "", "product_key is missing"),
+        ("NERVESHUB_PRODUCT_SECRET", "", "product_secret is missing"),
+        ("NERVESHUB_DEVICE_CERT", "/device.pem", "exclude each other"),
+    ],
+)
+def test_mistake_in_the_settings_is_said(environment, name, value, said):
+    environment.setenv(name, value)
+    with pytest.raises(ValueError) as raised:
+        NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META)
+    assert said in str(raised.value)
+
+
+def test_setting_that_is_a_number_in_toml_is_a_number_here(monkeypatch, environment):
+    values = {"NERVESHUB_HOST": "hub.example", "NERVESHUB_PORT": 4000, "NERVESHUB_SSL": 0}
+    from nerveshub_link import settings  # noqa: PLC0415
+
+    monkeypatch.setattr(settings.os, "getenv", values.get)
+    assert settings.read_settings() == {"host": "hub.example", "port": 4000, "ssl": False}
