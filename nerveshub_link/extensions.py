@@ -114,7 +114,8 @@ class Extensions:
     def _each(self, keys, action) -> None:
         if isinstance(keys, list):
             for key in keys:
-                if key in self._extensions:
+                # What is no text may be no key of a dict at all, and would raise.
+                if isinstance(key, str) and key in self._extensions:
                     action(key)
 
     def _attach(self, key: str) -> None:
@@ -156,7 +157,8 @@ class Extensions:
         try:
             answer = self._extensions[key].handle_event(event, payload)
             if answer is not None:
-                self._push(key, answer[0], answer[1])
+                event, payload = answer
+                self._push(key, event, payload)
         except Exception as error:
             self._failed(key, error)
 
