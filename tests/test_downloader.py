@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.ca import ThrowawayCa
 from support.fakes import AGAIN, END, FakeClock, FakeTransport
-from support.raw_server import DEADLINE, RawServer, hold, read_head, read_to_end, reset
+from support.raw_server import DEADLINE, RawServer, hold, read_head, reset
 
 from nerveshub_link import downloader as download
 from nerveshub_link.downloader import Downloader
@@ -640,21 +640,3 @@ def test_image_is_done_exactly_if_all_bytes_came(image, announced, cuts, end):
         assert end < len(answer)
     else:
         assert (end, body) == (len(answer), image)
-
-
-def test_request_is_read_to_the_end_before_the_connection_closes():
-    # A client that closes with the answer unread would reset it; ours reads what was announced.
-    left = []
-
-    def behave(peer):
-        read_head(peer)
-        peer.sendall(head(length(3)) + b"abc")
-        peer.shutdown(socket.SHUT_WR)
-        left.append(read_to_end(peer))
-
-    with RawServer(behave) as server:
-        transport = Waiting(socket, None)
-        loader = Downloader(transport, 1024, DEADLINE, 60_000)
-        fetch(transport, "http://%s:%d/" % (server.host, server.port), 3, loader=loader)
-        loader.close()
-    assert left == [b""]
