@@ -1,0 +1,274 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Bringing the Wi-Fi back, and restarting the board when that does not help."""
+
+import pytest
+from support.desk import Desk, RecordingWriter, update
+
+from nerveshub_link.errors import TransportError
+from nerveshub_link.network import Network
+
+HALF_AN_HOUR = 1800
+
+
+class Radio:
+    """
+    What ``wifi.radio`` does, traps included: while it is off, everything about it is None or
+    False; being connected does not mean having an address; connecting blocks, and raises
+    ConnectionError where there is no such network.
+    """
+
+    def __init__(self, clock=None):
+        self._enabled = True
+        self.up = False
+        self.address = "10.0.0.7"
+        self.in_reach = True
+        self.calls = []
+        self.clock = clock
+        self.blocks = 0
+
+    @property
+    def enabled(self):
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, value):
+        self._enabled = value
+        if not value:
+            self.up = False
+
+    @property
+    def connected(self):
+        return self._enabled and self.up
+
+    @property
+    def ipv4_address(self):
+        return self.address if self.connected else None
+
+    def connect(self, ssid, password=b"", *, channel=0, bssid=None, timeout=None):
+        assert self._enabled, "the real one raises RuntimeError: wifi is not enabled"
+        self.calls.append((ssid, password, timeout))
+        if self.clock is not None:
+            self.clock.advance(self.blocks)
+        if not self.in_reach:
+            raise ConnectionError("No network with that ssid")
+        self.up = True
+
+
+def with_radio(**options):
+    radio = Radio()
+    options.setdefault("wifi_ssid", "home")
+    options.setdefault("wifi_password", "word")
+    desk = Desk(radio=radio, **options)
+    radio.clock = desk.clock
+    return desk, radio
+
+
+def test_radio_that_is_up_is_left_alone():
+    desk, radio = with_radio()
+    radio.up = True
+    desk.join()
+    assert radio.calls == []
+
+
+def test_wifi_is_joined_before_the_first_connect():
+    desk, radio = with_radio(connect_timeout=7)
+    desk.connect()
+    assert radio.calls == [("home", "word", 7)]
+
+
+def test_blocking_for_the_wifi_is_announced_before_it_blocks():
+    desk, radio = with_radio(connect_timeout=7)
+    desk.connect()
+    assert desk.client.heard == [("handle_blocking", "wifi", 7), ("handle_blocking", "connect", 7)]
+
+
+def test_network_that_is_not_there_is_waited_for_longer_and_longer():
+    desk, radio = with_radio()
+    radio.in_reach = False
+    desk.wait(0.1)
+    assert desk.link.state == "waiting_for_network"
+    assert desk.link.last_error == "ConnectionError: No network with that ssid"
+    desk.wait(8)
+    assert len(radio.calls) == 4
+    assert desk.network.attempts == []
+    radio.in_reach = True
+    desk.join()
+    assert desk.link.connected
+
+
+def test_wifi_that_is_lost_is_joined_again():
+    desk, radio = with_radio()
+    peer = desk.joined()
+    radio.up = False
+    peer.end()
+    desk.join()
+    assert len(radio.calls) == 2
+
+
+def test_radio_that_was_switched_off_is_switched_on():
+    desk, radio = with_radio()
+    radio.enabled = False
+    desk.join()
+    assert radio.enabled
+
+
+def test_connected_without_an_address_is_not_up_and_is_not_joined_again():
+    desk, radio = with_radio()
+    radio.up = True
+    radio.address = None
+    desk.wait(0.5)
+    assert desk.link.state == "waiting_for_network"
+    assert desk.link.last_error == "the Wi-Fi gave no address"
+    assert radio.calls == []
+    radio.address = "10.0.0.7"
+    desk.join()
+
+
+def test_network_that_came_up_by_itself_is_taken():
+    desk, radio = with_radio()
+    radio.in_reach = False
+    desk.wait(0.5)
+    radio.up = True  # CircuitPython or the application joined it
+    desk.join()
+    assert len(radio.calls) == 1
+
+
+def test_name_of_the_network_comes_from_the_settings_by_default(monkeypatch):
+    monkeypatch.setenv("CIRCUITPY_WIFI_SSID", "from settings")
+    monkeypatch.setenv("CIRCUITPY_WIFI_PASSWORD", "secret word")
+    radio = Radio()
+    Network(radio, None, None).connect(5)
+    assert radio.calls == [("from settings", "secret word", 5)]
+
+
+def test_open_network_needs_no_password(monkeypatch):
+    monkeypatch.delenv("CIRCUITPY_WIFI_PASSWORD", raising=False)
+    radio = Radio()
+    Network(radio, "open", None).connect(5)
+    assert radio.calls == [("open", "", 5)]
+
+
+def test_missing_name_of_the_network_is_said_and_waited_for(monkeypatch):
+    monkeypatch.delenv("CIRCUITPY_WIFI_SSID", raising=False)
+    desk, radio = with_radio(wifi_ssid=None)
+    desk.wait(1)
+    assert "CIRCUITPY_WIFI_SSID is not in settings.toml" in desk.link.last_error
+    assert desk.link.state == "waiting_for_network"
+
+
+def test_password_never_shows_up_in_what_is_said():
+    desk, radio = with_radio(wifi_password="hidden word")
+    radio.in_reach = False
+    desk.wait(100)
+    assert "hidden word" not in desk.log.text + repr(desk.client.heard)
+
+
+def test_callback_that_raises_does_not_keep_the_wifi_from_being_joined():
+    desk, radio = with_radio()
+    desk.client.raising = {"handle_blocking"}
+    desk.join()
+    assert len(radio.calls) == 1
+
+
+def test_stand_in_without_a_state_is_taken_for_up():
+    network = Network(object(), None, None)
+    assert network.is_up()
+    assert not network.watched
+
+
+# Restart after a long time without network
+
+
+def test_board_is_restarted_after_half_an_hour_without_network():
+    desk, radio = with_radio()
+    radio.in_reach = False
+    desk.wait(HALF_AN_HOUR - 1, step=250)
+    assert desk.client.named("reboot") == []
+    desk.wait(2, step=250)
+    assert desk.client.named("reboot") == [("reboot",)]
+    assert "no network for too long: restarting" in desk.log.text
+
+
+def test_restart_that_did_not_happen_is_asked_for_again_half_an_hour_later():
+    desk, radio = with_radio()
+    desk.client.raising = {"reboot"}
+    radio.in_reach = False
+    desk.wait(2 * HALF_AN_HOUR - 10, step=250)
+    assert len(desk.client.named("reboot")) == 1
+    desk.wait(20, step=250)
+    assert len(desk.client.named("reboot")) == 2
+
+
+def test_time_without_network_counts_from_its_loss():
+    desk, radio = with_radio()
+    peer = desk.joined()
+    for _ in range(600):
+        desk.wait(5, step=250)
+        for frame in peer.heard():
+            if frame[2] == "phoenix":
+                peer.reply(frame[1], "phoenix")
+    radio.in_reach = radio.up = False
+    peer.end()
+    desk.wait(HALF_AN_HOUR - 5, step=250)
+    assert desk.client.named("reboot") == []
+    desk.wait(10, step=250)
+    assert len(desk.client.named("reboot")) == 1
+
+
+@pytest.mark.parametrize("answer", ["refused connection", "HTTP refusal"])
+def test_server_that_answers_no_is_no_reason_to_restart(answer):
+    desk, radio = with_radio()
+    until = 4000
+    while until > 0:
+        if answer == "HTTP refusal":
+            if desk.network.peers and desk.peer.asked and not desk.peer.closed:
+                desk.peer.answer(401)
+        else:
+            desk.network.refusals = [TransportError("no", reached=True)]
+        desk.wait(1, step=250)
+        until -= 1
+    assert len(desk.network.attempts) > 30
+    assert desk.client.named("reboot") == []
+
+
+def test_server_that_can_not_be_reached_is_a_reason_to_restart():
+    desk, radio = with_radio()
+    desk.network.refusals = [TransportError("no route")] * 99
+    desk.wait(HALF_AN_HOUR + 5, step=250)
+    assert len(desk.client.named("reboot")) == 1
+
+
+def test_without_a_radio_the_board_is_never_restarted():
+    desk = Desk()
+    desk.network.refusals = [TransportError("no route")] * 999
+    desk.wait(3 * HALF_AN_HOUR, step=250)
+    assert desk.client.named("reboot") == []
+
+
+def test_zero_means_never():
+    desk, radio = with_radio(network_reset_after=0)
+    radio.in_reach = False
+    desk.wait(3 * HALF_AN_HOUR, step=250)
+    assert desk.client.named("reboot") == []
+
+
+def test_update_in_hand_is_not_cut_short_by_a_restart():
+    desk, radio = with_radio(
+        fwup_writer=RecordingWriter(), idle_timeout=600, network_reset_after=60
+    )
+    hub = desk.joined()
+    image = b"x" * 5000
+    hub.say(None, None, "device", "update", update(image))
+    files = desk.connect(5)
+    files.put(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" + image[:1000])
+    desk.wait(0.2)
+    radio.up = radio.in_reach = False
+    hub.end()
+    desk.wait(500, step=250)
+    assert desk.client.named("reboot") == []
+    files.put(image[1000:])
+    desk.until(lambda: desk.writer.named("fwup_finish"), 5)
+    assert desk.client.named("reboot") == []
+    desk.until(lambda: desk.client.named("reboot"), 100)
