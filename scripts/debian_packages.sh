@@ -85,10 +85,7 @@ fi
         (cd "$folder/apt/cache/archives" && apt download "$@")
     else
         apt install --yes --no-install-recommends --download-only "$@"
-    fi
-    for package in "$folder"/apt/cache/archives/*.deb; do
-        dpkg -x "$package" "$folder/unpacked"
-    done
+    fi && find "$folder/apt/cache/archives" -name '*.deb' -exec dpkg -x {} "$folder/unpacked" ';'
 } > "$folder/log" 2>&1 || {
     echo "apt could not fetch $* of $suite; the last lines of $folder/log:" >&2
     tail -n 3 "$folder/log" >&2

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import adafruit_connection_manager
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,3 +37,9 @@ def micropython() -> str:
     if os.environ.get("NERVESHUB_LINK_REQUIRE_VM") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def fresh_connection_manager():
+    """The connection manager is one for all users of a pool; each test gets its own."""
+    adafruit_connection_manager._global_connection_managers.clear()
