@@ -115,6 +115,24 @@ def test_signing_takes_4004_native_calls(monkeypatch):
     assert calls == {"new": 2002, "digest": 2002, "update": 0}
 
 
+def test_digest_is_named_as_a_board_knows_it(monkeypatch):
+    vector = VECTORS[0]
+    assert "-SHA256-" in vector["alg"]
+    names = set()
+    real = hashlib.new
+
+    def new(name, data=b""):
+        names.add(name)
+        return real(name, data)
+
+    monkeypatch.setattr(hashlib, "new", new)
+    headers = build_headers(
+        vector["key"], vector["secret"], vector["identifier"], vector["time"], vector["alg"]
+    )
+    assert headers == vector["headers"]
+    assert names == {"sha256"}
+
+
 def test_board_that_knows_sha1_only_says_so_instead_of_sending_a_wrong_signature(monkeypatch):
     def new(name, data=b""):
         raise ValueError("Unsupported hash algorithm")  # CircuitPython before 10.1

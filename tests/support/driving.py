@@ -26,11 +26,23 @@ def wait(transport, writable=False):
     assert ready[0] or ready[1], "nothing came within {} seconds".format(DEADLINE)
 
 
+class Deadline:
+    """Fails the test when something goes on and on without an end."""
+
+    def __init__(self):
+        self._end = time.monotonic() + DEADLINE
+
+    def check(self):
+        assert time.monotonic() < self._end, "no end after {} seconds".format(DEADLINE)
+
+
 def read(transport, count, size=4096):
     """Read exactly so many bytes, with reads of at most ``size``."""
     data = b""
     view = memoryview(bytearray(size))
+    deadline = Deadline()
     while len(data) < count:
+        deadline.check()
         wait(transport)
         got = transport.recv_into(view[: min(size, count - len(data))])
         data += bytes(view[:got])
@@ -40,7 +52,9 @@ def read(transport, count, size=4096):
 def write(transport, data):
     """Write all bytes."""
     rest = memoryview(data)
+    deadline = Deadline()
     while rest:
+        deadline.check()
         count = transport.send(rest)
         rest = rest[count:]
         if rest and not count:
@@ -52,12 +66,12 @@ def events(socket, transport, *wanted):
     Step a `WebSocket` until one of these events; returns it. Events that need no attention are
     skipped, any other one fails.
     """
-    give_up = time.monotonic() + DEADLINE
-    while time.monotonic() < give_up:
+    deadline = Deadline()
+    while True:
+        deadline.check()
         event = socket.step()
         if event in wanted:
             return event
         assert event in (0, 6), "event {}: {}".format(event, socket.close_reason)
         if event == 0:
             wait(transport, writable=not socket.flushed)
-    raise AssertionError("none of the events {} came".format(wanted))
