@@ -134,7 +134,7 @@ def main(options):
     finish = FINISHES.get(until)
     begun = ticks_ms()
     state = None
-    while not app.ended and not (until.endswith("failed") and app.failed):
+    while not app.ended and not (until == "failed" and app.failed):
         link.poll()
         if link.state != state:
             state = link.state
@@ -210,6 +210,12 @@ def idle(link, clock):
     return True
 
 
-FINISHES = {"joined": is_joined, "error": is_wrong, "heartbeats": heartbeats, "idle": idle}
+FINISHES = {
+    "joined": is_joined,
+    "error": is_wrong,
+    "reboot or error": is_wrong,
+    "heartbeats": heartbeats,
+    "idle": idle,
+}
 
 main(json.load(sys.stdin))

@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+Measures what the library promises: ``python -m bench``, from the root of the repository.
+
+Absolute times tell about the machine. So everything here is a ratio of two things measured in one
+run, in turns, or it is bytes of the VM, or calls, which do not depend on the machine at all.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The raw server and the VM's harness are the tests'.
+for folder in (ROOT / "tests", ROOT):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

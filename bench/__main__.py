@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+``python -m bench``: prints one table, and fails if an aim is missed.
+
+The VM is found as the tests find it (``scripts/micropython.sh``). If MICROPYTHON_32 has the path of
+a 32-bit MicroPython, memory is measured in it, too: its pointers are as small as a board's.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from rich.console import Console
+from rich.table import Table
+from support.vm import LIBRARIES, Vm, build
+
+from . import ROOT, depth, memory, speed, stalls
+
+
+def find_vms(folder: str) -> list:
+    """(name, `Vm`) of each MicroPython there is, on one drive that has adafruit_requests, too."""
+    found = subprocess.run(
+        ["sh", str(ROOT / "scripts" / "micropython.sh")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    commands = [found.stdout.strip() if not found.returncode else None]
+    commands.append(os.environ.get("MICROPYTHON_32"))
+    if not any(commands):
+        print(found.stderr.strip(), file=sys.stderr)
+        return []
+    drive = build(folder, libraries=(*LIBRARIES, "adafruit_requests"))
+    vms = [Vm(command, drive) for command in commands if command]
+    return [("32-bit VM" if vm.is_32_bit else "64-bit VM", vm) for vm in vms]
+
+
+def measure() -> list:
+    """All rows: (title, rows) of each part."""
+    with tempfile.TemporaryDirectory() as folder:
+        vms = find_vms(folder)
+        first = vms[0][1] if vms else None
+        yield "speed", speed.measure(first)
+        yield "longest poll()", stalls.measure()
+        yield "depth", depth.measure()
+        yield "memory", memory.measure(vms)
+        if first:
+            yield "drive", memory.sizes(first)
+
+
+def main() -> int:
+    """Print the table as it grows. 1 if an aim is missed."""
+    console = Console()
+    missed = 0
+    for title, rows in measure():
+        table = Table(title=title, title_justify="left", show_header=title == "speed")
+        for heading, width in (("", 1), ("what", 52), ("aim", 14), ("measured", 50)):
+            table.add_column(heading, width=width, overflow="fold")
+        for row in rows:
+            mark = {True: "✔", False: "✘", None: ""}[row.good]
+            missed += row.good is False
+            table.add_row(mark, row.what, row.aim, row.value)
+        console.print(table)
+    console.print("{} aims missed".format(missed) if missed else "all aims reached")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":  # the server's process imports this module, too
+    sys.exit(main())

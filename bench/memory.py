@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What the library costs in memory and on the drive, by the MicroPython VM."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from nerveshub_tools.server import HubThread
+from nerveshub_tools.tls import ServerTls
+from support.ca import ThrowawayCa
+from support.vm import Vm
+
+from .rows import Row, at_most
+
+_IMAGE = bytes(range(256)) * 5500  # 1.4 MB
+_META = {"uuid": "new", "version": "1.1.0", "platform": "board", "architecture": "xtensa"}
+_LEAST, _MOST, _STEP = 48, 240, 2  # KB
+_AIM = 96
+_SHIMS = ("select", "socketpool", "ssl", "hashlib")
+_LIBRARIES = ("adafruit_ticks", "adafruit_connection_manager")
+
+
+def measure(vms: list) -> list:
+    """All rows of this module. ``vms``: (name, `support.vm.Vm`) of each VM there is."""
+    rows = []
+    for name, vm in vms:
+        shims = sum(cost for module, cost in _imports(vm, _SHIMS))
+        rows.append(_smallest_heap(name, vm, shims, tls=False))
+        rows.append(_smallest_heap(name, vm, shims, tls=True))
+        rows.append(_idle(name, vm))
+        rows += _import_costs(name, vm)
+    if not vms:
+        rows.append(Row("memory", "no MicroPython"))
+    return rows
+
+
+def sizes(vm: Vm) -> list:
+    """Sizes of what is put on the drive, as .mpy."""
+    files = sorted((vm.folder / "nerveshub_link").glob("*.mpy"))
+    sizes = {path.stem: path.stat().st_size for path in files}
+    each = ", ".join("{} {}".format(name, size) for name, size in sizes.items())
+    return [Row("package as .mpy, bytes", str(sum(sizes.values()))), Row("each module", each)]
+
+
+def _session(hub, vm, ca, number: int, kilobytes: int) -> bool:
+    """Does a whole session pass in so much memory?"""
+    options = {
+        "host": "localhost",
+        "port": hub.port,
+        "product_key": hub.product_key,
+        "product_secret": hub.product_secret,
+        "identifier": "bench{}".format(number),
+        "until": "reboot or error",
+    }
+    if ca:
+        options["ca"] = ca.pem
+    result = vm.run("session", options, heap=kilobytes * 1024)
+    digest = hashlib.sha256(_IMAGE).hexdigest()
+    finished = [line["sha256"] for line in result.all("finish")]
+    return finished == [digest] and len(result.all("reboot")) == 1
+
+
+def _smallest_heap(name: str, vm: Vm, shims: int, tls: bool) -> Row:
+    """By bisection, in steps of 2 KB. The VM's own objects and the shims are in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        ca = ThrowawayCa(Path(folder)) if tls else None
+        server = ServerTls(*ca.issue("localhost", "127.0.0.1")) if tls else None
+        with HubThread(tls=server) as hub:
+            hub.deploy(hub.add_firmware(_IMAGE, _META))
+            least, most, number = _LEAST, _MOST, 0
+            while most - least > _STEP:
+                middle = (least + most) // 2 // _STEP * _STEP
+                number += 1
+                if _session(hub, vm, ca, number, middle):
+                    most = middle
+                else:
+                    least = middle
+    what = "smallest heap, whole session with 1.4 MB{}, {}".format(", TLS" if tls else "", name)
+    row = at_most(what, most, _AIM, "{} KB")
+    row.value += " ({} KB of it are shims)".format(round(shims / 1024))
+    return row
+
+
+def _idle(name: str, vm: Vm) -> Row:
+    with HubThread() as hub:
+        options = {
+            "host": hub.host,
+            "port": hub.port,
+            "product_key": hub.product_key,
+            "product_secret": hub.product_secret,
+            "identifier": "bench",
+            "until": "idle",
+            "extensions": True,
+        }
+        result = vm.run("session", options)
+    bytes_ = result.all("idle")[-1]["bytes"]
+    return at_most("1,000 idle polls allocate, " + name, bytes_, 0, "{} bytes")
+
+
+def _imports(vm: Vm, modules) -> list:
+    result = vm.run("imports", {"modules": list(modules)})
+    assert result.code == 0 and not any(line["error"] for line in result.events), result
+    return [(line["module"], line["bytes"]) for line in result.events]
+
+
+def _import_costs(name: str, vm: Vm) -> list:
+    costs = _imports(vm, (*_SHIMS, *_LIBRARIES, "nerveshub_link", "adafruit_requests"))
+    costs = dict(costs)
+    shown = [("nerveshub_link", "importing the package"), *((one, one) for one in _LIBRARIES)]
+    shown.append(("adafruit_requests", "adafruit_requests, which we do not use"))
+    return [
+        Row("heap kept by import, {}: {}".format(name, words), "{} bytes".format(costs[module]))
+        for module, words in shown
+    ]

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""How fast an update goes, and how cheap a poll is that finds nothing to do."""
+
+import gc
+import hashlib
+import socket
+from statistics import median
+from time import perf_counter
+
+import adafruit_connection_manager
+import adafruit_requests
+
+from . import server
+from .device import CHUNK, make
+from .rows import Row, at_least, at_most
+
+_ROUNDS = 9
+_POLLS = 20_000
+_HEAP = 200 * 1024
+
+
+def measure(vm) -> list:
+    """All rows of this module. ``vm``: a `support.vm.Vm` that has adafruit_requests."""
+    with server.BenchServer() as other:
+        throughput = _interleaved(_update, _requests, other.port)
+        idle = _interleaved(_idle, _bare, other.port)
+        rows = [
+            at_least(
+                "update through poll(), speed against a bare loop over adafruit_requests",
+                median(bare / ours for ours, bare in throughput),
+                0.9,
+                "{:.2f} times",
+            ),
+            at_most(
+                "idle poll(), time against one bare recv_into",
+                median(ours / bare for ours, bare in idle),
+                5,
+                "{:.1f} times",
+            ),
+        ]
+        rows += _in_vm(vm, other.port)
+    return rows
+
+
+def _interleaved(first, second, port: int) -> list:
+    """Several rounds of both, in turns: what disturbs the machine disturbs both."""
+    rounds = []
+    for _ in range(_ROUNDS):
+        gc.collect()
+        rounds.append((first(port), second(port)))
+    return rounds
+
+
+def _update(port: int) -> float:
+    """Seconds from the response's head to the last byte hashed and written."""
+    link, app, writer, _ = make(port, server.WHOLE)
+    with link:
+        while not writer.begun:
+            link.poll()
+        begun = perf_counter()
+        while writer.count < server.SIZE:
+            link.poll()
+        seconds = perf_counter() - begun
+        while not app.rebooted:
+            link.poll()
+            assert app.failed is None, app.failed
+    return seconds
+
+
+def _requests(port: int) -> float:
+    """The same bytes by adafruit_requests, hashed in pieces of the same size."""
+    manager = adafruit_connection_manager
+    try:
+        session = adafruit_requests.Session(socket, None)
+        address = "http://127.0.0.1:{}/{}".format(port, server.WHOLE)
+        with session.get(address, timeout=10) as response:
+            begun = perf_counter()
+            digest = hashlib.new("sha256")
+            for chunk in response.iter_content(CHUNK):
+                digest.update(chunk)
+            seconds = perf_counter() - begun
+    finally:
+        manager.connection_manager_close_all(socket)
+    assert digest.digest() == hashlib.sha256(server.IMAGE).digest()
+    return seconds
+
+
+def _idle(port: int) -> float:
+    link, _, _, _ = make(port, server.NO_UPDATE)
+    with link:
+        while not link.connected:
+            link.poll()
+        poll = link.poll
+        poll()
+        begun = perf_counter()
+        for _ in range(_POLLS):
+            poll()
+        seconds = perf_counter() - begun
+        assert link.connected
+    return seconds
+
+
+def _bare(port: int) -> float:
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        peer.settimeout(0)
+        buffer = bytearray(CHUNK)
+        receive = peer.recv_into
+        begun = perf_counter()
+        for _ in range(_POLLS):
+            try:
+                receive(buffer)
+            except OSError:
+                pass
+        return perf_counter() - begun
+
+
+def _in_vm(vm, port: int) -> list:
+    if vm is None:
+        return [Row("the same in the VM", "no MicroPython")]
+    options = {"host": "127.0.0.1", "port": port, "size": server.SIZE}
+    result = vm.run("yardstick", {**options, "rounds": 5}, heap=_HEAP)
+    assert result.code == 0 and result.all("update"), result
+    speeds = [line["bare"] / line["ours"] for line in result.all("update")]
+    idles = [line["ours"] / line["bare"] for line in result.all("idle")]
+    return [
+        at_least("the same speed in the VM, over the shims", median(speeds), 0.9, "{:.2f} times"),
+        at_most("the same idle poll() in the VM, over the shims", median(idles), 5, "{:.1f} times"),
+    ]

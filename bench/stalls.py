@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+How long a single poll() takes, at worst, during a download: also from servers that say nothing, or
+drip. The poll which connects is left out: it blocks, and the documentation says so.
+
+Two things make a poll long, and both are measured so that other programs on the machine do not
+count: work, by the processor's time; and waiting, by how often the thread gave the processor away.
+"""
+
+import gc
+import socket
+import time
+from statistics import median
+from time import perf_counter, thread_time
+
+try:
+    from resource import RUSAGE_THREAD, getrusage
+except ImportError:  # Linux has it
+    getrusage = None
+
+from . import server
+from .device import make
+from .rows import Row, at_most
+
+_ROUNDS = 5
+_WATCHED = 0.5  # seconds of a server that does not get on
+_AIM = 3
+
+
+def measure() -> list:
+    """All rows of this module."""
+    with server.BenchServer() as other:
+        kinds, waits = _rounds(other.port, server.WHOLE)
+        chunk = kinds["chunk"]
+        rows = [_row("whole download, verifying, installing", kinds, chunk)]
+        for manner in (server.MUTE, server.DRIPPING_HEAD, server.DRIPPING_BODY):
+            kinds, waited = _rounds(other.port, manner)
+            rows.append(_row(manner.replace("_", " ") + " of a server", kinds, chunk))
+            waits += waited
+        if getrusage:
+            rows.append(at_most("polls of all these that waited for anything", waits, 0, "{}"))
+        send = _bare_send(other.port)
+    rows.append(Row("one chunk of 4096 bytes: network, hash, writer", _micro(chunk)))
+    rows.append(Row("one bare send() of 100 bytes, which each message needs", _micro(send)))
+    return rows
+
+
+def _row(what: str, kinds: dict, chunk: float) -> Row:
+    kind = max(kinds, key=kinds.get)
+    row = at_most("longest poll(), in chunks: " + what, kinds[kind] / chunk, _AIM, "{:.1f}")
+    row.value += " ({}, with {})".format(_micro(kinds[kind]), kind or "nothing to do")
+    return row
+
+
+def _micro(seconds: float) -> str:
+    return "{:.0f} µs".format(seconds * 1e6)
+
+
+def _rounds(port: int, manner: str) -> tuple:
+    """
+    Seconds of each kind of poll: those in which the same things happened are of one kind. Of the
+    frequent ones, 99 of 100 are not longer; of the rare ones, the longest. A poll that takes long
+    by itself does so in every round, while an interrupt hits only some: so the best round counts.
+    """
+    rounds = [_watch(port, manner) for _ in range(_ROUNDS)]
+    kinds = {}
+    for polls, _ in rounds:
+        for kind, times in polls.items():
+            times.sort()
+            kinds.setdefault(kind, []).append(times[len(times) * 99 // 100])
+    best = {kind: min(times) for kind, times in kinds.items() if len(times) == _ROUNDS}
+    if manner == server.WHOLE:
+        best["chunk"] = median(median(polls["chunk"]) for polls, _ in rounds)
+    return best, min(waits for _, waits in rounds)
+
+
+def _watch(port: int, manner: str) -> tuple:
+    """Seconds of all polls behind the one that connects, by kind; how many of them waited."""
+    link, app, writer, did = make(port, manner)
+    with link, _NoCollector():
+        while "download" not in did:
+            link.poll()
+        polls, waits, until = {}, 0, perf_counter() + _WATCHED
+        while not writer.finished and (manner == server.WHOLE or perf_counter() < until):
+            did.clear()
+            seconds, waited = _timed(link.poll)
+            polls.setdefault(" and ".join(sorted(did)), []).append(seconds)
+            waits += waited
+            assert app.failed is None, app.failed
+    return polls, waits
+
+
+def _bare_send(port: int) -> float:
+    """What the machine's network takes for a message: not ours, and nothing that a chunk needs."""
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        times = [_timed(lambda: peer.send(b"GET /none HTTP/1.1" + bytes(82)))[0]]
+        for _ in range(100):
+            time.sleep(0.001)  # the other side has read and waits again, as it does in a session
+            times.append(_timed(lambda: peer.send(bytes(100)))[0])
+    return median(times)
+
+
+def _timed(function) -> tuple:
+    """Seconds of work, and whether the thread waited for anything."""
+    slept = getrusage(RUSAGE_THREAD).ru_nvcsw if getrusage else 0
+    begun = thread_time()
+    function()
+    seconds = thread_time() - begun
+    return seconds, getrusage is not None and getrusage(RUSAGE_THREAD).ru_nvcsw != slept
+
+
+class _NoCollector:
+    """Keeps CPython's garbage collector, which no board has, from being measured."""
+
+    def __enter__(self) -> None:
+        gc.collect()
+        gc.disable()
+
+    def __exit__(self, *_exception) -> None:
+        gc.enable()
