@@ -566,6 +566,7 @@ def test_each_redirect_gets_the_whole_idle_timeout():
     transport.incoming.append(head(b"Location: /b", status=b"302 Found"))
     assert loader.step(clock()) == download.WAITING
     assert loader.connects_next
+    assert not transport.is_open
     assert loader.step(clock()) == download.CONNECTED
     loader.step(clock())
     clock.advance(59_000)

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+An update manager on the bench: the downloader is the real one, on a scripted connection; the
+server's ear, the application, the flash and the clock are the test's.
+"""
+
+import json
+import random
+from types import SimpleNamespace
+
+from nerveshub_link import update_manager as updates
+from nerveshub_link.downloader import Downloader
+from nerveshub_link.errors import describe
+from nerveshub_link.update_manager import UpdateManager
+
+from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update
+from .fakes import FakeClock, FakeTransport
+
+IMAGE = random.Random(5).randbytes(2000)
+SECRET = "topsecret"
+URL = "http://files.example/1/new.fw?X-Amz-Signature=topsecret"
+UUID = NEW_META["uuid"]
+HOUR = 3_600_000
+MINUTE = 60_000
+
+RECEIVED = {"status": "received"}
+STARTED = {"status": "started", "downloader_network_interface": "wlan0"}
+COMPLETED = {"status": "completed"}
+FILE = "http://files.example/1/new.fw"
+
+
+def head(size=len(IMAGE), *lines):
+    announced = [b"Content-Length: %d" % size] if size is not None else []
+    return b"\r\n".join([b"HTTP/1.1 200 OK"] + announced + list(lines)) + b"\r\n\r\n"
+
+
+def served(image=IMAGE):
+    """A good answer; the body in packets of 100 bytes."""
+    packets = [image[at : at + 100] for at in range(0, len(image), 100)]
+    return [head(len(image))] + packets
+
+
+class Bench:
+    """An update manager with everything around it, and the server's ear."""
+
+    def __init__(self, *incoming, chunk_size=1024, writer=True, transport=None, **options):
+        self.clock = FakeClock(ticks=(1 << 29) - 2000)
+        self.transport = transport or FakeTransport(*incoming)
+        self.client = options.pop("client", None) or RecordingClient()
+        self.writer = RecordingWriter() if writer is True else writer
+        self.log = Log()
+        self.joined = True
+        self.heard = []
+        self.actions = []
+        config = SimpleNamespace(
+            client=self.client,
+            fwup_writer=self.writer,
+            allow_unverified=options.pop("allow_unverified", False),
+            network_interface="wlan0",
+            connect_timeout=7,
+            running_meta=lambda: META,
+        )
+        loader = Downloader(self.transport, chunk_size, 7, MINUTE)
+        self.manager = UpdateManager(config, loader, self.push, self.call, self.log.log)
+        assert not options
+
+    def push(self, event, payload):
+        """As `Device.push`."""
+        if not self.joined:
+            return False
+        self.heard.append((event, json.loads(json.dumps(payload))))
+        return True
+
+    def call(self, function, *args):
+        """As `NervesHubLink` calls what belongs to the user."""
+        try:
+            function(*args)
+        except Exception as error:
+            self.log.log("error", function.__name__ + ": " + describe(error))
+
+    def offer(self, image=IMAGE, **tweaks):
+        payload = update(image, **dict({"firmware_url": URL}, **tweaks))
+        self.manager.offer(payload, self.clock())
+        return self
+
+    def step(self, milliseconds=0):
+        action = self.manager.step(self.clock())
+        if action is not None:
+            self.actions.append(action)
+        self.clock.advance(milliseconds)
+        return action
+
+    def run(self, milliseconds=0):
+        """Step until the update has come to an end, whichever."""
+        for _ in range(100_000):
+            if not self.manager.active:
+                return self
+            self.step(milliseconds)
+        raise AssertionError("the update does not end")
+
+    def until(self, state, milliseconds=0):
+        while self.manager.state != state:
+            assert self.manager.active, self.statuses
+            self.step(milliseconds)
+        return self
+
+    def join(self):
+        """The device topic is joined again; return what the join said is being downloaded."""
+        uuid = self.manager.downloading_uuid(self.clock())
+        self.joined = True
+        self.manager.joined(self.clock())
+        return uuid
+
+    @property
+    def statuses(self):
+        return [payload for event, payload in self.heard if event == "status_update"]
+
+    @property
+    def progress(self):
+        return [
+            (payload["stage"], payload["value"])
+            for event, payload in self.heard
+            if event == "fwup_progress"
+        ]
+
+    @property
+    def written(self):
+        """The writer's calls, the chunks' bytes left out."""
+        return [call[0] for call in self.writer.heard]
+
+
+def failed(reason):
+    return {"status": "failed", "reason": reason}
+
+
+def assert_failed(bench, reason, aborts=1):
+    """The update ended as failed: told once, nothing after it, nothing installed, idle again."""
+    assert bench.statuses[-1] == failed(reason)
+    assert bench.heard[-1] == ("status_update", failed(reason))
+    assert [status["status"] for status in bench.statuses].count("failed") == 1
+    assert bench.client.named("fwup_error") == [("fwup_error", reason)]
+    assert "fwup_finish" not in bench.written
+    assert bench.written.count("fwup_abort") == aborts
+    assert not aborts or bench.written[-1] == "fwup_abort"
+    assert not bench.transport.is_open
+    assert bench.manager.state == updates.IDLE
+    assert bench.manager.downloading_uuid(bench.clock()) is None
+    assert bench.actions == []
