@@ -382,15 +382,28 @@ def test_redirect_from_tls_to_plain_text_fails(hub, tmp_path):
 @pytest.mark.parametrize("name", ["fwup_begin", "fwup_chunk", "fwup_finish"])
 def test_writer_that_raises_fails_the_update_and_nothing_else(hub, board, name):
     board.writer.raising = {name}
+    board.writer.error = RuntimeError("no room for http://h/new.fw?X-Amz-Signature=" + SECRET)
     board.update()
     board.writer.raising = set()
-    reason = name + ": RuntimeError: the application's mistake"
+    reason = name + ": RuntimeError: no room for http://h/new.fw?..."
     assert board.client.named("fwup_error") == [("fwup_error", reason)]
     hub.wait(lambda _: board.statuses[-1:] == [{"status": "failed", "reason": reason}])
     assert len(board.writer.named("fwup_abort")) == 1
     board.writer.heard.clear()
     board.update()
     assert board.writer.image == IMAGE
+    still_joined(board)
+
+
+def test_application_that_raises_puts_a_deployment_update_off_by_an_hour(hub, board):
+    board.client.raising = {"update_available"}
+    hub.deploy(UUID)
+    board.until(lambda: board.statuses[-1:] and board.statuses[-1]["status"] != "received")
+    assert [status["status"] for status in board.statuses] == ["received", "rescheduled"]
+    assert board.statuses[-1]["delay_for"] == 3_600_000
+    assert "the application's mistake" in board.statuses[-1]["reason"]
+    assert board.device.inflight is None
+    assert board.device.blocked_until is not None
     still_joined(board)
 
 

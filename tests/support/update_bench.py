@@ -32,6 +32,7 @@ FILE = "http://files.example/1/new.fw"
 
 
 def head(size=len(IMAGE), *lines):
+    """A good response head; without Content-Length if ``size`` is None."""
     announced = [b"Content-Length: %d" % size] if size is not None else []
     return b"\r\n".join([b"HTTP/1.1 200 OK"] + announced + list(lines)) + b"\r\n\r\n"
 
@@ -43,7 +44,12 @@ def served(image=IMAGE):
 
 
 class Bench:
-    """An update manager with everything around it, and the server's ear."""
+    """
+    An update manager with everything around it, and the server's ear.
+
+    :param incoming: packets of the firmware server, as `FakeTransport` takes them
+    :param writer: a writer; True for a recording one, None for a device without
+    """
 
     def __init__(self, *incoming, chunk_size=1024, writer=True, transport=None, **options):
         self.clock = FakeClock(ticks=(1 << 29) - 2000)
@@ -81,11 +87,13 @@ class Bench:
             self.log.log("error", function.__name__ + ": " + describe(error))
 
     def offer(self, image=IMAGE, **tweaks):
+        """The server offers an update; ``tweaks`` replace fields of its message."""
         payload = update(image, **dict({"firmware_url": URL}, **tweaks))
         self.manager.offer(payload, self.clock())
         return self
 
     def step(self, milliseconds=0):
+        """One step, and then some time; return the action that it asks for."""
         action = self.manager.step(self.clock())
         if action is not None:
             self.actions.append(action)
@@ -101,6 +109,7 @@ class Bench:
         raise AssertionError("the update does not end")
 
     def until(self, state, milliseconds=0):
+        """Step until the manager is in a state."""
         while self.manager.state != state:
             assert self.manager.active, self.statuses
             self.step(milliseconds)
@@ -115,10 +124,12 @@ class Bench:
 
     @property
     def statuses(self):
+        """The payloads of what the server heard as ``status_update``."""
         return [payload for event, payload in self.heard if event == "status_update"]
 
     @property
     def progress(self):
+        """What it heard as ``fwup_progress``: pairs of stage and percent."""
         return [
             (payload["stage"], payload["value"])
             for event, payload in self.heard
@@ -132,6 +143,7 @@ class Bench:
 
 
 def failed(reason):
+    """The status that reports a failure."""
     return {"status": "failed", "reason": reason}
 
 
