@@ -56,11 +56,13 @@ def main() -> int:
     console = Console()
     missed = 0
     for title, rows in measure():
-        table = Table(title=title, title_justify="left", show_header=title == "speed")
-        for heading, width in (("", 1), ("what", 52), ("aim", 14), ("measured", 50)):
-            table.add_column(heading, width=width, overflow="fold")
+        table = Table(title=title, title_justify="left", expand=True)
+        table.add_column("", min_width=1, max_width=1)
+        table.add_column("what", ratio=5)
+        table.add_column("aim", ratio=2)
+        table.add_column("measured", ratio=5, overflow="fold")
         for row in rows:
-            mark = {True: "✔", False: "✘", None: ""}[row.good]
+            mark = {True: "+", False: "!", None: ""}[row.good]
             missed += row.good is False
             table.add_row(mark, row.what, row.aim, row.value)
         console.print(table)

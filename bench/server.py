@@ -38,8 +38,7 @@ _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Le
 
 
 def _serve(peer) -> None:
-    first = peer.recv(4096, socket.MSG_PEEK)
-    if not first.endswith(b"\r\n\r\n"):
+    if peer.recv(1, socket.MSG_PEEK) != b"G":
         read_to_end(peer)  # no request: somebody who measures the connection alone
         return
     head = read_head(peer)
