@@ -234,3 +234,14 @@ def test_main_loop_that_slept_while_upgrading_gets_the_answer_that_lies_there():
     desk.clock.advance(40_000)
     desk.poll(2)
     assert desk.link.state == "joining"
+
+
+def test_main_loop_that_slept_gets_an_answer_that_came_in_many_pieces():
+    desk = Desk(reply_timeout=10)
+    peer = desk.connect()
+    peer.accept()
+    answer = peer.incoming.pop()
+    peer.incoming += [answer[at : at + 10] for at in range(0, len(answer), 10)]
+    desk.clock.advance(40_000)
+    desk.poll(6)
+    assert desk.link.state == "joining"

@@ -9,8 +9,9 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.desk import TEXT, Desk, RecordingWriter, update
+from support.desk import META, Desk, RecordingWriter, update
 from support.raw_server import server_frame
+from support.wires import TEXT
 
 from nerveshub_link import Extension, HealthProvider
 
@@ -208,6 +209,23 @@ def test_fault_while_handling_a_fault_does_not_raise():
         desk.wait(0.2)
     assert desk.link.last_error == "fault while handling a fault"
     desk.join()
+
+
+@pytest.mark.parametrize("meta", [None, "text", {}, {"uuid": 1}, OSError(5, "flash is gone")])
+def test_writer_that_does_not_know_what_runs_any_more_costs_no_more_than_the_join(meta):
+    desk = Desk(fwup_writer=RecordingWriter(), firmware_meta=META)
+    peer = desk.joined()
+    desk.writer.firmware_meta = mock.Mock(side_effect=[meta] * 3 + [META] * 99)
+    peer.end()
+    for _ in range(8):
+        peer = desk.connect()
+        peer.accept()
+        desk.wait(0.2)
+        if not peer.closed and peer.heard():
+            break
+    peer.reply("1", "device")
+    desk.wait(0.1)
+    assert desk.link.connected
 
 
 def test_message_longer_than_allowed_is_passed_over():

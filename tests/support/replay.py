@@ -22,9 +22,10 @@ import json
 import pathlib
 from email.utils import parsedate_to_datetime
 
-from .desk import META, PONG, TEXT, Desk, RecordingClient, RecordingWriter, signature_term
+from .desk import META, Desk, RecordingClient, RecordingWriter, signature_term
 from .fakes import FakeClock
 from .raw_server import accept_key, server_frame
+from .wires import PONG, TEXT
 
 FOLDER = pathlib.Path(__file__).parent.parent / "data" / "transcripts"
 IMAGE = bytes(range(256)) * 30
