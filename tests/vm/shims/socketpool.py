@@ -24,6 +24,8 @@ _EPIPE = 32
 stall = 0
 """A test's lever: each so-manieth send finds the buffer full. 0 for never."""
 _sends = 0
+received = 0
+"""How many bytes all plain sockets have received."""
 
 
 def stalled():
@@ -85,6 +87,7 @@ class Socket:
         self._connected = True
 
     def recv_into(self, buffer, size=0):
+        global received  # noqa: PLW0603 of all sockets
         raw = self._open()
         if not self._connected:
             raise OSError(errno.ENOTCONN)
@@ -97,6 +100,7 @@ class Socket:
             count = raw.readinto(buffer, size) or 0
         if count == 0 and self._timeout == 0:
             raise OSError(errno.ENOTCONN)
+        received += count
         return count
 
     def send(self, data):
