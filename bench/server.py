@@ -38,6 +38,13 @@ _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Le
 
 
 def _serve(peer) -> None:
+    try:
+        _answer(peer)
+    except OSError:
+        pass  # the device has seen enough, and hung up
+
+
+def _answer(peer) -> None:
     if peer.recv(1, socket.MSG_PEEK) != b"G":
         read_to_end(peer)  # no request: somebody who measures the connection alone
         return
@@ -60,12 +67,9 @@ def _serve(peer) -> None:
 
 
 def _drip(peer, data: bytes) -> None:
-    try:
-        for at in range(len(data)):
-            peer.sendall(data[at : at + 1])
-            time.sleep(_DRIP)
-    except OSError:
-        pass  # the device has seen enough
+    for at in range(len(data)):
+        peer.sendall(data[at : at + 1])
+        time.sleep(_DRIP)
 
 
 def _converse(peer, head: bytes) -> None:

@@ -144,7 +144,7 @@ def main(options):
                 tell("memory", at=state, bytes=gc.mem_alloc())
         if finish and finish(link, clock):
             break
-        if (ticks_ms() - begun) % PERIOD > options.get("seconds", 30) * 1000:
+        if (ticks_ms() - begun) % PERIOD > options.get("seconds", 20) * 1000:
             tell("gave_up")
             break
     tell("end", state=link.state, error=link.last_error)
