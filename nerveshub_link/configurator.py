@@ -115,7 +115,7 @@ def _check_tables(config, given: dict) -> None:
         setattr(config, name, value)
     for name in _TEXTS:
         value = given.get(name, _TEXTS[name])
-        if value is not None:
+        if value is not None or _TEXTS[name] is not None:
             _check_text(name, value)
         setattr(config, name, value)
 

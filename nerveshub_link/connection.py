@@ -35,6 +35,7 @@ WAITING_FOR_NETWORK = "waiting_for_network"
 WAITING = "waiting"
 CONNECTING = "connecting"
 OPEN = "open"
+CLOSED = "closed"
 
 _TICKS = const((1 << 29) - 1)
 # Known to both of the server's endpoints (its device_endpoint.ex, endpoint.ex); 403 without vsn.
@@ -135,7 +136,7 @@ class Connection:
         elif self.phase == CONNECTING:
             if drained and since >= self._config.reply_timeout * 1000:
                 self.lost("no answer to the upgrade request", now)
-        elif since >= self._delay:
+        elif since >= self._delay and self.phase != CLOSED:
             self._try(now)
 
     def _try(self, now: int) -> None:
@@ -148,10 +149,12 @@ class Connection:
                 self._network.connect(config.connect_timeout)
                 if not self._has_network():
                     raise TransportError("the Wi-Fi gave no address")
+            self._call(config.client.handle_blocking, "connect", config.connect_timeout)
+            if self.phase == CLOSED:
+                return  # that callback had enough of us
             headers = {"User-Agent": "nerveshub_link"}
             if self._build_headers is not None:
                 headers.update(self._sign())
-            self._call(config.client.handle_blocking, "connect", config.connect_timeout)
             self.socket.open(self._url, headers, config.connect_timeout)
             self.phase = CONNECTING
             self._since = config.clock()  # connecting took its time
@@ -202,7 +205,7 @@ class Connection:
         self._wait(0, now)
 
     def _wait(self, delay: int, now: int) -> None:
-        if self.phase != WAITING_FOR_NETWORK:
+        if self.phase not in (WAITING_FOR_NETWORK, CLOSED):
             self.phase = WAITING
         self._since = now
         self._delay = delay
@@ -236,8 +239,14 @@ class Connection:
         self.socket.close(1000)
         self.socket.abort()
         self._start_over()
-        self.phase = WAITING
+        if self.phase != CLOSED:
+            self.phase = WAITING
         self._wait(0, now)
+
+    def close(self, now: int) -> None:
+        """Say goodbye, and stay closed."""
+        self.phase = CLOSED
+        self.hang_up(now)
 
     def succeeded(self) -> None:
         """The device has joined: from now on, waiting begins at the minimum again."""

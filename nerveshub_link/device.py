@@ -37,6 +37,8 @@ _META_KEYS = (
     "misc",
 )
 _FLUSH_TIMEOUT = const(2000)
+_GOODBYE = const(250)  # "flushed" means that the network stack has it: let it go out, too
+_RETRY = const(60 * 1000)  # after a reboot or a confirmation that raised
 
 
 class Device:
@@ -54,10 +56,14 @@ class Device:
         self._channels = channels
         self._call = call
         self._log = log
-        self._joined_at = 0
+        self._meta = {}  # of what runs, as the last join told
         self._was_joined = False
-        self._confirmed = True
-        self._reboot_at = None
+        self._confirmed = False  # does this device know that its firmware is confirmed,
+        self._told = False  # and does the server?
+        self._confirm_from = 0
+        self._confirm_wait = 0
+        self._reboot_from = None
+        self._reboot_wait = 0
         self.updates = None
         """The `UpdateManager`, set right after both were made: each needs the other."""
         self.extensions = None
@@ -87,23 +93,33 @@ class Device:
         confirmed.
         """
         config = self._config
-        writer = config.fwup_writer
-        meta = config.running_meta() or {}
-        payload = {}
-        for key in meta:
-            if key in _META_KEYS and meta[key] is not None:
-                payload["nerves_fw_" + key] = meta[key]
-        payload["device_api_version"] = _API_VERSION
+        self._meta = self._ask(config.running_meta, None) or self._meta
+        payload = {"device_api_version": _API_VERSION}
+        for key in self._meta:
+            if key in _META_KEYS and self._meta[key] is not None:
+                payload["nerves_fw_" + key] = self._meta[key]
         uuid = self.updates.downloading_uuid(config.clock())
         if uuid is not None:
             payload["currently_downloading_uuid"] = uuid
-        self._confirmed = writer is None or bool(writer.firmware_validated())
-        reverted = writer is not None and bool(writer.firmware_auto_reverted())
-        payload["meta"] = {
-            "firmware_validated": self._confirmed,
-            "firmware_auto_revert_detected": reverted,
-        }
+        validated, reverted = True, False
+        writer = config.fwup_writer
+        if writer is not None:
+            validated = self._ask(writer.firmware_validated, None)
+            reverted = self._ask(writer.firmware_auto_reverted, False)
+        payload["meta"] = {"firmware_auto_revert_detected": bool(reverted)}
+        if validated is not None:  # else the server takes it for unknown, which bars no update
+            payload["meta"]["firmware_validated"] = bool(validated)
+        self._confirmed = self._told = bool(validated)
         return payload
+
+    def _ask(self, function, fallback):
+        """Ask the writer. A device whose writer raises must join all the same, to be mended."""
+        try:
+            return function()
+        except Exception as error:
+            name = getattr(function, "__name__", "fwup_writer")
+            self._log("error", name + ": " + describe(error))
+            return fallback
 
     def push(self, event: str, payload: dict) -> bool:
         """
@@ -126,13 +142,7 @@ class Device:
         if kind == channel.MESSAGE:
             self._event(event, payload, now)
         elif kind == channel.JOINED:
-            self._joined_at = now
-            again, self._was_joined = self._was_joined, True
-            self._log("info", "joined")
-            self.push("report_network_interface", {"interface": self._config.network_interface})
-            self.updates.joined(now)
-            if not again:
-                self._call(self._config.client.handle_connected)
+            self._joined(payload, now)
             return True
         elif kind == channel.REFUSED:
             self._log("error", "join refused: " + describe(ProtocolError(str(payload))))
@@ -141,6 +151,20 @@ class Device:
             self._log("error", reason)
             self.lost(reason)
         return False
+
+    def _joined(self, response, now: int) -> None:
+        again, self._was_joined = self._was_joined, True
+        self._log("info", "joined")
+        self._confirm_from = now
+        self._confirm_wait = self._config.confirm_after * 1000
+        self.push("report_network_interface", {"interface": self._config.network_interface})
+        self._tell()
+        self.updates.joined(now)
+        if not again:
+            self._call(self._config.client.handle_connected)
+        # Older servers put the update into the join's reply.
+        if isinstance(response, dict) and response.get("update_available") is True:
+            self.updates.offer(response, now)
 
     def _event(self, event: str, payload: dict, now: int) -> None:
         if event == "update":
@@ -184,27 +208,31 @@ class Device:
         """
         writer = self._config.fwup_writer
         try:
-            if writer is None or writer.firmware_validated():
-                self._confirmed = True
-                return True
-            writer.fwup_confirm()
+            if writer is not None and not writer.firmware_validated():
+                writer.fwup_confirm()
+                self._log("info", "update confirmed")
         except Exception as error:
             self._log("error", "fwup_confirm: " + describe(error))
             return False
         self._confirmed = True
-        # Where this can't be sent, the next join says it (its meta.firmware_validated).
-        self.push("firmware_validated", {})
-        self._log("info", "update confirmed")
+        self._tell()
         return True
+
+    def _tell(self) -> None:
+        """Tell the server of the confirmation, unless a join or an earlier call has told it."""
+        if self._confirmed and not self._told:
+            self._told = self.push("firmware_validated", {})
 
     def reboot(self, now: int) -> None:
         """
-        Say ``rebooting`` and restart once that is sent.
+        Say ``rebooting`` and restart a moment after that is sent. If `Client.reboot` raises, it is
+        called again each minute.
 
         :param int now: ticks in milliseconds
         """
         self.push("rebooting", {})
-        self._reboot_at = now
+        self._reboot_from = now
+        self._reboot_wait = _GOODBYE
 
     def tick(self, now: int, flushed: bool) -> None:
         """
@@ -214,14 +242,15 @@ class Device:
         :param bool flushed: True if nothing waits to be sent
         """
         config = self._config
-        if self._reboot_at is not None:
-            waited = (now - self._reboot_at) & _TICKS
-            if flushed or waited >= _FLUSH_TIMEOUT:
-                self._reboot_at = None
+        if self._reboot_from is not None:
+            waited = (now - self._reboot_from) & _TICKS
+            if waited >= self._reboot_wait and (flushed or waited >= _FLUSH_TIMEOUT):
+                self._reboot_from = None
                 self.updates.abort()
-                self._call(config.client.reboot)
+                if not self._call(config.client.reboot):
+                    self._reboot_from = now
+                    self._reboot_wait = _RETRY
         elif not self._confirmed and config.auto_confirm and self.joined:
-            if (now - self._joined_at) & _TICKS >= config.confirm_after * 1000:
-                # Once: if the writer fails, the next join asks it again.
-                self._confirmed = True
-                self.confirm()
+            if (now - self._confirm_from) & _TICKS >= self._confirm_wait and not self.confirm():
+                self._confirm_from = now
+                self._confirm_wait = max(config.confirm_after * 1000, _RETRY)

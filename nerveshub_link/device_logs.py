@@ -18,7 +18,6 @@ from micropython import const
 
 from .extensions import Extension
 
-LEVELS = ("debug", "info", "warning", "error")
 _INTERVAL = const(250)
 _TICKS = const((1 << 29) - 1)
 _MAX_LINE = const(1000)
@@ -45,7 +44,7 @@ class DeviceLogs(Extension):
         """
         Keep a line until it can be sent.
 
-        :param str level: one of `LEVELS`
+        :param str level: ``debug``, ``info``, ``warning`` or ``error``
         :param str message: cut at 1,000 characters
         """
         if len(self._lines) >= self._capacity:
@@ -60,7 +59,10 @@ class DeviceLogs(Extension):
         level, message, at = self._lines[0]
         if self._dropped:
             level, message = "warning", "%d older log lines were dropped" % self._dropped
-        seconds = self._time.now() - ((now - at) & _TICKS) // 1000
+        age = (now - at) & _TICKS
+        if age > _TICKS // 2:
+            age = 0  # logged within this poll, after it looked at the clock
+        seconds = self._time.now() - age // 1000
         line = {"level": level, "message": message, "meta": {"time": str(seconds) + "000000"}}
         if self.push("send", line):
             self._sent_at = now

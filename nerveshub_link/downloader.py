@@ -131,10 +131,12 @@ class Downloader:
 
     def _connect(self) -> int:
         url = self._url
+        # What needs memory comes before the connection: until that is made, MemoryError means
+        # "not beside the WebSocket", and the caller can make room.
+        head = HeadReader(self._buffer)
+        request = memoryview(request_head(url, _HEADERS))
         self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
-        self._head = HeadReader(self._buffer)
-        self._request = memoryview(request_head(url, _HEADERS))
-        self._heard = None
+        self._head, self._request, self._heard = head, request, None
         return CONNECTED
 
     def _send(self) -> None:

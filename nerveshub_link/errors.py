@@ -74,14 +74,12 @@ def describe(error: Exception) -> str:
     if not isinstance(error, NervesHubError):
         name = type(error).__name__
         text = name + ": " + text if text else name
-    kept = []
-    hidden = False
-    for char in text[:_MAX_TEXT]:
-        if char == "?" and not hidden:
-            hidden = True
-            kept.append("?...")
-        elif char in " \"'<>)":
-            hidden = False
-        if not hidden:
-            kept.append(char if " " <= char <= "~" else "_")
-    return "".join(kept)[:_MAX_TEXT]
+    words = text[: 4 * _MAX_TEXT].split(" ")
+    for index, word in enumerate(words):
+        at = word.find("?")
+        if 0 <= at < len(word) - 1:  # not a mere question mark
+            # Punctuation that ends the word is not the query's, or tells nothing.
+            end = word[len(word.rstrip("\"'<>(),.;:")) :]
+            words[index] = word[:at] + "?..." + end
+    kept = [char if " " <= char <= "~" else "_" for char in " ".join(words)[:_MAX_TEXT]]
+    return "".join(kept)

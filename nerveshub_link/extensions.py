@@ -60,6 +60,22 @@ class Extension:
         """
 
 
+def _check(value) -> None:
+    """
+    Refuse what becomes no JSON: the server closes the connection for it, and would do so again and
+    again. Texts and the like, json.dumps refuses itself.
+    """
+    if isinstance(value, float):
+        if value - value != 0:
+            raise ValueError("a number that is not finite")
+    elif isinstance(value, dict):
+        for key in value:
+            _check(value[key])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check(item)
+
+
 class Extensions:
     """
     Routes the events of the ``extensions`` topic.
@@ -123,6 +139,8 @@ class Extensions:
         ref = self._push(key, "attached", {})
         if ref is None:
             return
+        # Replaced, not changed: poll() may be going through it.
+        self._attached = dict(self._attached)
         self._attached[key] = ref
         extension.push = lambda event, payload: self._push(key, event, payload) is not None
         try:
@@ -131,11 +149,13 @@ class Extensions:
             self._failed(key, error)
 
     def _push(self, key: str, event: str, payload: dict):
+        _check(payload)
         return self._channels.push(TOPIC, key + ":" + event, payload)
 
     def _detach(self, key: str) -> None:
         if key not in self._attached:
             return
+        self._attached = dict(self._attached)
         del self._attached[key]
         extension = self._extensions[key]
         extension.push = None
@@ -166,10 +186,10 @@ class Extensions:
         """Let the attached extensions do what is due."""
         for key in self._attached:
             try:
-                self._extensions[key].poll(now)
+                if key in self._attached:  # still, after those before it
+                    self._extensions[key].poll(now)
             except Exception as error:
                 self._failed(key, error)
-                return  # the dict has changed
 
     def lost(self) -> None:
         """The channel is gone: everything is detached."""

@@ -88,6 +88,7 @@ class FrameReader:
     def reset(self) -> None:
         """Forget everything: a new connection begins."""
         self._resize(self._small)
+        self.payload = None
         self._message = 0
         self._start = 0
         self._end = 0
@@ -114,6 +115,7 @@ class FrameReader:
 
     def space(self) -> memoryview:
         """Return the part of the buffer to read into. Never empty."""
+        self.payload = None  # or it would keep a grown buffer alive
         if self._start == self._end:
             if not self._message and self.buffer is not self._small:
                 self._resize(self._small)

@@ -16,6 +16,7 @@ Only finite numbers leave the device: a text or a NaN among the metrics would br
 batch insert.
 """
 
+from .errors import describe
 from .extensions import Extension
 
 
@@ -24,7 +25,7 @@ class HealthProvider:
 
     def health_check(self) -> dict:
         """
-        Measure now.
+        Measure now. If this raises, the report is a failed check with the error's text.
 
         :return: name to number, such as ``{"cpu_temp": 41.5}``; what is no finite number is left
             out
@@ -46,7 +47,12 @@ class Health(Extension):
         """Answer ``check`` by a report."""
         if event != "check":
             return None
-        return ("report", {"value": {"metrics": finite(self._provider.health_check())}})
+        try:
+            report = {"metrics": finite(self._provider.health_check())}
+        except Exception as error:
+            # Told as a failed check: a sensor that does not answer once must not end all reports.
+            report = {"checks": {"health_check": {"pass": False, "note": describe(error)}}}
+        return ("report", {"value": report})
 
 
 def finite(values: dict) -> dict:

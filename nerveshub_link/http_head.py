@@ -103,8 +103,10 @@ def resolve(base: Url, location: str) -> Url:
     elif "://" in location.split("?", 1)[0]:
         url = parse_url(location)
     else:
-        folder = base.target.split("?", 1)[0].rsplit("/", 1)[0]
-        url = parse_url(scheme + base.authority + folder + "/" + location)
+        path = base.target.split("?", 1)[0]
+        if not location.startswith("?"):
+            path = path.rsplit("/", 1)[0] + "/"
+        url = parse_url(scheme + base.authority + path + location)
     if base.tls and not url.tls:
         raise ValueError("redirect from TLS to plain text")
     return url

@@ -136,7 +136,7 @@ class NervesHubLink:
                 "further": further,
             },
         )
-        _forget("configurator")
+        _forget("configurator", "settings")
         self._clock = config.clock
         self._last_error = None
         self._connection = Connection(config, socket_pool, self._call, self._log)
@@ -160,6 +160,7 @@ class NervesHubLink:
         if config.extensions:
             self._add_extensions(config)
         self._ticked = self._clock()
+        self._polling = False
         self._closed = False
 
     @classmethod
@@ -181,7 +182,6 @@ class NervesHubLink:
         from .settings import read_settings  # noqa: PLC0415
 
         settings = read_settings()
-        _forget("settings")
         settings["radio"] = radio
         settings.update(options)
         if "host" not in settings:
@@ -189,7 +189,8 @@ class NervesHubLink:
         return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
 
     def _add_extensions(self, config) -> None:
-        from . import extensions  # noqa: PLC0415 not every board has some
+        # Not "from . import extensions": on a board that asks the package's __getattr__ first.
+        from .extensions import TOPIC, Extensions  # noqa: PLC0415 not every board has some
 
         made = {}
         for name in config.extensions:
@@ -203,8 +204,8 @@ class NervesHubLink:
 
                 value = Health(value)
             made[name] = value
-        router = extensions.Extensions(made, self._channels, self._log)
-        self._topics[extensions.TOPIC] = self._device.extensions = router
+        router = Extensions(made, self._channels, self._log)
+        self._topics[TOPIC] = self._device.extensions = router
 
     def __enter__(self):
         return self
@@ -240,18 +241,21 @@ class NervesHubLink:
         for: joining the Wi-Fi, signing and connecting (announced by `Client.handle_blocking`), and
         what your own callbacks and writer take.
         """
-        if self._closed:
+        if self._closed or self._polling:
             return
+        self._polling = True
         now = self._clock()
         try:
             drained = self._receive(now) if self._connection.socket.state else True
-            if self._updates.active:
-                self._update(now)
-            if (now - self._ticked) & _TICKS >= _TICK:
+            # After a step that blocked, "now" is long ago: no timers in this poll.
+            blocked = self._updates.active and self._update(now)
+            if (now - self._ticked) & _TICKS >= _TICK and not blocked:
                 self._ticked = now
                 self._tick(now, drained)
         except Exception as error:
             self._fault(error, now)
+        finally:
+            self._polling = False
 
     def reconnect(self) -> None:
         """Drop the connection and make it again, now."""
@@ -286,10 +290,10 @@ class NervesHubLink:
         """Drop an update under way, close all connections, and stay closed."""
         if self._closed:
             return
-        self._updates.abort()
-        self._connection.hang_up(self._clock())
-        self._lost("deinit() was called")
         self._closed = True
+        self._connection.close(self._clock())
+        self._lost("deinit() was called")
+        self._updates.close()
 
     # Helpers that the parts are given
 
@@ -303,11 +307,14 @@ class NervesHubLink:
             except Exception as error:
                 self._last_error = "logger: " + describe(error)
 
-    def _call(self, function, *args) -> None:
+    def _call(self, function, *args) -> bool:
+        """Call the application. False if it raised."""
         try:
             function(*args)
+            return True
         except Exception as error:
             self._log("error", getattr(function, "__name__", "callback") + ": " + describe(error))
+            return False
 
     # What happens
 
@@ -338,6 +345,11 @@ class NervesHubLink:
         except ProtocolError as error:
             self._log("error", str(error))
             return
+        except MemoryError:
+            # Reconnecting would only bring it again.
+            gc.collect()
+            self._log("error", "no memory for a message: it was passed over")
+            return
         if understood is None:
             return
         kind, topic, event, payload = understood
@@ -365,7 +377,9 @@ class NervesHubLink:
         except Exception:
             self._last_error = "fault while handling a fault"
 
-    def _update(self, now: int) -> None:
+    def _update(self, now: int) -> bool:
+        """Do the next bit of an update. True if it may have blocked."""
+        blocks = self._updates.connects_next
         action = self._updates.step(now)
         if action == updates.REBOOT:
             self._device.reboot(now)
@@ -376,11 +390,14 @@ class NervesHubLink:
             self._connection.hang_up(now)
             self._lost("making room for the download")
             gc.collect()
+        return blocks
 
     def _tick(self, now: int, drained: bool) -> None:
         link = self._connection
         self._device.tick(now, link.socket.flushed)
-        if not self._updates.alone:
+        if self._updates.alone:
+            link.stay(now)  # no reconnecting now, and no loss of the network either
+        else:
             link.tick(now, drained)
         if link.phase != connection.OPEN:
             if link.is_stranded(now) and not self._updates.active:
@@ -396,8 +413,10 @@ class NervesHubLink:
                 self._topics[topic].poll(now)
 
 
-def _forget(name: str) -> None:
-    """Let a module of this package go that is needed once: on a board memory is scarce."""
-    if sys.implementation.name != "cpython":
-        sys.modules.pop("nerveshub_link." + name, None)
-        delattr(sys.modules["nerveshub_link"], name)
+def _forget(*names) -> None:
+    """Let modules of this package go that are needed once: on a board memory is scarce."""
+    if sys.implementation.name == "cpython":
+        return
+    for name in names:
+        if sys.modules.pop("nerveshub_link." + name, None) is not None:
+            delattr(sys.modules["nerveshub_link"], name)

@@ -49,6 +49,10 @@ class Network:
         radio = self._radio
         if not radio.enabled:
             radio.enabled = True
+        elif radio.connected:
+            # Associated, but without an address: only a fresh start asks for one again.
+            radio.enabled = False
+            radio.enabled = True
         if not radio.connected:
             if not self._ssid:
                 raise ValueError(

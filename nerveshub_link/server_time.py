@@ -50,6 +50,7 @@ class ServerTime:
     def __init__(self, time) -> None:
         self._time = time
         self._offset = 0
+        self._was_set = True  # when the offset was taken
 
     @property
     def is_set(self) -> bool:
@@ -58,7 +59,12 @@ class ServerTime:
 
     def now(self) -> int:
         """Return the server's time in whole seconds since 1970, as far as it is known."""
-        return int(self._time()) + self._offset
+        seconds = int(self._time())
+        if seconds >= _UNSET and not self._was_set:
+            # Somebody has set the clock since, by NTP for one: the offset is from before that.
+            self._offset = 0
+            self._was_set = True
+        return seconds + self._offset
 
     def correct(self, date) -> int:
         """
@@ -72,4 +78,5 @@ class ServerTime:
             return 0
         moved = seen - self.now()
         self._offset += moved
+        self._was_set = int(self._time()) >= _UNSET
         return moved

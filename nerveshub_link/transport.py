@@ -36,8 +36,9 @@ except ImportError:
 
 # mbedTLS: certificate verification failed.
 _TLS_NOT_VERIFIED = -0x2700
-# mbedTLS: no memory for SSL, X.509, PK, ECP, MPI, MD, ASN.1; then the system's own ENOMEM.
-_NO_MEMORY = (-0x7F00, -0x2880, -0x3F80, -0x4D80, -0x10, -0x5180, -0x6A, errno.ENOMEM)
+# No memory, as mbedTLS says it (SSL, X.509, PK, ECP, MD; MPI and ASN.1, whose numbers CircuitPython
+# turns positive) and as the system does (ENOMEM; lwIP's ENOBUFS, which errno has no name for).
+_NO_MEMORY = (-0x7F00, -0x2880, -0x3F80, -0x4D80, -0x5180, 0x10, 0x6A, errno.ENOMEM, 105)
 
 _opened = 0  # each connection gets a session id of its own: the manager keeps one socket for each
 
@@ -161,14 +162,19 @@ class Transport:
                 poller.unregister(socket)
         except (OSError, KeyError, ValueError):
             pass  # it was not registered, or is closed already
-        try:
-            self._manager.close_socket(socket)
-        except (OSError, RuntimeError):
-            # The user closed all of the manager's sockets behind our back.
+        for _ in range(2):
+            # If closing raises, the manager keeps the socket; closing it a second time is harmless.
             try:
-                socket.close()
+                self._manager.close_socket(socket)
+                return
             except OSError:
                 pass
+            except RuntimeError:
+                break  # the user closed all of the manager's sockets behind our back
+        try:
+            socket.close()
+        except OSError:
+            pass
 
 
 def _connect_error(host: str, error: Exception) -> NervesHubError:

@@ -17,6 +17,7 @@ state          what one step does                          what the server hears
 `INSTALLING`   ``fwup_finish``                             ``completed``
 `REPORTING`    waits for the server to be told, a minute   (what could not be sent before)
 `INSTALLED`    nothing: the restart is due
+`CLOSED`       nothing: the link was closed
 =============  ==========================================  ======================================
 
 From every state before `REPORTING` any failure leads to ``fwup_abort``, ``failed`` with the
@@ -34,7 +35,7 @@ import hashlib
 from micropython import const
 
 from . import downloader as download
-from .errors import TransportError, UpdateError, describe
+from .errors import UpdateError, describe
 
 IDLE = 0
 DOWNLOADING = 1
@@ -42,6 +43,7 @@ VERIFYING = 2
 INSTALLING = 3
 REPORTING = 4
 INSTALLED = 5
+CLOSED = 6
 
 NEED_ROOM = 1
 """
@@ -57,6 +59,7 @@ _FORGOTTEN = const(25 * 60 * 1000)
 _PROGRESS_INTERVAL = const(500)
 _REPORT_TIMEOUT = const(60 * 1000)
 _RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
+_RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
 
 
 class UpdateManager:
@@ -100,6 +103,11 @@ class UpdateManager:
         """True if `step` has work to do (read-only)."""
         return IDLE < self.state < INSTALLED
 
+    @property
+    def connects_next(self) -> bool:
+        """True if the next `step` will connect, which blocks (read-only)."""
+        return self.state == DOWNLOADING and self._downloader.connects_next
+
     def downloading_uuid(self, now: int):
         """
         Return what a join reports as ``currently_downloading_uuid``: the uuid of the update in
@@ -138,6 +146,10 @@ class UpdateManager:
                 self._reporting = True
                 self._begin_reports(now)  # it had forgotten us, and has a new entry now
                 self._status(now, "started" if self.state < REPORTING else "completed")
+            elif self.state == INSTALLED and uuid != self._uuid:
+                answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
+                answer["reason"] = "a restart into other firmware is due"
+                self._push("status_update", answer)
             return
         self._clear()
         self._meta, self._uuid = meta, uuid
@@ -156,7 +168,7 @@ class UpdateManager:
         config = self._config
         if not isinstance(self._uuid, str):
             raise UpdateError("the update has no uuid")
-        if self._uuid == config.running_meta().get("uuid"):
+        if self._uuid == self._running_uuid():
             self._decline(now, "ignored", "this firmware is running already")
             return
         if config.fwup_writer is None:
@@ -172,6 +184,8 @@ class UpdateManager:
         except Exception as error:
             self._log("error", "update_available: " + describe(error))
             kind, reason, delay = "reschedule", "update_available: " + describe(error), _RETRY_DELAY
+        if self.state == CLOSED:
+            return  # by the callback
         if kind == "apply":
             self._downloader.start(url, size)
             self._hash = hashlib.new("sha256")
@@ -181,6 +195,13 @@ class UpdateManager:
             self._decline(now, "rescheduled", reason, delay)
         else:
             self._decline(now, "ignored", reason)
+
+    def _running_uuid(self):
+        try:
+            return (self._config.running_meta() or {}).get("uuid")
+        except Exception as error:
+            self._log("error", "firmware_meta: " + describe(error))
+            return None
 
     def _decline(self, now: int, status: str, reason: str, delay=None) -> None:
         self._log("info", "update " + status + ": " + reason)
@@ -246,12 +267,10 @@ class UpdateManager:
             elif not self._pending or (now - self._installed) & _TICKS >= _REPORT_TIMEOUT:
                 self.state = INSTALLED
                 return REBOOT
-        except TransportError as error:
-            if error.no_memory and not self.alone:
+        except Exception as error:
+            if self.connects_next and not self.alone and _is_scarce(error):
                 self.alone = True
                 return NEED_ROOM
-            self._fail(error, now)
-        except Exception as error:
             self._fail(error, now)
         return None
 
@@ -276,8 +295,7 @@ class UpdateManager:
             self._config.fwup_writer.fwup_begin(loader.total, self._meta)
             self._progress(now, 0, "downloading")
         elif result == download.DONE:
-            self._progress(now, 100, "downloading")
-            self.state = VERIFYING
+            self.state = VERIFYING  # the last chunk has told of 100 %
 
     def _verify(self, now: int) -> None:
         self._doing = "verify"
@@ -289,8 +307,8 @@ class UpdateManager:
         self._log(
             "info", "update verified" if self._checksum else "update not verified, as allowed"
         )
-        self._progress(now, 0, "updating")
         self.state = INSTALLING
+        self._progress(now, 0, "updating")
 
     def _install(self, now: int) -> None:
         self._doing = "fwup_finish"
@@ -319,6 +337,16 @@ class UpdateManager:
         self._begun = False
         if self.state < REPORTING:
             self.state = IDLE
+
+    def close(self) -> None:
+        """Drop the update under way, and take no other. Never raises."""
+        self.abort()
+        self.state = CLOSED
+
+
+def _is_scarce(error: Exception) -> bool:
+    """Was there no memory for the connection?"""
+    return isinstance(error, MemoryError) or getattr(error, "no_memory", False)
 
 
 def _checksum(value, allow_unverified: bool):

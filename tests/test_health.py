@@ -65,17 +65,19 @@ def test_finite_number_is_kept_as_it_is(value):
     assert finite({"x": value}) == {"x": value}
 
 
-def test_provider_that_raises_is_detached_and_the_link_goes_on():
+def test_provider_that_raises_is_told_as_a_failed_check_and_asked_again():
     desk, events = checked(Provider(OSError(5, "sensor is gone")))
-    assert events[1][0] == "health:error"
-    assert "sensor is gone" in events[1][1]["reason"]
+    assert events[1][0] == "health:report"
+    check = events[1][1]["value"]["checks"]["health_check"]
+    assert check["pass"] is False
+    assert "sensor is gone" in check["note"]
     assert desk.link.connected
 
 
 @pytest.mark.parametrize("values", [None, 5, "text", [1, 2]])
-def test_provider_that_returns_no_dict_is_detached_and_the_link_goes_on(values):
+def test_provider_that_returns_no_dict_is_told_as_a_failed_check(values):
     desk, events = checked(Provider(values))
-    assert events[1][0] == "health:error"
+    assert events[1][1]["value"]["checks"]["health_check"]["pass"] is False
     assert desk.link.connected
 
 

@@ -160,7 +160,6 @@ def test_text_that_is_no_phoenix_message_is_passed_over():
 @pytest.mark.parametrize(
     "target",
     [
-        "nerveshub_link.channel.json.loads",
         "nerveshub_link.channel.json.dumps",
         "nerveshub_link.device.Device.tick",
         "nerveshub_link.extensions.Extensions.poll",
@@ -179,6 +178,18 @@ def test_running_out_of_memory_leads_to_a_calm_reconnect(target):
     tries = len(desk.network.attempts)
     assert 800 < desk.until(lambda: len(desk.network.attempts) > tries, 3) <= 1000
     desk.join(desk.peer)
+
+
+def test_message_that_there_is_no_memory_for_is_passed_over_and_the_link_stays():
+    desk = talkative()
+    desk.peer.say(None, None, "device", "scripts/run", {"ref": "1", "text": "1"})
+    with mock.patch("nerveshub_link.channel.json.loads", side_effect=MemoryError()):
+        desk.wait(0.1)
+    assert desk.link.connected
+    assert desk.link.last_error == "no memory for a message: it was passed over"
+    desk.peer.say(None, None, "device", "scripts/run", {"ref": "2", "text": "1"})
+    desk.wait(0.1)
+    assert [payload["ref"] for event, payload in desk.peer.events()] == ["2"]
 
 
 def test_running_out_of_memory_while_connecting_waits_longer_and_longer():

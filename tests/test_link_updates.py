@@ -219,7 +219,7 @@ def test_reboot_by_the_operator_ends_an_update_under_way():
     files.put(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(IMAGE) + IMAGE[:100])
     desk.wait(0.2)
     hub.say(None, None, "device", "reboot", {})
-    desk.wait(0.2)
+    desk.wait(0.4)
     assert desk.writer.heard[-1] == ("fwup_abort",)
     assert len(desk.client.named("reboot")) == 1
     assert files.closed

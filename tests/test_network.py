@@ -114,14 +114,14 @@ def test_radio_that_was_switched_off_is_switched_on():
     assert radio.enabled
 
 
-def test_connected_without_an_address_is_not_up_and_is_not_joined_again():
+def test_radio_that_is_connected_without_an_address_is_started_afresh():
     desk, radio = with_radio()
     radio.up = True
     radio.address = None
     desk.wait(0.5)
     assert desk.link.state == "waiting_for_network"
     assert desk.link.last_error == "the Wi-Fi gave no address"
-    assert radio.calls == []
+    assert radio.calls == [("home", "word", 10)]
     radio.address = "10.0.0.7"
     desk.join()
 

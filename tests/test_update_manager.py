@@ -305,11 +305,19 @@ def test_second_offer_during_an_update_changes_nothing():
         assert len(bench.transport.opened) == 1
 
 
-def test_offer_after_the_installation_changes_nothing():
+def test_same_offer_after_the_installation_changes_nothing():
     bench = Bench(*served()).offer().run()
     heard = list(bench.heard)
-    bench.offer(firmware_meta=dict(NEW_META, uuid="another"))
+    bench.offer()
     assert bench.heard == heard
+    assert bench.manager.state == updates.INSTALLED
+
+
+def test_other_offer_after_the_installation_is_put_off_until_the_restart():
+    bench = Bench(*served()).offer().run()
+    bench.offer(firmware_meta=dict(NEW_META, uuid="another"))
+    reason = "a restart into other firmware is due"
+    assert bench.statuses[-1] == {"status": "rescheduled", "delay_for": 300_000, "reason": reason}
     assert bench.manager.state == updates.INSTALLED
 
 
