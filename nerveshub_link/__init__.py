@@ -65,7 +65,7 @@ Implementation Notes
 """
 
 __version__ = "0.0.0+auto.0"
-__repo__ = "https://github.com/nerveshub_link/nerveshub_link.git"
+__repo__ = "https://github.com/nerveshub-link/nerveshub_link.git"
 
 import sys
 

@@ -34,6 +34,7 @@ from .connection import Connection
 from .device import Device
 from .downloader import Downloader
 from .errors import ProtocolError, describe
+from .reporter import LEVELS, Reporter
 from .transport import Transport
 from .update_manager import UpdateManager
 
@@ -41,7 +42,6 @@ _TICKS = const((1 << 29) - 1)
 _TICK = const(25)  # milliseconds between two looks at the timers
 _MESSAGES = const(4)  # handled by one poll() at most
 _MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class NervesHubLink:
@@ -138,8 +138,9 @@ class NervesHubLink:
         )
         _forget("configurator", "settings")
         self._clock = config.clock
-        self._last_error = None
-        self._connection = Connection(config, socket_pool, self._call, self._log)
+        self._reporter = Reporter(config.logger)
+        call, self._log = self._reporter.call, self._reporter.log
+        self._connection = Connection(config, socket_pool, call, self._log)
         self._channels = Channels(
             self._connection.socket.send_text,
             config.reply_timeout * 1000,
@@ -152,8 +153,8 @@ class NervesHubLink:
             config.connect_timeout,
             config.idle_timeout * 1000,
         )
-        self._device = Device(config, self._channels, self._call, self._log)
-        self._updates = UpdateManager(config, loader, self._device.push, self._call, self._log)
+        self._device = Device(config, self._channels, call, self._log)
+        self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
         self._logs = None
         self._topics = {}  # beside the device's: name -> what handles it
@@ -231,7 +232,7 @@ class NervesHubLink:
     @property
     def last_error(self):
         """What went wrong last, in words, or None (read-only)."""
-        return self._last_error
+        return self._reporter.last_error
 
     def poll(self) -> None:
         """
@@ -246,10 +247,15 @@ class NervesHubLink:
         self._polling = True
         now = self._clock()
         try:
-            drained = self._receive(now) if self._connection.socket.state else True
+            due = (now - self._ticked) & _TICKS >= _TICK
+            updating = self._updates.active
+            drained = True
+            # During an update the chunks have the way: messages wait for the next look, 25 ms.
+            if self._connection.socket.state and (due or not updating):
+                drained = self._receive(now)
             # After a step that blocked, "now" is long ago: no timers in this poll.
-            blocked = self._updates.active and self._update(now)
-            if (now - self._ticked) & _TICKS >= _TICK and not blocked:
+            blocked = updating and self._update(now)
+            if due and not blocked:
                 self._ticked = now
                 self._tick(now, drained)
         except Exception as error:
@@ -279,10 +285,9 @@ class NervesHubLink:
         :param str message: the line
         :raises ValueError: if there is no such level
         """
-        if level not in _LEVELS:
+        if level not in LEVELS:
             raise ValueError("level must be one of debug, info, warning, error")
-        if self._config.logger is not None:
-            self._config.logger.log(_LEVELS[level], message)
+        self._reporter.pass_on(level, message)
         if self._logs is not None:
             self._logs.add(level, str(message))
 
@@ -294,27 +299,6 @@ class NervesHubLink:
         self._connection.close(self._clock())
         self._lost("deinit() was called")
         self._updates.close()
-
-    # Helpers that the parts are given
-
-    def _log(self, level: str, text: str) -> None:
-        if level == "error":
-            self._last_error = text
-        logger = self._config.logger
-        if logger is not None:
-            try:
-                logger.log(_LEVELS[level], "nerveshub_link: " + text)
-            except Exception as error:
-                self._last_error = "logger: " + describe(error)
-
-    def _call(self, function, *args) -> bool:
-        """Call the application. False if it raised."""
-        try:
-            function(*args)
-            return True
-        except Exception as error:
-            self._log("error", getattr(function, "__name__", "callback") + ": " + describe(error))
-            return False
 
     # What happens
 
@@ -375,11 +359,10 @@ class NervesHubLink:
         try:
             self._drop("fault: " + describe(error), now)
         except Exception:
-            self._last_error = "fault while handling a fault"
+            self._reporter.last_error = "fault while handling a fault"
 
     def _update(self, now: int) -> bool:
         """Do the next bit of an update. True if it may have blocked."""
-        blocks = self._updates.connects_next
         action = self._updates.step(now)
         if action == updates.REBOOT:
             self._device.reboot(now)
@@ -390,7 +373,7 @@ class NervesHubLink:
             self._connection.hang_up(now)
             self._lost("making room for the download")
             gc.collect()
-        return blocks
+        return self._updates.blocked
 
     def _tick(self, now: int, drained: bool) -> None:
         link = self._connection
@@ -403,7 +386,7 @@ class NervesHubLink:
             if link.is_stranded(now) and not self._updates.active:
                 link.stay(now)
                 self._log("error", "no network for too long: restarting")
-                self._call(self._config.client.reboot)
+                self._reporter.call(self._config.client.reboot)
         elif not self._channels.tick(now, drained):
             self._drop("the server does not answer heartbeats", now)
         elif self._device.failures >= _MAX_JOINS:

@@ -23,11 +23,7 @@ state          what one step does                          what the server hears
 From every state before `REPORTING` any failure leads to ``fwup_abort``, ``failed`` with the
 reason, and `IDLE`.
 
-Contracts with the server (its ``lib/nerves_hub/firmware_updates.ex``): a status that it does not
-know, a progress that is no integer, and a ``failed`` for an update that it has forgotten crash its
-channel. It forgets an update after 30 minutes without a change, and when the device joins without
-``currently_downloading_uuid``. So after 25 minutes of silence nothing is reported any more until
-the server offers the update again.
+What the server hears, and when it must not hear anything, `nerveshub_link.update_reports` knows.
 """
 
 import hashlib
@@ -36,6 +32,7 @@ from micropython import const
 
 from . import downloader as download
 from .errors import UpdateError, describe
+from .update_reports import UpdateReports
 
 IDLE = 0
 DOWNLOADING = 1
@@ -55,8 +52,6 @@ REBOOT = 3
 """Action: restart into the new firmware."""
 
 _TICKS = const((1 << 29) - 1)
-_FORGOTTEN = const(25 * 60 * 1000)
-_PROGRESS_INTERVAL = const(500)
 _REPORT_TIMEOUT = const(60 * 1000)
 _RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
@@ -84,9 +79,9 @@ class UpdateManager:
         """One of the states above."""
         self.alone = False
         """True while the download needs the memory of the WebSocket: do not reconnect."""
-        self._pending = []  # reports that could not be sent yet
-        self._reporting = False
-        self._changed = 0  # ticks of the last report
+        self.blocked = False
+        """True if the last `step` tried to connect, which takes its time."""
+        self._reports = UpdateReports(push, config.network_interface)
         self._clear()
 
     def _clear(self) -> None:
@@ -96,17 +91,11 @@ class UpdateManager:
         self._begun = False
         self._doing = "update"  # for the reason, should it fail
         self._percent = -1
-        self._stage = ""
 
     @property
     def active(self) -> bool:
         """True if `step` has work to do (read-only)."""
         return IDLE < self.state < INSTALLED
-
-    @property
-    def connects_next(self) -> bool:
-        """True if the next `step` will connect, which blocks (read-only)."""
-        return self.state == DOWNLOADING and self._downloader.connects_next
 
     def downloading_uuid(self, now: int):
         """
@@ -114,17 +103,14 @@ class UpdateManager:
         hand, or of one whose last word the server has not heard; None if there is none, or the
         server has forgotten it.
         """
-        if self.state == IDLE and not self._pending:
+        if self.state == IDLE and not self._reports.waiting:
             return None
-        self._check_forgotten(now)
-        return self._uuid if self._reporting else None
+        self._reports.forgotten(now)
+        return self._reports.uuid if self._reports.on else None
 
-    def _check_forgotten(self, now: int) -> bool:
-        if not self._reporting or (now - self._changed) & _TICKS < _FORGOTTEN:
-            return False
-        self._reporting = False
-        self._pending = []
-        return True
+    def joined(self, now: int) -> None:
+        """Send what could not be sent while the device topic was not joined."""
+        self._reports.flush(now)
 
     # What the server says
 
@@ -142,27 +128,25 @@ class UpdateManager:
             return
         uuid = meta.get("uuid")
         if self.state != IDLE:
-            if uuid == self._uuid and not self._reporting:
-                self._reporting = True
-                self._begin_reports(now)  # it had forgotten us, and has a new entry now
-                self._status(now, "started" if self.state < REPORTING else "completed")
-            elif self.state == INSTALLED and uuid != self._uuid:
-                answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
-                answer["reason"] = "a restart into other firmware is due"
-                self._push("status_update", answer)
+            self._offer_again(uuid, now)
             return
         self._clear()
         self._meta, self._uuid = meta, uuid
-        self._reporting = True
-        self._begin_reports(now)
+        self._reports.begin(uuid, now)
         try:
             self._decide(payload, url, now)
         except Exception as error:
             self._fail(error, now)
 
-    def _begin_reports(self, now: int) -> None:
-        self._pending = []
-        self._status(now, "received")
+    def _offer_again(self, uuid, now: int) -> None:
+        reports = self._reports
+        if uuid == self._uuid and not reports.on:
+            reports.begin(uuid, now)  # the server had forgotten it
+            reports.status("started" if self.state < REPORTING else "completed", now)
+        elif uuid != self._uuid and self.state == INSTALLED:
+            answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
+            answer["reason"] = "a restart into other firmware is due"
+            self._push("status_update", answer)
 
     def _decide(self, payload: dict, url: str, now: int) -> None:
         config = self._config
@@ -190,7 +174,7 @@ class UpdateManager:
             self._downloader.start(url, size)
             self._hash = hashlib.new("sha256")
             self.state = DOWNLOADING
-            self._status(now, "started")
+            self._reports.status("started", now)
         elif kind == "reschedule":
             self._decline(now, "rescheduled", reason, delay)
         else:
@@ -205,45 +189,12 @@ class UpdateManager:
 
     def _decline(self, now: int, status: str, reason: str, delay=None) -> None:
         self._log("info", "update " + status + ": " + reason)
-        self._status(now, status, reason, delay)
-
-    def joined(self, now: int) -> None:
-        """Send what could not be sent while the device topic was not joined."""
-        pending, self._pending = self._pending, []
-        for event, payload in pending:
-            self._report(now, event, payload)
-
-    # What the server hears
-
-    def _status(self, now: int, status: str, reason=None, delay=None) -> None:
-        payload = {"status": status}
-        if status == "started":
-            payload["downloader_network_interface"] = self._config.network_interface
-        if reason is not None:
-            payload["reason"] = reason
-        if delay is not None:
-            payload["delay_for"] = delay
-        self._report(now, "status_update", payload)
+        self._reports.status(status, now, reason, delay)
 
     def _progress(self, now: int, percent: int, stage: str) -> None:
-        if stage == self._stage:
-            if percent == self._percent:
-                return
-            if percent < 100 and (now - self._progressed) & _TICKS < _PROGRESS_INTERVAL:
-                return
-        self._stage, self._percent, self._progressed = stage, percent, now
-        self._call(self._config.client.fwup_progress, percent, stage)
-        self._report(now, "fwup_progress", {"value": percent, "stage": stage})
-
-    def _report(self, now: int, event: str, payload: dict) -> None:
-        if not self._reporting:
-            return
-        if not self._pending and self._push(event, payload):
-            self._changed = now
-            return
-        if event == "fwup_progress" and self._pending and self._pending[-1][0] == event:
-            self._pending.pop()  # only the latest progress is worth keeping
-        self._pending.append((event, payload))
+        self._percent = percent
+        if self._reports.progress(percent, stage, now):
+            self._call(self._config.client.fwup_progress, percent, stage)
 
     # The work
 
@@ -255,20 +206,22 @@ class UpdateManager:
         :return: None, `NEED_ROOM`, `REJOIN` or `REBOOT`
         """
         self._doing = "download"
+        self.blocked = False
         try:
             if self.state == DOWNLOADING:
-                if self._check_forgotten(now):
+                if self._reports.forgotten(now):
                     return REJOIN
                 self._download(now)
             elif self.state == VERIFYING:
                 self._verify(now)
             elif self.state == INSTALLING:
                 self._install(now)
-            elif not self._pending or (now - self._installed) & _TICKS >= _REPORT_TIMEOUT:
+            elif not self._reports.waiting or (now - self._installed) & _TICKS >= _REPORT_TIMEOUT:
                 self.state = INSTALLED
                 return REBOOT
         except Exception as error:
-            if self.connects_next and not self.alone and _is_scarce(error):
+            connecting = self.state == DOWNLOADING and self._downloader.connects_next
+            if connecting and not self.alone and _is_scarce(error):
                 self.alone = True
                 return NEED_ROOM
             self._fail(error, now)
@@ -277,6 +230,7 @@ class UpdateManager:
     def _download(self, now: int) -> None:
         loader = self._downloader
         if loader.connects_next:
+            self.blocked = True
             self._call(
                 self._config.client.handle_blocking, "download", self._config.connect_timeout
             )
@@ -317,14 +271,14 @@ class UpdateManager:
         self.alone = False
         self._installed = now
         self._progress(now, 100, "updating")
-        self._status(now, "completed")
+        self._reports.status("completed", now)
         self._log("info", "update installed")
 
     def _fail(self, error: Exception, now: int) -> None:
         reason = self._doing + ": " + describe(error)
         self.abort()
         self._log("error", "update failed: " + reason)
-        self._status(now, "failed", reason)
+        self._reports.status("failed", now, reason)
         self._call(self._config.client.fwup_error, reason)
 
     def abort(self) -> None:

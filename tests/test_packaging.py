@@ -18,8 +18,8 @@ LAYERS = (
     "__init__",
     "link",
     "connection device update_manager health device_logs file_writer",
-    "configurator downloader extensions network websocket",
-    "channel client frames fwup_writer http_head server_time settings shared_secret transport",
+    "configurator downloader extensions network update_reports websocket",
+    "channel client frames fwup_writer http_head reporter server_time settings shared_secret transport",
     "backoff config errors",
 )
 

@@ -83,10 +83,10 @@ def test_join_that_is_lost_before_everything_was_said_keeps_the_rest():
         bench.joined = bench.joined and len(bench.heard) < 3
         return limited(event, payload)
 
-    bench.manager._push = push
+    bench.manager._reports._push = push
     bench.join()
     assert bench.statuses == [RECEIVED, STARTED]
-    bench.manager._push = limited
+    bench.manager._reports._push = limited
     bench.join()
     assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
 

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.reporter`
+====================================================
+
+How the application hears of what happens, and how it is called without harm: all parts of a link
+share one `Reporter`. Nothing that the application does in a callback or a logger comes back as an
+exception.
+"""
+
+from .errors import describe
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+"""Level names and their numbers in ``adafruit_logging`` and ``logging``."""
+
+
+class Reporter:
+    """
+    Tells the logger, and remembers the last error.
+
+    :param logger: an ``adafruit_logging`` or ``logging`` logger, or None
+    """
+
+    def __init__(self, logger) -> None:
+        self._logger = logger
+        self.last_error = None
+        """What went wrong last, in words, or None."""
+
+    def pass_on(self, level: str, text: str) -> None:
+        """
+        Give a line to the logger.
+
+        :param str level: one of `LEVELS`
+        :param str text: the line
+        """
+        if self._logger is not None:
+            try:
+                self._logger.log(LEVELS[level], text)
+            except Exception as error:
+                self.last_error = "logger: " + describe(error)
+
+    def log(self, level: str, text: str) -> None:
+        """
+        Tell what the link does. An error is also remembered.
+
+        :param str level: one of `LEVELS`
+        :param str text: in words; no secrets
+        """
+        if level == "error":
+            self.last_error = text
+        self.pass_on(level, "nerveshub_link: " + text)
+
+    def call(self, function, *args) -> bool:
+        """
+        Call the application.
+
+        :return: False if it raised, which is logged
+        """
+        try:
+            function(*args)
+            return True
+        except Exception as error:
+            self.log("error", getattr(function, "__name__", "callback") + ": " + describe(error))
+            return False

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.update_reports`
+====================================================
+
+What the server hears of one update: statuses and progress, in order, each once, kept while the
+device is offline. Apart from the update manager because these rules are the server's, not the
+update's (its ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device_link.ex``):
+
+* A status that it does not know, and a progress that is no integer, crash its channel.
+* So do ``failed``, ``ignored`` and ``rescheduled`` for an update that it has forgotten. It forgets
+  one after 30 minutes without a change, and at a join without ``currently_downloading_uuid``. So
+  after 25 minutes of silence nothing is said any more, until the server offers the update again.
+* A progress without its stage counts as written, and at 100 as completed.
+"""
+
+from micropython import const
+
+_TICKS = const((1 << 29) - 1)
+_FORGOTTEN = const(25 * 60 * 1000)
+_PROGRESS_INTERVAL = const(500)
+
+
+class UpdateReports:
+    """
+    The reports of one update after the other.
+
+    :param push: function of event and payload that sends to the device topic, False if not joined
+    :param str network_interface: over which updates are downloaded
+    """
+
+    def __init__(self, push, network_interface: str) -> None:
+        self._push = push
+        self._network_interface = network_interface
+        self.uuid = None
+        """The update that was offered last."""
+        self.on = False
+        """True while the server knows of it; nothing is said otherwise."""
+        self._kept = []  # what could not be sent yet
+        self._changed = 0  # ticks of the last report
+        self._percent = -1
+        self._stage = ""
+        self._progressed = 0
+
+    @property
+    def waiting(self) -> bool:
+        """True if there is something that the server has not heard yet (read-only)."""
+        return bool(self._kept)
+
+    def begin(self, uuid, now: int) -> None:
+        """
+        The server has offered an update: report it from now on, beginning with ``received``.
+
+        :param str uuid: of the update
+        :param int now: ticks in milliseconds
+        """
+        self.uuid = uuid
+        self.on = True
+        self._kept = []
+        self._percent = -1
+        self.status("received", now)
+
+    def forgotten(self, now: int) -> bool:
+        """
+        Tell whether the server may have forgotten the update, just now: True once.
+
+        :param int now: ticks in milliseconds
+        """
+        if not self.on or (now - self._changed) & _TICKS < _FORGOTTEN:
+            return False
+        self.on = False
+        self._kept = []
+        return True
+
+    def status(self, status: str, now: int, reason=None, delay=None) -> None:
+        """
+        Report a status.
+
+        :param str status: ``received``, ``started``, ``completed``, ``failed``, ``ignored`` or
+            ``rescheduled``
+        :param int now: ticks in milliseconds
+        :param str reason: for the operator
+        :param int delay: milliseconds, for ``rescheduled``
+        """
+        payload = {"status": status}
+        if status == "started":
+            payload["downloader_network_interface"] = self._network_interface
+        if reason is not None:
+            payload["reason"] = reason
+        if delay is not None:
+            payload["delay_for"] = delay
+        self._report("status_update", payload, now)
+
+    def progress(self, percent: int, stage: str, now: int) -> bool:
+        """
+        Report progress, if it has changed and the last report is half a second ago.
+
+        :param int percent: 0 to 100
+        :param str stage: ``"downloading"`` or ``"updating"``
+        :param int now: ticks in milliseconds
+        :return: True if it was worth a report
+        """
+        if stage == self._stage:
+            if percent == self._percent:
+                return False
+            if percent < 100 and (now - self._progressed) & _TICKS < _PROGRESS_INTERVAL:
+                return False
+        self._stage, self._percent, self._progressed = stage, percent, now
+        self._report("fwup_progress", {"value": percent, "stage": stage}, now)
+        return True
+
+    def _report(self, event: str, payload: dict, now: int) -> None:
+        if not self.on:
+            return
+        if not self._kept and self._push(event, payload):
+            self._changed = now
+            return
+        if event == "fwup_progress" and self._kept and self._kept[-1][0] == event:
+            self._kept.pop()  # only the latest progress is worth keeping
+        self._kept.append((event, payload))
+
+    def flush(self, now: int) -> None:
+        """Send what was kept: the device topic is joined again."""
+        kept, self._kept = self._kept, []
+        for event, payload in kept:
+            self._report(event, payload, now)
