@@ -5,12 +5,22 @@
 
 import gc
 import tracemalloc
+from unittest import mock
 
 import pytest
-from support.desk import Desk, RecordingClient, RecordingWriter
+from support.desk import Desk, RecordingClient, RecordingWriter, update
 from support.fakes import AGAIN
 
-from nerveshub_link.errors import TransportError
+from nerveshub_link.errors import TransportError, describe
+
+
+class Confirming(RecordingWriter):
+    """A writer whose confirmation counts, unless it raises."""
+
+    def fwup_confirm(self):
+        super().fwup_confirm()
+        self.validated = True
+
 
 # Callbacks
 
@@ -90,6 +100,90 @@ def test_identify_reaches_the_application():
     assert desk.client.heard[-1] == ("identify",)
 
 
+def test_poll_within_a_callback_does_nothing():
+    desk = Desk()
+    peer = desk.joined()
+    states = []
+
+    def nested():
+        desk.clock.advance(100)
+        desk.poll(5)
+        states.append(len(desk.client.named("identify")))
+
+    desk.client.doing["identify"] = nested
+    for _ in range(3):
+        peer.say(None, None, "device", "identify", {})
+    desk.wait(0.1)
+    assert states == [1, 2, 3]
+    assert desk.link.connected
+
+
+def test_poll_works_again_after_one_that_met_a_fault():
+    desk = Desk()
+    peer = desk.joined()
+    desk.client.error = KeyboardInterrupt()
+    desk.client.raising = {"identify"}
+    peer.say(None, None, "device", "identify", {})
+    with pytest.raises(KeyboardInterrupt):
+        desk.wait(0.1)
+    desk.client.raising = set()
+    peer.say(None, None, "device", "identify", {})
+    desk.wait(0.1)
+    assert len(desk.client.named("identify")) == 2
+
+
+# What the writer is asked at each join
+
+
+@pytest.mark.parametrize("name", ["firmware_meta", "firmware_validated", "firmware_auto_reverted"])
+@pytest.mark.parametrize("error", [OSError(5, "flash is gone"), MemoryError()])
+def test_writer_that_raises_when_asked_at_the_join_does_not_keep_the_device_from_joining(
+    name, error
+):
+    def broken():
+        raise error
+
+    writer = RecordingWriter(reverted=True)
+    desk = Desk(fwup_writer=writer, heartbeat_interval=150)
+    good = desk.join()
+    assert good["meta"] == {"firmware_validated": True, "firmware_auto_revert_detected": True}
+    setattr(writer, name, broken)
+    desk.peer.end()
+    payload = desk.join()
+    assert desk.link.connected
+    expected = dict(good, meta=dict(good["meta"]))
+    if name == "firmware_validated":
+        del expected["meta"][name]  # not known
+    elif name == "firmware_auto_reverted":
+        expected["meta"]["firmware_auto_revert_detected"] = False
+    assert payload == expected
+    assert describe(error) in desk.link.last_error
+    assert len(desk.network.attempts) == 2
+
+
+@pytest.mark.parametrize("name", ["firmware_meta", "firmware_validated", "firmware_auto_reverted"])
+def test_writer_that_raises_at_the_first_join_already_does_not_keep_the_device_from_it(name):
+    writer = RecordingWriter()
+    desk = Desk(fwup_writer=writer)
+    setattr(writer, name, lambda: 1 // 0)
+    desk.join()
+    assert desk.link.connected
+    assert "ZeroDivisionError" in desk.link.last_error
+    assert len(desk.network.attempts) == 1
+
+
+def test_writer_that_could_not_say_whether_it_is_confirmed_is_asked_again_and_the_server_told():
+    writer = RecordingWriter()
+    desk = Desk(fwup_writer=writer, confirm_after=60, heartbeat_interval=150)
+    writer.firmware_validated = lambda: 1 // 0
+    peer = desk.joined()
+    desk.wait(1)
+    del writer.firmware_validated
+    desk.wait(100)
+    assert peer.events().count(("firmware_validated", {})) == 1
+    assert writer.heard == []
+
+
 # Restart
 
 
@@ -106,6 +200,39 @@ def test_rebooting_is_said_and_sent_before_the_restart():
     desk.wait(0.3)
     assert desk.client.named("reboot") == [("reboot",)]
     assert peer.events() == [("rebooting", {})]
+
+
+def test_restart_leaves_the_last_message_a_moment_to_go_out():
+    desk = Desk()
+    peer = desk.joined()
+    desk.wait(0.1)
+    peer.heard()
+    peer.say(None, None, "device", "reboot", {})
+    desk.until(lambda: len(peer.sent) > peer._used, 1)
+    assert 225 <= desk.until(lambda: desk.client.named("reboot"), 1) <= 300
+    assert peer.events() == [("rebooting", {})]
+
+
+def test_restart_that_raises_is_called_again_a_minute_later():
+    desk = Desk(heartbeat_interval=150)
+    peer = desk.joined()
+    desk.client.raising = {"reboot"}
+    peer.say(None, None, "device", "reboot", {})
+    desk.until(lambda: desk.client.named("reboot"), 1)
+    assert desk.link.connected
+    assert desk.link.last_error == "reboot: RuntimeError: the application's mistake"
+    assert 59_900 < desk.until(lambda: len(desk.client.named("reboot")) == 2, 100) < 60_100
+    desk.client.raising = set()
+    assert 59_900 < desk.until(lambda: len(desk.client.named("reboot")) == 3, 100) < 60_100
+    assert peer.events().count(("rebooting", {})) == 1
+
+
+def test_restart_that_returned_is_not_called_again():
+    desk = Desk(heartbeat_interval=150)
+    peer = desk.joined()
+    peer.say(None, None, "device", "reboot", {})
+    desk.wait(140)
+    assert desk.client.named("reboot") == [("reboot",)]
 
 
 def test_restart_does_not_wait_for_ever_for_a_network_that_takes_nothing():
@@ -167,6 +294,84 @@ def test_deinit_closes_everything_for_good():
     assert len(desk.client.named("handle_disconnected")) == 1
 
 
+def assert_closed_for_good(desk):
+    """No connection, and no further attempt to get one, whatever time passes."""
+    assert desk.link.state == "closed"
+    assert not desk.link.connected
+    assert desk.network.open_connections == 0
+    attempts, heard = len(desk.network.attempts), list(desk.client.heard)
+    desk.wait(200, step=250)
+    assert len(desk.network.attempts) == attempts
+    assert desk.client.heard == heard
+    assert desk.link.state == "closed"
+
+
+@pytest.mark.parametrize("raising", [False, True])
+@pytest.mark.parametrize("name", ["identify", "reboot"])
+def test_deinit_within_a_callback_closes_everything_for_good(name, raising):
+    desk = Desk()
+    peer = desk.joined()
+    desk.client.doing[name] = desk.link.deinit
+    desk.client.raising = {name} if raising else set()
+    peer.say(None, None, "device", name, {})
+    peer.say(None, None, "device", "identify", {})
+    desk.until(lambda: desk.link.state == "closed", 1)
+    desk.poll(5)
+    assert len(desk.client.named(name)) == 1
+    assert peer.heard()[-1] == ("close", 1000)
+    assert_closed_for_good(desk)
+    assert "fault" not in desk.log.text
+
+
+@pytest.mark.parametrize("response", [{}, update(b"x" * 100)])
+def test_deinit_within_handle_connected_closes_everything_for_good(response):
+    desk = Desk(fwup_writer=RecordingWriter())
+    desk.client.doing["handle_connected"] = desk.link.deinit
+    peer = desk.connect()
+    peer.accept()
+    desk.until(lambda: desk.link.state == "joining", 1)
+    peer.reply(peer.heard()[0][1], "device", response)
+    peer.say(None, None, "device", "update", update(b"x" * 100))
+    desk.wait(1)
+    assert len(desk.network.attempts) == 1
+    assert desk.client.heard[1:] == [("handle_connected",), desk.client.heard[-1]]
+    assert desk.client.heard[-1] == ("handle_disconnected", "deinit() was called")
+    assert desk.writer.heard == []
+    assert_closed_for_good(desk)
+
+
+@pytest.mark.parametrize("what", ["connect"])
+def test_deinit_before_something_blocks_lets_it_not_happen(what):
+    radio = mock.Mock(enabled=True, connected=what == "connect", ipv4_address="10.0.0.7")
+    desk = Desk(radio=radio, wifi_ssid="home")
+    desk.client.doing["handle_blocking"] = desk.link.deinit
+    desk.wait(5)
+    assert desk.client.heard == [("handle_blocking", what, 10)]
+    assert radio.connect.mock_calls == []
+    assert desk.network.attempts == []
+    assert desk.link.last_error is None
+    assert_closed_for_good(desk)
+
+
+@pytest.mark.parametrize("cause", ["close", "heartbeats", "nonsense", "channel", "reconnect"])
+def test_deinit_within_handle_disconnected_counts_however_the_connection_was_lost(cause):
+    desk = Desk()
+    peer = desk.joined()
+    desk.client.doing["handle_disconnected"] = desk.link.deinit
+    if cause == "close":
+        peer.close(1012)
+    elif cause == "channel":
+        peer.say(peer.join_ref, peer.join_ref, "device", "phx_error", {})
+    elif cause == "reconnect":
+        desk.link.reconnect()
+    elif cause == "nonsense":
+        peer.put(b"\xff\xff")
+    desk.wait(60)
+    assert len(desk.network.attempts) == 1
+    assert len(desk.client.named("handle_disconnected")) == 1
+    assert_closed_for_good(desk)
+
+
 def test_link_is_a_context_manager_that_closes():
     desk = Desk()
     with desk.link as link:
@@ -226,7 +431,75 @@ def test_confirmation_while_offline_is_told_by_the_next_join():
     assert desk.join()["meta"]["firmware_validated"] is True
 
 
-def test_confirmation_that_fails_is_tried_again_after_the_next_join_only():
+def confirming_during_the_join(desk):
+    """Confirm between the device's join and the server's reply; return the peer."""
+    peer = desk.connect()
+    peer.accept()
+    desk.until(lambda: desk.link.state == "joining", 1)
+    (join,) = peer.heard()
+    assert join[4]["meta"]["firmware_validated"] is False
+    assert desk.link.confirm_update() is True
+    assert peer.heard() == []
+    peer.reply(join[1], "device")
+    desk.until(lambda: desk.link.connected, 1)
+    return peer
+
+
+@pytest.mark.parametrize("auto_confirm", [True, False])
+def test_confirmation_between_join_and_reply_is_told_right_after_the_reply(auto_confirm):
+    writer = Confirming(validated=False)
+    desk = Desk(fwup_writer=writer, auto_confirm=auto_confirm, heartbeat_interval=150)
+    peer = confirming_during_the_join(desk)
+    assert peer.events().count(("firmware_validated", {})) == 1
+    desk.wait(140)
+    assert desk.link.confirm_update() is True
+    assert ("firmware_validated", {}) not in peer.events()
+    assert writer.heard == [("fwup_confirm",)]
+
+
+def test_writer_that_was_confirmed_by_somebody_else_is_told_to_the_server_once():
+    writer = RecordingWriter(validated=False)
+    desk = Desk(fwup_writer=writer, confirm_after=60, heartbeat_interval=150)
+    peer = desk.joined()
+    desk.wait(5)
+    writer.validated = True
+    desk.wait(140)
+    assert peer.events().count(("firmware_validated", {})) == 1
+    assert writer.heard == []
+
+
+def test_confirmation_by_hand_of_what_somebody_else_has_confirmed_is_told_once():
+    writer = RecordingWriter(validated=False)
+    desk = Desk(fwup_writer=writer, auto_confirm=False)
+    peer = desk.joined()
+    writer.validated = True
+    for _ in range(3):
+        assert desk.link.confirm_update() is True
+    assert peer.events().count(("firmware_validated", {})) == 1
+
+
+def test_confirmation_that_the_join_has_told_is_not_told_again():
+    desk = Desk(fwup_writer=RecordingWriter(), confirm_after=0)
+    peer = desk.joined()
+    desk.wait(5)
+    assert desk.link.confirm_update() is True
+    assert ("firmware_validated", {}) not in peer.events()
+
+
+def test_confirmation_that_raises_once_is_tried_again_after_a_minute():
+    writer = Confirming("fwup_confirm", validated=False)
+    desk = Desk(fwup_writer=writer, confirm_after=10, heartbeat_interval=150)
+    peer = desk.joined()
+    desk.until(lambda: writer.heard, 11)
+    assert desk.link.last_error == "fwup_confirm: RuntimeError: the application's mistake"
+    writer.raising.clear()
+    assert 59_900 < desk.until(lambda: len(writer.heard) == 2, 100) < 60_100
+    desk.wait(70)
+    assert writer.heard == [("fwup_confirm",)] * 2
+    assert peer.events().count(("firmware_validated", {})) == 1
+
+
+def test_confirmation_that_raises_is_tried_again_after_the_next_join_too():
     writer = RecordingWriter("fwup_confirm", validated=False)
     desk = Desk(fwup_writer=writer, confirm_after=1)
     peer = desk.joined()

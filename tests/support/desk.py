@@ -41,15 +41,21 @@ WRITER_METHODS = "fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm".spl
 
 
 class Recorder:
-    """Callbacks that only take note. Whoever is named in ``raising`` raises after that."""
+    """
+    Callbacks that only take note. Whoever is named in ``doing`` calls that function, too; whoever
+    is named in ``raising`` raises after that.
+    """
 
     def __init__(self, *raising):
         self.heard = []
+        self.doing = {}
         self.raising = set(raising)
         self.error = RuntimeError("the application's mistake")
 
     def note(self, name, *args):
         self.heard.append((name,) + args)
+        if name in self.doing:
+            self.doing[name]()
         if name in self.raising:
             raise self.error
 
