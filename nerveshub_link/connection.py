@@ -146,12 +146,14 @@ class Connection:
                 self.phase = WAITING_FOR_NETWORK
                 self._log("info", "joining the Wi-Fi")
                 self._call(config.client.handle_blocking, "wifi", config.connect_timeout)
+                if self.phase == CLOSED:
+                    return  # that callback had enough of us
                 self._network.connect(config.connect_timeout)
                 if not self._has_network():
                     raise TransportError("the Wi-Fi gave no address")
             self._call(config.client.handle_blocking, "connect", config.connect_timeout)
             if self.phase == CLOSED:
-                return  # that callback had enough of us
+                return  # as above
             headers = {"User-Agent": "nerveshub_link"}
             if self._build_headers is not None:
                 headers.update(self._sign())

@@ -93,7 +93,7 @@ class Device:
         confirmed.
         """
         config = self._config
-        self._meta = self._ask(config.running_meta, None) or self._meta
+        self._meta = self._ask("firmware_meta", config.running_meta, None) or self._meta
         payload = {"device_api_version": _API_VERSION}
         for key in self._meta:
             if key in _META_KEYS and self._meta[key] is not None:
@@ -104,20 +104,19 @@ class Device:
         validated, reverted = True, False
         writer = config.fwup_writer
         if writer is not None:
-            validated = self._ask(writer.firmware_validated, None)
-            reverted = self._ask(writer.firmware_auto_reverted, False)
+            validated = self._ask("firmware_validated", writer.firmware_validated, None)
+            reverted = self._ask("firmware_auto_reverted", writer.firmware_auto_reverted, False)
         payload["meta"] = {"firmware_auto_revert_detected": bool(reverted)}
         if validated is not None:  # else the server takes it for unknown, which bars no update
             payload["meta"]["firmware_validated"] = bool(validated)
         self._confirmed = self._told = bool(validated)
         return payload
 
-    def _ask(self, function, fallback):
+    def _ask(self, name: str, function, fallback):
         """Ask the writer. A device whose writer raises must join all the same, to be mended."""
         try:
             return function()
         except Exception as error:
-            name = getattr(function, "__name__", "fwup_writer")
             self._log("error", name + ": " + describe(error))
             return fallback
 
@@ -244,7 +243,10 @@ class Device:
         config = self._config
         if self._reboot_from is not None:
             waited = (now - self._reboot_from) & _TICKS
-            if waited >= self._reboot_wait and (flushed or waited >= _FLUSH_TIMEOUT):
+            if not flushed and waited < _FLUSH_TIMEOUT:
+                # The moment begins when it is sent.
+                self._reboot_wait = max(self._reboot_wait, min(waited + _GOODBYE, _FLUSH_TIMEOUT))
+            elif waited >= self._reboot_wait:
                 self._reboot_from = None
                 self.updates.abort()
                 if not self._call(config.client.reboot):

@@ -157,7 +157,7 @@ def test_writer_that_raises_when_asked_at_the_join_does_not_keep_the_device_from
     elif name == "firmware_auto_reverted":
         expected["meta"]["firmware_auto_revert_detected"] = False
     assert payload == expected
-    assert describe(error) in desk.link.last_error
+    assert desk.link.last_error == name + ": " + describe(error)
     assert len(desk.network.attempts) == 2
 
 
@@ -211,6 +211,18 @@ def test_restart_leaves_the_last_message_a_moment_to_go_out():
     desk.until(lambda: len(peer.sent) > peer._used, 1)
     assert 225 <= desk.until(lambda: desk.client.named("reboot"), 1) <= 300
     assert peer.events() == [("rebooting", {})]
+
+
+@pytest.mark.parametrize("tries", [4, 20, 60])
+def test_restart_leaves_the_last_message_that_moment_after_a_network_that_was_busy_too(tries):
+    desk = Desk()
+    peer = desk.joined()
+    desk.wait(0.1)
+    peer.heard()
+    peer._transport.room = [0] * tries
+    peer.say(None, None, "device", "reboot", {})
+    desk.until(lambda: len(peer.sent) > peer._used, 2)
+    assert 225 <= desk.until(lambda: desk.client.named("reboot"), 1) <= 300
 
 
 def test_restart_that_raises_is_called_again_a_minute_later():
@@ -340,7 +352,7 @@ def test_deinit_within_handle_connected_closes_everything_for_good(response):
     assert_closed_for_good(desk)
 
 
-@pytest.mark.parametrize("what", ["connect"])
+@pytest.mark.parametrize("what", ["wifi", "connect"])
 def test_deinit_before_something_blocks_lets_it_not_happen(what):
     radio = mock.Mock(enabled=True, connected=what == "connect", ipv4_address="10.0.0.7")
     desk = Desk(radio=radio, wifi_ssid="home")
