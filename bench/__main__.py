@@ -51,8 +51,8 @@ def measure() -> list:
             yield "drive", memory.sizes(first)
 
 
-def main() -> int:
-    """Print the table as it grows. 1 if an aim is missed."""
+def main() -> None:
+    """Print the table as it grows. An aim that is missed is marked, and is no failure."""
     console = Console()
     missed = 0
     for title, rows in measure():
@@ -67,8 +67,7 @@ def main() -> int:
             table.add_row(mark, row.what, row.aim, row.value)
         console.print(table)
     console.print("{} aims missed".format(missed) if missed else "all aims reached")
-    return 1 if missed else 0
 
 
 if __name__ == "__main__":  # the server's process imports this module, too
-    sys.exit(main())
+    main()

@@ -7,6 +7,7 @@ import json
 import re
 import ssl
 
+import aiohttp
 import hub_replay
 import pytest
 from hub_wire import Wire, device, hub_headers
@@ -18,6 +19,7 @@ from nerveshub_tools.tls import ServerTls
 HEARTBEAT = '[null,"9","phoenix","heartbeat",{}]'
 HEARTBEAT_REPLY = [None, "9", "phoenix", "phx_reply", {"status": "ok", "response": {}}]
 JOIN = {"device_api_version": "1.0.0"}
+AIOHTTP = tuple(int(number) for number in aiohttp.__version__.split(".")[:2])
 
 
 @pytest.fixture(name="hub")
@@ -104,8 +106,10 @@ def test_large_messages_are_taken(hub, size):
 
 def test_too_large_message_closes_with_1009(hub):
     with device(hub) as wire:
-        # Only the head says how much would follow; nobody has to send 20 MB for it.
-        wire.send(b"\x81\xff" + (20_000_000).to_bytes(8, "big") + b"\0\0\0\0")
+        wire.send(b"\x81\xff" + (10_000_001).to_bytes(8, "big") + b"\0\0\0\0")
+        if AIOHTTP < (3, 14):
+            # It goes by the head's word since then; before, everything has to come.
+            wire.send(b" " * 10_000_001)
         assert wire.close_code() == 1009
     hub.wait(lambda hub: hub.violations)
 
