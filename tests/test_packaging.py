@@ -19,8 +19,8 @@ LAYERS = (
     "link",
     "connection device update_manager health device_logs file_writer",
     "configurator downloader extensions network update_reports websocket",
-    "channel client frames fwup_writer http_head reporter server_time settings shared_secret transport",
-    "backoff config errors",
+    "channel frames http_head reporter transport",
+    "backoff client config errors fwup_writer server_time settings shared_secret",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
