@@ -3,13 +3,17 @@
 # SPDX-License-Identifier: MIT
 """An update and the link around it: what is said when, lost connections, sockets that run out."""
 
+import random
+from unittest import mock
+
 import pytest
 from support.desk import META, NEW_META, Desk, Network, RecordingWriter, update
 
-from nerveshub_link import IGNORE, reschedule
+from nerveshub_link import IGNORE, downloader, reschedule
 from nerveshub_link.errors import TransportError
 
 IMAGE = bytes(range(256)) * 40
+VARIED = random.Random(3).randbytes(9000)  # no part of it is like another
 
 
 def offer(desk, peer=None, **tweaks):
@@ -263,3 +267,216 @@ def test_callback_that_raises_during_an_update_does_no_harm(name):
     files.answer(200, body=IMAGE)
     desk.until(lambda: desk.client.named("reboot"), 10)
     assert desk.client.named(name)
+
+
+# What the application does within its callbacks
+
+
+class Impatient(RecordingWriter):
+    """A writer that calls something before it has taken a chunk: its flash is slow."""
+
+    action = None
+
+    def fwup_chunk(self, data):
+        if self.action is not None:
+            self.action()
+        super().fwup_chunk(data)
+
+
+def assert_installed_once(desk, hub, image):
+    """The right image was committed, and the server heard each status once."""
+    assert desk.writer.image == image
+    assert desk.writer.named("fwup_begin") == desk.writer.heard[:1]
+    assert desk.writer.named("fwup_finish") == desk.writer.heard[-1:]
+    assert desk.writer.named("fwup_abort") == []
+    events = hub.events()
+    statuses = [value["status"] for name, value in events if name == "status_update"]
+    assert statuses == ["received", "started", "completed"]
+    progress = [(value["stage"], value["value"]) for name, value in events if "value" in value]
+    assert progress == sorted(set(progress))
+    assert len(desk.client.named("reboot")) == 1
+    assert "fault" not in desk.log.text
+
+
+@pytest.mark.parametrize("where", ["fwup_chunk", "third fwup_chunk", "fwup_progress", "begin"])
+def test_poll_within_an_update_does_nothing_and_the_right_image_is_installed(where):
+    writer = Impatient()
+    desk = Desk(fwup_writer=writer, chunk_size=1024, heartbeat_interval=150)
+    hub = desk.joined()
+    hub.heard()
+
+    def nested():
+        desk.clock.advance(30)
+        if where != "third fwup_chunk" or len(writer.named("fwup_chunk")) == 2:
+            desk.poll(3)
+
+    if where == "fwup_progress":
+        desk.client.doing["fwup_progress"] = nested
+    elif where == "begin":
+        writer.doing["fwup_begin"] = nested
+    else:
+        writer.action = nested
+    hub.say(None, None, "device", "update", update(VARIED))
+    files = desk.connect(5)
+    files.answer(200, body=VARIED)
+    desk.until(lambda: desk.client.named("reboot"), 20)
+    desk.wait(1)
+    assert_installed_once(desk, hub, VARIED)
+
+
+# Memory for the download's connection
+
+
+def scarce(function):
+    """The function, but the first time there is no memory for it."""
+    calls = []
+
+    def instead(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise MemoryError("memory allocation failed, allocating 512 bytes")
+        return function(*args)
+
+    return instead
+
+
+def installed_alone(desk, hub, files):
+    """The WebSocket made room for this download; it comes back, and knows what is going on."""
+    assert hub.closed
+    assert hub.heard()[-1] == ("close", 1000)
+    assert desk.client.named("fwup_error") == []
+    assert desk.client.named("handle_disconnected") == [
+        ("handle_disconnected", "making room for the download")
+    ]
+    files.answer(200, body=IMAGE)
+    assert desk.join()["currently_downloading_uuid"] == NEW_META["uuid"]
+    desk.until(lambda: desk.client.named("reboot"), 10)
+    statuses = [value for name, value in desk.peer.events() if name == "status_update"]
+    assert statuses[-1] == {"status": "completed"}
+    assert desk.writer.image == IMAGE
+
+
+@pytest.mark.parametrize("what", ["HeadReader", "request_head"])
+def test_no_memory_for_the_request_of_a_download_makes_room(what):
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    with mock.patch.object(downloader, what, scarce(getattr(downloader, what))):
+        files = offer(desk)
+    assert desk.network.most == 1  # it ran out before the connection was made
+    installed_alone(desk, hub, files)
+
+
+def test_no_memory_within_the_connect_of_a_download_makes_room():
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    desk.network.refusals = [MemoryError()]
+    installed_alone(desk, hub, offer(desk))
+
+
+def test_no_memory_for_the_second_connection_of_a_redirected_download_makes_room():
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    first = offer(desk)
+    desk.network.refusals = [MemoryError()]
+    first.answer(302, "location: http://mirror.example/new.fw")
+    files = desk.connect(5)
+    assert files.address[0] == "mirror.example"
+    assert first.closed
+    installed_alone(desk, hub, files)
+
+
+@pytest.mark.parametrize("name", ["fwup_begin", "fwup_chunk", "fwup_finish"])
+@pytest.mark.parametrize("error", [MemoryError(), TransportError("out of it", no_memory=True)])
+def test_writer_without_memory_fails_the_update_and_is_not_asked_twice(name, error):
+    writer = RecordingWriter(name)
+    writer.error = error
+    desk = Desk(fwup_writer=writer)
+    hub = desk.joined()
+    offer(desk).answer(200, body=IMAGE)
+    desk.wait(5)
+    statuses = [value["status"] for what, value in hub.events() if what == "status_update"]
+    assert statuses == ["received", "started", "failed"]
+    assert len(writer.named(name)) == 1
+    assert writer.heard[-1] == ("fwup_abort",)
+    assert desk.link.connected
+    assert len(desk.network.attempts) == 2
+
+
+# One connect in a poll, and what it is told of the update around it
+
+
+def test_poll_in_which_the_download_connected_does_not_also_connect_the_websocket():
+    desk = Desk(fwup_writer=RecordingWriter(), backoff_minimum=5)
+    hub = desk.joined()
+    files = offer(desk)
+    hub.end()
+    desk.wait(1)
+    assert not desk.link.connected
+    files.answer(302, "location: http://mirror.example/new.fw")
+    desk.poll()  # reads the answer
+    assert len(desk.network.attempts) == 2
+    desk.clock.advance(60_000)  # the back-off is over, and the download connects next
+    desk.poll()
+    assert [address[0] for address in desk.network.attempts[2:]] == ["mirror.example"]
+    desk.clock.advance(25)
+    desk.poll()
+    assert [address[0] for address in desk.network.attempts[3:]] == ["hub.example"]
+
+
+def test_update_in_the_reply_to_the_join_is_taken():
+    desk = Desk(fwup_writer=RecordingWriter())
+    peer = desk.connect()
+    peer.accept()
+    desk.until(lambda: desk.link.state == "joining", 1)
+    peer.reply(peer.heard()[0][1], "device", update(IMAGE))
+    files = desk.connect(5)
+    assert desk.client.heard[1:3] == [
+        ("handle_connected",),
+        ("update_available", update(IMAGE)["firmware_meta"]),
+    ]
+    files.answer(200, body=IMAGE)
+    desk.until(lambda: desk.client.named("reboot"), 10)
+    assert_installed_once(desk, peer, IMAGE)
+
+
+@pytest.mark.parametrize(
+    "response", [{"update_available": False}, {"update_available": None}, [], None, "update"]
+)
+def test_reply_to_the_join_without_an_update_offers_none(response):
+    desk = Desk(fwup_writer=RecordingWriter())
+    peer = desk.connect()
+    peer.accept()
+    desk.until(lambda: desk.link.state == "joining", 1)
+    peer.say("1", "1", "device", "phx_reply", {"status": "ok", "response": response})
+    desk.wait(1)
+    assert desk.link.connected
+    assert desk.client.named("update_available") == []
+
+
+def test_restart_after_an_update_that_raises_is_called_again_and_other_updates_wait_for_it():
+    desk = Desk(fwup_writer=RecordingWriter(), heartbeat_interval=150)
+    hub = desk.joined()
+    desk.client.raising = {"reboot"}
+    offer(desk).answer(200, body=IMAGE)
+    desk.until(lambda: desk.client.named("reboot"), 10)
+    hub.heard()
+    desk.wait(5)
+    newer = dict(NEW_META, uuid="33333333-3333-3333-3333-333333333333")
+    hub.say(None, None, "device", "update", update(IMAGE, meta=newer))
+    hub.say(None, None, "device", "update", update(IMAGE))
+    desk.wait(1)
+    assert hub.events() == [
+        (
+            "status_update",
+            {
+                "status": "rescheduled",
+                "delay_for": 300_000,
+                "reason": "a restart into other firmware is due",
+            },
+        )
+    ]
+    assert len(desk.client.named("update_available")) == 1
+    passed = desk.until(lambda: len(desk.client.named("reboot")) == 2, 60)
+    assert 53_500 < passed <= 54_200
+    assert len(desk.network.attempts) == 2
+    assert desk.writer.named("fwup_abort") == []
