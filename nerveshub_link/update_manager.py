@@ -192,6 +192,8 @@ class UpdateManager:
         self._reports.status(status, now, reason, delay)
 
     def _progress(self, now: int, percent: int, stage: str) -> None:
+        if self.state == CLOSED:
+            return  # by the writer
         self._percent = percent
         if self._reports.progress(percent, stage, now):
             self._call(self._config.client.fwup_progress, percent, stage)
@@ -220,6 +222,10 @@ class UpdateManager:
                 self.state = INSTALLED
                 return REBOOT
         except Exception as error:
+            if self.state >= REPORTING:
+                # It is installed, or nobody's business any more: no failure of the update.
+                self._log("error", self._doing + ": " + describe(error))
+                return None
             connecting = self.state == DOWNLOADING and self._downloader.connects_next
             if connecting and not self.alone and _is_scarce(error):
                 self.alone = True
@@ -234,13 +240,15 @@ class UpdateManager:
             self._call(
                 self._config.client.handle_blocking, "download", self._config.connect_timeout
             )
+            if self.state == CLOSED:
+                return  # by the callback
         result = loader.step(now)
         if result == download.DATA:
             data = loader.data
+            percent = loader.received * 100 // loader.total
             self._hash.update(data)
             self._doing = "fwup_chunk"
             self._config.fwup_writer.fwup_chunk(data)
-            percent = loader.received * 100 // loader.total
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
         elif result == download.HEAD:
@@ -267,6 +275,8 @@ class UpdateManager:
     def _install(self, now: int) -> None:
         self._doing = "fwup_finish"
         self._config.fwup_writer.fwup_finish()
+        if self.state == CLOSED:
+            return  # by the writer
         self.state = REPORTING
         self.alone = False
         self._installed = now

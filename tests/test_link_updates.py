@@ -324,6 +324,63 @@ def test_poll_within_an_update_does_nothing_and_the_right_image_is_installed(whe
     assert_installed_once(desk, hub, VARIED)
 
 
+@pytest.mark.parametrize("name", ["update_available", "fwup_progress", "handle_blocking"])
+@pytest.mark.parametrize("raising", [False, True])
+def test_deinit_within_a_callback_of_an_update_ends_everything(name, raising):
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    desk.client.doing[name] = desk.link.deinit
+    desk.client.raising = {name} if raising else set()
+    hub.say(None, None, "device", "update", update(IMAGE))
+    if name == "fwup_progress":
+        desk.connect(5).answer(200, body=IMAGE)
+    desk.until(lambda: desk.link.state == "closed", 5)
+    assert_ended(desk, begun=name == "fwup_progress")
+    assert len(desk.network.attempts) == (2 if name == "fwup_progress" else 1)
+
+
+@pytest.mark.parametrize("name", ["fwup_begin", "fwup_chunk", "fwup_finish"])
+@pytest.mark.parametrize("raising", [False, True])
+def test_deinit_within_the_writer_ends_everything(name, raising):
+    desk = Desk(fwup_writer=RecordingWriter())
+    desk.joined()
+    desk.writer.doing[name] = desk.link.deinit
+    desk.writer.raising = {name} if raising else set()
+    offer(desk).answer(200, body=IMAGE)
+    desk.until(lambda: desk.link.state == "closed", 5)
+    assert len(desk.writer.named(name)) == 1
+    assert_ended(desk, begun=True)
+
+
+@pytest.mark.parametrize("stage", ["downloading", "updating"])
+@pytest.mark.parametrize("percent", [0, 100])
+def test_deinit_at_any_progress_ends_everything(stage, percent):
+    desk = Desk(fwup_writer=RecordingWriter())
+    desk.joined()
+
+    def close():
+        if desk.client.heard[-1] == ("fwup_progress", percent, stage):
+            desk.link.deinit()
+
+    desk.client.doing["fwup_progress"] = close
+    offer(desk).answer(200, body=IMAGE)
+    desk.until(lambda: desk.link.state == "closed", 5)
+    assert_ended(desk, begun=(percent, stage) != (100, "updating"))
+
+
+def assert_ended(desk, begun):
+    """Closed for good, the writer told if it had begun, and no callback called any more."""
+    assert desk.writer.named("fwup_abort") == [("fwup_abort",)] * begun
+    assert desk.network.open_connections == 0
+    assert desk.client.heard[-1] == ("handle_disconnected", "deinit() was called")
+    assert desk.client.named("fwup_error") == []
+    assert "fault" not in desk.log.text
+    attempts, heard = len(desk.network.attempts), list(desk.client.heard)
+    desk.wait(200, step=250)
+    assert len(desk.network.attempts) == attempts
+    assert desk.client.heard == heard
+
+
 # Memory for the download's connection
 
 
@@ -400,6 +457,27 @@ def test_writer_without_memory_fails_the_update_and_is_not_asked_twice(name, err
     assert writer.heard[-1] == ("fwup_abort",)
     assert desk.link.connected
     assert len(desk.network.attempts) == 2
+
+
+def test_no_memory_to_tell_of_an_installed_update_does_not_make_it_a_failed_one():
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    files = offer(desk)
+    real = desk.link._device.push
+
+    def push(event, payload):
+        if payload.get("stage") == "updating" and payload["value"] == 100:
+            raise MemoryError
+        return real(event, payload)
+
+    with mock.patch.object(desk.link._updates._reports, "_push", push):
+        files.answer(200, body=IMAGE)
+        desk.until(lambda: desk.client.named("reboot"), 10)
+    statuses = [value["status"] for name, value in hub.events() if name == "status_update"]
+    assert "failed" not in statuses
+    assert desk.client.named("fwup_error") == []
+    assert desk.writer.heard[-1] == ("fwup_finish",)
+    assert len(desk.writer.named("fwup_finish")) == 1
 
 
 # One connect in a poll, and what it is told of the update around it
