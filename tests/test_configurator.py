@@ -121,6 +121,7 @@ OTHERS = [
     ("random", None, "random"),
     ("urandom", b"x", "urandom"),
     ("network_interface", "", "network_interface"),
+    ("network_interface", None, "network_interface"),
     ("network_interface", 7, "network_interface"),
     ("wifi_ssid", b"net", "wifi_ssid"),
     ("wifi_password", 12345678, "wifi_password"),
@@ -323,3 +324,8 @@ def test_setting_that_is_a_number_in_toml_is_a_number_here(monkeypatch, environm
 
     monkeypatch.setattr(settings.os, "getenv", values.get)
     assert settings.read_settings() == {"host": "hub.example", "port": 4000, "ssl": False}
+
+
+@pytest.mark.parametrize("name", ["wifi_ssid", "wifi_password"])
+def test_text_that_may_be_missing_may_be_none(name):
+    make(**{name: None}).deinit()

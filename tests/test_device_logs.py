@@ -165,3 +165,34 @@ def test_no_line_leaves_after_a_detach_until_the_next_attach():
     peer.say(None, None, "extensions", "attach", {"extensions": ["logging"]})
     desk.wait(0.5)
     assert [line["message"] for line in sent(peer)] == ["kept"]
+
+
+@pytest.mark.parametrize("milliseconds", [1, 25, 3000])
+def test_line_written_within_a_callback_that_takes_its_time_has_the_present_time(milliseconds):
+    desk = logging(clock=FakeClock(unix_time=NOW))
+    peer = attach(desk)
+    desk.wait(1)
+    before = desk.clock.time()
+
+    def speak():
+        desk.clock.advance(milliseconds)
+        desk.link.log("info", "here I am")
+
+    desk.client.doing["identify"] = speak
+    peer.say(None, None, "device", "identify", {})
+    desk.wait(1)
+    (line,) = sent(peer)
+    assert before <= int(line["meta"]["time"]) // 1_000_000 <= desk.clock.time()
+
+
+def test_lines_have_the_right_time_when_the_clock_was_set_after_the_servers_date_was_taken():
+    clock = FakeClock(unix_time=NOW)
+    off = [946_684_800 - NOW]
+    desk = logging(clock=clock, time=lambda: clock.time() + off[0])
+    desk.connect().answer(401, DATE)
+    peer = attach(desk)
+    off[0] = 0  # NTP
+    desk.link.log("info", "the time is right")
+    desk.wait(0.5)
+    (line,) = sent(peer)
+    assert abs(int(line["meta"]["time"]) // 1_000_000 - clock.time()) <= 1

@@ -55,10 +55,27 @@ def test_error_is_described_in_printable_ascii(error, text):
         ("'https://h/?SECRET' and \"http://i/?SECRET\"", "'https://h/?...' and \"http://i/?...\""),
         ("<https://h/?SECRET>, then https://h/?SECRET", "<https://h/?...>, then https://h/?..."),
         ("https://h/?SECRET\nmore", "https://h/?..."),
+        ("https://h/?SECRET's, and more", "https://h/?..., and more"),
+        ("https://h/f?a=<SECRET>SECRET&b=SECRET'SECRET>, end.", "https://h/f?...>, end."),
+        ("https://h/f?SECRET: gone", "https://h/f?...: gone"),
     ],
 )
 def test_query_of_an_url_is_hidden_because_it_is_a_credential(text, shown):
     assert describe(UpdateError(text)) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the server's certificate is not trusted: does ssl_context hold its CA?",
+        "is host a NervesHub server? or is it not",
+        "why? because? yes",
+        "?",
+        "a ? b",
+    ],
+)
+def test_question_is_no_query(text):
+    assert describe(TransportError(text)) == text
 
 
 def test_description_has_at_most_200_characters():

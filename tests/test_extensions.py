@@ -14,12 +14,18 @@ class Recording(Extension):
 
     def __init__(self, *raising, answer=None):
         self.heard = []
+        self.polls = 0
+        self.doing = {}
         self.raising = raising
         self.answer = answer
 
     def _note(self, name, *args):
-        if name != "poll":
+        if name == "poll":
+            self.polls += 1
+        else:
             self.heard.append((name,) + args)
+        if name in self.doing:
+            self.doing[name]()
         if name in self.raising:
             raise RuntimeError("a mistake of " + name)
 
@@ -271,3 +277,137 @@ def test_extensions_wait_while_the_network_takes_nothing():
     desk.peer._transport.room = []
     desk.wait(0.2)
     assert one.heard[-1] == ("detached",)
+
+
+# What becomes no JSON
+
+NAN, INFINITY = float("nan"), float("inf")
+NOT_FINITE = [
+    {"value": NAN},
+    {"value": -INFINITY},
+    {"values": [1, (2.5, INFINITY)]},
+    {"deep": {"er": [{"value": NAN}]}},
+]
+
+
+@pytest.mark.parametrize("payload", NOT_FINITE, ids=repr)
+def test_number_that_is_not_finite_detaches_the_extension_and_the_link_stays(payload):
+    one, two = Recording(answer=("result", payload)), Recording(answer=("fine", {"n": 1.5}))
+    desk = with_extensions(one=one, two=two)
+    desk.peer.heard()
+    push(desk, "one:ask")
+    error = ("one:error", {"reason": "ValueError: a number that is not finite"})
+    assert desk.peer.events("extensions") == [error]
+    assert one.heard[-1] == ("detached",)
+    push(desk, "two:ask")
+    assert desk.peer.events("extensions") == [("two:fine", {"n": 1.5})]
+    assert desk.link.connected
+    assert len(desk.network.attempts) == 1
+
+
+@pytest.mark.parametrize("payload", NOT_FINITE, ids=repr)
+@pytest.mark.parametrize("name", ["attached", "poll"])
+def test_number_that_is_not_finite_and_was_pushed_detaches_the_extension(name, payload):
+    one = Recording()
+    one.doing[name] = lambda: one.push("news", payload)
+    desk = with_extensions(one=one)
+    assert ("one:error", {"reason": "ValueError: a number that is not finite"}) in (
+        desk.peer.events("extensions")
+    )
+    assert one.heard[-1] == ("detached",)
+    assert desk.link.connected
+
+
+def test_finite_numbers_of_all_kinds_are_sent_as_they_are():
+    payload = {"a": [0, -1, 1 << 70, 1.5, -2e300, True, None, "nan"], "b": {"c": {}}}
+    one = Recording(answer=("result", payload))
+    desk = with_extensions(one=one)
+    desk.peer.heard()
+    push(desk, "one:ask")
+    assert desk.peer.events("extensions") == [("one:result", payload)]
+
+
+# What an extension does to the link meanwhile
+
+
+def test_poll_within_an_extension_does_nothing():
+    one = Recording(answer=("fine", {}))
+    desk = with_extensions(one=one)
+    desk.peer.heard()
+    heard = []
+
+    def nested():
+        desk.clock.advance(50)
+        desk.poll(3)
+        heard.append(len(one.heard))
+
+    one.doing["handle_event"] = nested
+    for name in ("a", "b", "c"):
+        desk.peer.say(desk.ref, None, "extensions", "one:" + name, {})
+    desk.wait(0.1)
+    assert [call[1] for call in one.heard[1:]] == ["a", "b", "c"]
+    assert heard == [2, 3, 4]
+    assert desk.peer.events("extensions") == [("one:fine", {})] * 3
+    one.doing = {"poll": lambda: desk.poll(3)}
+    polls = one.polls
+    desk.wait(0.1)
+    assert one.polls == polls + 4
+
+
+@pytest.mark.parametrize("name", ["attached", "handle_event", "poll"])
+@pytest.mark.parametrize("raising", [False, True])
+def test_extension_may_make_the_link_reconnect(name, raising):
+    one, two = Recording(), Recording()
+    one.raising = (name,) if raising else ()
+    desk = Desk(extensions={"one": one, "two": two})
+    done = []
+
+    def reconnect():
+        if not done:
+            done.append(True)
+            desk.link.reconnect()
+
+    one.doing[name] = reconnect
+    peer = desk.joined()
+    peer.say(None, None, "device", "extensions:get", {})
+    desk.wait(0.1)
+    ref = peer.heard()[-1][1]
+    peer.reply(ref, "extensions", ["one", "two"])
+    peer.say(ref, None, "extensions", "one:ask", {})
+    desk.until(lambda: done, 1)
+    polls = two.polls
+    desk.wait(0.1)
+    assert peer.heard()[-1] == ("close", 1000)
+    assert one.heard[-1] == ("detached",)
+    assert two.heard in ([], [("attached",), ("detached",)])
+    assert two.polls == polls
+    assert "fault" not in desk.log.text
+    desk.join()
+    assert len(desk.client.named("handle_disconnected")) == 1
+
+
+def test_deinit_within_an_extension_closes_everything_for_good():
+    one, two = Recording(), Recording()
+    desk = with_extensions(one=one, two=two)
+    one.doing["poll"] = desk.link.deinit
+    polls = two.polls
+    desk.wait(200, step=250)
+    assert desk.link.state == "closed"
+    assert desk.network.open_connections == 0
+    assert len(desk.network.attempts) == 1
+    assert two.polls == polls
+    assert one.heard[-1] == two.heard[-1] == ("detached",)
+    assert "fault" not in desk.log.text
+
+
+def test_extensions_behind_one_that_raises_get_their_turn_in_the_same_poll():
+    one, two, three = Recording(), Recording(), Recording()
+    desk = with_extensions(one=one, two=two, three=three)
+    before = (one.polls, two.polls, three.polls)
+    one.raising = two.raising = ("poll",)
+    desk.clock.advance(25)
+    desk.poll()
+    assert (one.polls, two.polls, three.polls) == tuple(count + 1 for count in before)
+    assert one.heard[-1] == two.heard[-1] == ("detached",)
+    assert three.heard == [("attached",)]
+    assert [event for event, _ in desk.peer.events("extensions")][-2:] == ["one:error", "two:error"]

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: MIT
 """WebSocket frames: literal bytes in, exact messages out, and the other way round."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -608,3 +611,31 @@ def test_any_bytes_in_any_pieces_are_frames_or_refused(data, sizes):
     except ProtocolError as error:
         assert error.code == 1002
     assert len(reader.buffer) <= 256 + 500 + 256
+
+
+def test_buffer_that_grew_for_a_message_is_let_go_with_the_next_read(monkeypatch):
+    class Buffer(bytearray):  # a bytearray itself can't be watched
+        pass
+
+    monkeypatch.setattr(frames, "bytearray", Buffer, raising=False)
+    reader = FrameReader(1024, 16384)
+    assert feed(reader, server_frame(TEXT, pattern(9000))) == [(TEXT, pattern(9000))]
+    grown = weakref.ref(reader.buffer)
+    assert len(grown()) >= 9000
+    reader.space()
+    gc.collect()
+    assert grown() is None
+    assert len(reader.buffer) == 1024
+
+
+def test_buffer_that_grew_for_a_message_is_let_go_with_the_connection(monkeypatch):
+    class Buffer(bytearray):
+        pass
+
+    monkeypatch.setattr(frames, "bytearray", Buffer, raising=False)
+    reader = FrameReader(1024, 16384)
+    feed(reader, server_frame(TEXT, pattern(9000)))
+    grown = weakref.ref(reader.buffer)
+    reader.reset()
+    gc.collect()
+    assert grown() is None

@@ -65,7 +65,24 @@ def test_finite_number_is_kept_as_it_is(value):
     assert finite({"x": value}) == {"x": value}
 
 
-def test_provider_that_raises_is_told_as_a_failed_check_and_asked_again():
+def test_provider_that_raises_once_reports_again_at_the_next_check():
+    provider = Provider(OSError(5, "sensor is gone"))
+    desk, _ = checked(provider)
+    provider.values = {"cpu_temp": 41.5}
+    for _ in range(2):
+        desk.peer.say(None, None, "extensions", "health:check", {})
+        desk.wait(0.1)
+    report = ("health:report", {"value": {"metrics": {"cpu_temp": 41.5}}})
+    assert desk.peer.events("extensions") == [report, report]
+
+
+def test_provider_without_memory_is_told_as_a_failed_check():
+    _, events = checked(Provider(MemoryError()))
+    check = {"pass": False, "note": "MemoryError"}
+    assert events[1:] == [("health:report", {"value": {"checks": {"health_check": check}}})]
+
+
+def test_provider_that_raises_is_told_as_a_failed_check():
     desk, events = checked(Provider(OSError(5, "sensor is gone")))
     assert events[1][0] == "health:report"
     check = events[1][1]["value"]["checks"]["health_check"]

@@ -4,7 +4,8 @@
 """Bringing the Wi-Fi back, and restarting the board when that does not help."""
 
 import pytest
-from support.desk import Desk, RecordingWriter, update
+from support.desk import NEW_META, Desk, RecordingWriter, update
+from support.wires import Network as Connections
 
 from nerveshub_link.errors import TransportError
 from nerveshub_link.network import Network
@@ -124,6 +125,33 @@ def test_radio_that_is_connected_without_an_address_is_started_afresh():
     assert radio.calls == [("home", "word", 10)]
     radio.address = "10.0.0.7"
     desk.join()
+
+
+def test_radio_that_lost_its_address_gets_another_by_a_fresh_start():
+    desk, radio = with_radio()
+    peer = desk.joined()
+    switched = []
+
+    class Noting(Radio):
+        @property
+        def enabled(self):
+            return Radio.enabled.fget(self)
+
+        @enabled.setter
+        def enabled(self, value):
+            switched.append(value)
+            Radio.enabled.fset(self, value)
+
+        def connect(self, *args, **options):
+            super().connect(*args, **options)
+            self.address = "10.0.0.8"
+
+    radio.__class__ = Noting
+    radio.address = None
+    peer.end()
+    desk.join()
+    assert switched == [False, True]
+    assert len(radio.calls) == 2
 
 
 def test_network_that_came_up_by_itself_is_taken():
@@ -272,3 +300,42 @@ def test_update_in_hand_is_not_cut_short_by_a_restart():
     desk.until(lambda: desk.writer.named("fwup_finish"), 5)
     assert desk.client.named("reboot") == []
     desk.until(lambda: desk.client.named("reboot"), 100)
+
+
+def test_long_download_alone_is_no_loss_of_network_and_its_failure_is_told_after_the_join():
+    desk, radio = with_radio(
+        fwup_writer=RecordingWriter(), network=Connections(room=1), network_reset_after=300
+    )
+    hub = desk.joined()
+    hub.say(None, None, "device", "update", update(bytes(100_000)))
+    files = desk.connect(5)
+    assert hub.closed
+    files.put(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    for _ in range(40):  # 400 seconds
+        files.put(bytes(1000))
+        desk.wait(10, step=250)
+    files.end()
+    payload = desk.join()
+    desk.wait(1)
+    assert desk.client.named("reboot") == []
+    assert payload["currently_downloading_uuid"] == NEW_META["uuid"]
+    (last,) = [value for name, value in desk.peer.events() if value.get("status") == "failed"]
+    assert last["reason"].startswith("download: ended after 40000 of 100000 bytes")
+
+
+def test_network_that_is_lost_after_a_download_alone_counts_from_its_end():
+    desk, radio = with_radio(
+        fwup_writer=RecordingWriter(), network=Connections(room=1), network_reset_after=300
+    )
+    desk.joined().say(None, None, "device", "update", update(bytes(100_000)))
+    files = desk.connect(5)
+    files.put(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    for _ in range(40):
+        files.put(bytes(1000))
+        desk.wait(10, step=250)
+    radio.up = radio.in_reach = False
+    files.end()
+    desk.wait(295, step=250)
+    assert desk.client.named("reboot") == []
+    desk.wait(10, step=250)
+    assert len(desk.client.named("reboot")) == 1

@@ -154,6 +154,21 @@ def test_imports_between_the_modules_point_down(module):
     assert upward == []
 
 
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_no_function_imports_a_module_from_the_package_itself(module):
+    # "from . import x" within a function asks the package's __getattr__ first on a board, before
+    # x was ever imported, and that raises. On a desktop it works, so no other test would tell.
+    found = [
+        node.lineno
+        for function in ast.walk(ast.parse(module.read_text()))
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "nerveshub_link") == "nerveshub_link"
+    ]
+    assert found == []
+
+
 def imports(tree):
     """Every import, and whether it stands in a `try` that goes on without it."""
 

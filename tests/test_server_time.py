@@ -108,6 +108,30 @@ def test_second_correction_replaces_the_first():
     assert time.now() == 1795458548
 
 
+def test_clock_that_is_set_after_the_servers_date_was_taken_counts_from_then_on():
+    clock = [946684805]
+    time = ServerTime(lambda: clock[0])
+    time.correct("Mon, 23 Nov 2026 18:29:08 GMT")
+    clock[0] += 10
+    assert time.now() == 1795458548 + 10
+    clock[0] = 1795458548 + 20  # NTP
+    assert time.now() == 1795458548 + 20
+    assert time.is_set
+    clock[0] += 3600
+    assert time.now() == 1795458548 + 3620
+
+
+def test_clock_that_was_set_to_a_wrong_time_is_corrected_by_the_server_again():
+    clock = [0]
+    time = ServerTime(lambda: clock[0])
+    time.correct("Mon, 23 Nov 2026 18:29:08 GMT")
+    clock[0] = 1795458548 + 3600  # somebody's local time
+    assert time.now() == 1795458548 + 3600
+    assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == -3600
+    clock[0] += 5
+    assert time.now() == 1795458548 + 5
+
+
 @pytest.mark.parametrize("date", [None, "", "tomorrow"])
 def test_missing_or_unreadable_date_moves_nothing(date):
     time = ServerTime(lambda: 1795458548)

@@ -583,3 +583,24 @@ def test_failure_behind_the_connect_closes_the_socket(pool, monkeypatch):
     monkeypatch.setattr(select, "poll", no_memory)
     assert refused(Transport(pool, None), "h.example", 80, False, 7).no_memory
     assert pool.diary[-1] == "close"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "EBADF"), OSError(errno.ECONNRESET, "")])
+def test_close_that_raises_once_leaves_no_socket_with_the_manager(pool, monkeypatch, error):
+    errors = []
+    close = BoardSocket.close
+
+    def raising(socket):
+        close(socket)
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr(BoardSocket, "close", raising)
+    manager = adafruit_connection_manager.get_connection_manager(pool)
+    for _ in range(3):
+        transport = board(pool)
+        errors.append(error)
+        transport.close()
+        assert errors == []
+        assert not transport.is_open
+        assert manager.managed_socket_count == 0
