@@ -37,6 +37,35 @@ def test_every_module_can_be_imported_from_source_too(micropython, tmp_path):
     assert [line["error"] for line in result.events] == [None] * len(MODULES), result
 
 
+@pytest.mark.parametrize("compiled", [True, False], ids=["mpy", "py"])
+@pytest.mark.parametrize(
+    "names", [["logging"], ["health"], ["mine"], ["logging", "health", "mine"], []], ids=" ".join
+)
+def test_a_link_with_extensions_is_made_where_nothing_else_was_imported(
+    micropython, tmp_path, names, compiled
+):
+    drive = Vm(micropython, build(tmp_path / "drive", compiled))
+
+    result = drive.run("construct", {"extensions": names}, heap=1024 * 1024)
+
+    assert [line["event"] for line in result.events] == ["made", "end"], result
+    assert result.one("made")["state"] == "waiting"
+    modules = result.one("end")["modules"]
+    parts = {"logging": "device_logs", "health": "health", "mine": "extensions"}
+    assert {part for name, part in parts.items() if name in names} <= set(modules)
+    assert "extensions" not in modules or names
+    assert "configurator" not in modules
+
+
+def test_links_are_made_one_after_the_other_and_after_a_mistake(vm):
+    options = {"extensions": ["logging", "mine"], "links": 3, "wrong": True}
+
+    result = vm.run("construct", options)
+
+    assert [line["event"] for line in result.events] == ["made", "raised", "made", "made", "end"]
+    assert "port must be a whole number" in result.one("raised")["error"]
+
+
 def test_the_shared_secret_vectors_hold_in_the_vm(vm):
     vectors = json.loads((ROOT / "tests/data/shared_secret_vectors.json").read_text())["vectors"]
     known = [vector for vector in vectors if "-SHA256-" in vector["alg"].upper()]
