@@ -25,7 +25,8 @@ from adafruit_connection_manager import get_connection_manager
 
 from .errors import NervesHubError, TransportError, describe
 
-_AGAIN = [errno.EAGAIN]
+# Nothing there now; and mbedTLS with TLS 1.3: a session ticket came, and no data.
+_AGAIN = [errno.EAGAIN, -0x7B00]
 try:
     # CPython's ssl tells "nothing yet" by classes of its own, numbered apart from errno.
     from ssl import SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE

@@ -488,6 +488,14 @@ def test_nothing_yet_is_not_the_end_on_a_board_either(pool):
     transport.close()
 
 
+def test_session_ticket_of_tls_1_3_is_nothing_to_read(pool):
+    transport = board(pool)
+    pool.receive = [OSError(-0x7B00, "MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET"), b"ab"]
+    view = memoryview(bytearray(4))
+    assert [transport.recv_into(view) for _ in range(2)] == [0, 2]
+    transport.close()
+
+
 def test_full_read_makes_it_readable_until_nothing_more_comes(pool):
     transport = board(pool)
     pool.receive = [b"abcd", OSError(errno.EAGAIN, ""), b"abcd", b"ab"]
