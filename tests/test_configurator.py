@@ -221,7 +221,7 @@ def test_certificate_that_can_not_be_loaded_is_said(tmp_path):
 
 def test_certificate_of_a_device_is_loaded_into_the_context(tmp_path):
     ca = ThrowawayCa(tmp_path)
-    cert, key = ca.issue("dev-1")
+    cert, key = ca.issue_device("dev-1")
     make(
         ca.client_context(),
         product_key=...,

@@ -114,7 +114,7 @@ def world(request, tmp_path):
     ca, tls = tls_of(tmp_path)
     options = {"ssl_context": ca.client_context()}
     if request.param == "certificate":
-        options["device_cert"], options["device_key"] = ca.issue("dev-1")
+        options["device_cert"], options["device_key"] = ca.issue_device("dev-1")
     with HubThread(tls=tls) as hub:
         yield hub, options
         assert hub.violations == []
@@ -327,7 +327,7 @@ def test_server_whose_certificate_is_not_trusted_gets_nothing(tmp_path):
 
 def test_device_certificate_of_another_ca_is_not_let_in(tmp_path):
     ca, tls = tls_of(tmp_path)
-    cert, key = ThrowawayCa(tmp_path, "another CA").issue("dev-1")
+    cert, key = ThrowawayCa(tmp_path, "another CA").issue_device("dev-1")
     context = ca.client_context()
     with HubThread(tls=tls) as hub, Board(
         hub, ssl_context=context, device_cert=cert, device_key=key
