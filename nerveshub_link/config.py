@@ -13,7 +13,7 @@ because that is needed once and this for ever.
 class Config:
     """
     The options as attributes of the same names, see `nerveshub_link.NervesHubLink`; ``use_secret``
-    tells whether the device signs by a shared secret.
+    tells whether the device signs by a shared secret, ``known_meta`` what ran at construction.
     """
 
     def running_meta(self):

@@ -18,6 +18,7 @@ from adafruit_ticks import ticks_ms
 
 from .client import Client
 from .config import Config
+from .errors import describe
 
 _CLIENT_METHODS = (
     "update_available",
@@ -82,12 +83,19 @@ def configure(ssl_context, options: dict) -> Config:
     meta = config.firmware_meta = options["firmware_meta"]
     if meta is not None:
         _check_meta("firmware_meta", meta)
-    running = config.running_meta()
+    try:
+        running = config.running_meta()
+    except Exception as error:
+        # A device whose flash is ill must come online all the same, if the option lets it.
+        if meta is None:
+            raise ValueError("fwup_writer.firmware_meta() raised " + describe(error)) from error
+        running = meta
     if running is None:
         needed = ", ".join(_META_NEEDED)
         raise ValueError("firmware_meta needs " + needed + ", unless fwup_writer tells them")
     if running is not meta:
         _check_meta("fwup_writer.firmware_meta()", running)
+    config.known_meta = running
     if config.backoff_maximum < config.backoff_minimum:
         raise ValueError("backoff_maximum is less than backoff_minimum")
     return config
@@ -116,7 +124,7 @@ def _check_tables(config, given: dict) -> None:
     for name in _TEXTS:
         value = given.get(name, _TEXTS[name])
         if value is not None or _TEXTS[name] is not None:
-            _check_text(name, value)
+            _check_text(name, value, ascii_only=name == "network_interface")
         setattr(config, name, value)
 
 
@@ -188,18 +196,24 @@ def _check_callbacks(config, options: dict) -> None:
     config.fwup_writer = options["fwup_writer"]
     if config.fwup_writer is not None:
         _check_methods("fwup_writer", config.fwup_writer, _WRITER_METHODS, "FwupWriter")
-    config.extensions = options["extensions"] or {}
+    config.extensions = {} if options["extensions"] is None else options["extensions"]
     if not isinstance(config.extensions, dict):
         raise ValueError("extensions must be a dict of name and object")
     for name in config.extensions:
+        _check_text("extensions: a name", name)
+        if ":" in name:
+            raise ValueError("extensions: " + name + ": a name has no colon")
         value = config.extensions[name]
         if (name == "logging" and value is True) or (
             name == "health" and hasattr(value, "health_check")
         ):
             continue
-        _check_methods("extensions: " + str(name), value, _EXTENSION_METHODS, "Extension")
-        _check_text("extensions: version of " + str(name), getattr(value, "version", None))
+        _check_methods("extensions: " + name, value, _EXTENSION_METHODS, "Extension")
+        _check_text("extensions: version of " + name, getattr(value, "version", None))
     config.radio = options["radio"]
+    for name in ("enabled", "connected", "ipv4_address", "connect"):
+        if config.radio is not None and not hasattr(config.radio, name):
+            raise ValueError("radio must be wifi.radio, or None: it has no " + name)
     config.logger = options["logger"]
     if config.logger is not None and not hasattr(config.logger, "log"):
         raise ValueError("logger must be an adafruit_logging or logging logger")

@@ -260,7 +260,7 @@ class Connection:
         Tell whether the network has not worked for so long that a restart of the board may help.
         """
         limit = self._config.network_reset_after * 1000
-        watched = self._network is not None and self._network.watched
+        watched = self._network is not None
         return limit > 0 and watched and (now - self._reached) & _TICKS >= limit
 
     def stay(self, now: int) -> None:

@@ -56,7 +56,7 @@ class Device:
         self._channels = channels
         self._call = call
         self._log = log
-        self._meta = config.running_meta() or {}  # as the last join told, should the writer raise
+        self._meta = config.known_meta  # then as the last join told, should the writer raise
         self._was_joined = False
         self._confirmed = False  # does this device know that its firmware is confirmed,
         self._told = False  # and does the server?

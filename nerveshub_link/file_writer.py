@@ -8,10 +8,10 @@
 The simplest `FwupWriter`: the image becomes a file. For CPython hosts, simulators and tests, and
 as a model for writers of your own.
 
-Three files: ``<path>`` is the installed image, ``<path>.json`` tells its metadata and whether it
-was confirmed, ``<path>.part`` is an image on its way. Each is completed under another name first,
-so that there is always an installed image whole; a record whose image did not make it is ignored,
-because it names the image's length.
+``<path>`` is the installed image, ``<path>.json`` tells its metadata and whether it was confirmed;
+``<path>.part`` and ``<path>.json.part`` are those on their way. Each is completed under that name
+first, so that on a host there is always an installed image whole. (A board's ``os.rename`` removes
+the old file first.) A record whose length is not the image's is ignored.
 """
 
 import json

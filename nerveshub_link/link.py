@@ -78,7 +78,8 @@ class NervesHubLink:
     :param bool auto_confirm: False if the application calls `confirm_update` itself
     :param int network_reset_after: seconds without network after which `Client.reboot` is called,
         1800; 0 for never; only with ``radio``
-    :param int chunk_size: bytes of an update that one `poll` moves, 4096
+    :param int chunk_size: bytes of an update that one `poll` moves, 4096; the head of the download's
+        answer must fit in, too
     :param int receive_buffer: bytes kept for messages, 2048; it grows for a longer one and shrinks
         again
     :param int max_message_size: bytes; longer messages are passed over, 16384
@@ -171,7 +172,8 @@ class NervesHubLink:
         NERVESHUB_PRODUCT_KEY, NERVESHUB_PRODUCT_SECRET, NERVESHUB_IDENTIFIER,
         NERVESHUB_DEVICE_CERT, NERVESHUB_DEVICE_KEY.
 
-        :param radio: ``wifi.radio``; it is also brought back when the Wi-Fi is lost
+        :param radio: ``wifi.radio``, which is also brought back when the Wi-Fi is lost; or another
+            that ``adafruit_connection_manager`` knows, to be looked after by the application
         :param options: as the constructor's; they win over the settings
         :raises ValueError: as the constructor
         """
@@ -183,7 +185,8 @@ class NervesHubLink:
         from .settings import read_settings  # noqa: PLC0415
 
         settings = read_settings()
-        settings["radio"] = radio
+        # Other radios, and CPython's stand-in for one, can't be brought back by the link.
+        settings["radio"] = radio if hasattr(radio, "enabled") else None
         settings.update(options)
         if "host" not in settings:
             raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")

@@ -16,27 +16,19 @@ class Network:
     """
     Looks after a ``wifi.radio``.
 
-    :param radio: the radio, or None if the application looks after the network itself
+    :param radio: ``wifi.radio``
     :param str ssid: name of the network; None for CIRCUITPY_WIFI_SSID of settings.toml
     :param str password: None for CIRCUITPY_WIFI_PASSWORD
     """
 
     def __init__(self, radio, ssid, password) -> None:
-        # CPython's stand-in for a radio has no state to look at.
-        self._radio = radio if hasattr(radio, "connected") else None
+        self._radio = radio
         self._ssid = ssid or os.getenv("CIRCUITPY_WIFI_SSID")
         self._password = password or os.getenv("CIRCUITPY_WIFI_PASSWORD") or ""
 
-    @property
-    def watched(self) -> bool:
-        """True if there is a radio to look after (read-only)."""
-        return self._radio is not None
-
     def is_up(self) -> bool:
-        """Tell whether there is a network, as far as the radio knows. True without a radio."""
+        """Tell whether there is a network, as far as the radio knows."""
         radio = self._radio
-        if radio is None:
-            return True
         return bool(radio.enabled and radio.connected and radio.ipv4_address is not None)
 
     def connect(self, timeout: int) -> None:

@@ -8,12 +8,13 @@ import ssl
 import sys
 import types
 
+import adafruit_connection_manager
 import pytest
 from adafruit_connection_manager import CPythonNetwork
 from support.ca import ThrowawayCa
 from support.desk import META, RecordingWriter
 
-from nerveshub_link import Client, Extension, HealthProvider, NervesHubLink
+from nerveshub_link import Client, Extension, FwupWriter, HealthProvider, NervesHubLink
 
 GOOD = {
     "host": "hub.example",
@@ -107,6 +108,12 @@ OTHERS = [
     ("client", 5, "client"),
     ("fwup_writer", Client(), "fwup_writer must have a method"),
     ("extensions", ["health"], "extensions"),
+    ("extensions", [], "extensions"),
+    ("extensions", "", "extensions"),
+    ("extensions", {5: Extension()}, "extensions: a name"),
+    ("extensions", {"a:b": Extension()}, "extensions: a:b"),
+    ("radio", 5, "radio must be wifi.radio"),
+    ("radio", CPythonNetwork(), "radio must be wifi.radio"),
     ("extensions", "health", "extensions"),
     ("extensions", {"health": True}, "extensions: health"),
     ("extensions", {"logging": "yes"}, "extensions: logging"),
@@ -263,6 +270,11 @@ def environment(monkeypatch):
     return monkeypatch
 
 
+def test_name_of_a_network_may_be_any_text():
+    with make(wifi_ssid="Caf\u00e9") as link:
+        assert link._config.wifi_ssid == "Caf\u00e9"
+
+
 def test_settings_make_a_link(environment):
     with NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META) as link:
         assert link.state == "waiting"
@@ -274,6 +286,40 @@ def test_settings_make_a_link(environment):
         assert link._config.product_key == "nhp_key"
         assert link._config.product_secret == "secret"
         assert link._config.identifier == "dev-1"
+
+
+def test_settings_pass_on_a_radio_that_can_be_brought_back(environment, monkeypatch):
+    radio = Radio()
+    # Which kind of board it is, the connection manager tells by the radio's class.
+    monkeypatch.setattr(adafruit_connection_manager, "get_radio_socketpool", lambda radio: socket)
+    monkeypatch.setattr(adafruit_connection_manager, "get_radio_ssl_context", lambda radio: None)
+    with NervesHubLink.from_settings(radio, firmware_meta=META) as link:
+        assert link._config.radio is radio
+    with NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META) as link:
+        assert link._config.radio is None
+
+
+class Radio:
+    enabled = connected = True
+    ipv4_address = "10.0.0.7"
+
+    def connect(self, ssid, password, timeout):
+        raise AssertionError("it is connected")
+
+
+class IllWriter(FwupWriter):
+    def firmware_meta(self):
+        raise OSError(5)
+
+
+def test_writer_that_raises_at_construction_leaves_the_word_to_the_option():
+    with make(fwup_writer=IllWriter(), firmware_meta=META) as link:
+        assert link._config.known_meta == META
+
+
+def test_writer_that_raises_at_construction_is_a_mistake_without_the_option():
+    with pytest.raises(ValueError, match="^fwup_writer.firmware_meta\\(\\) raised OSError"):
+        make(fwup_writer=IllWriter(), firmware_meta=None)
 
 
 def test_options_win_over_settings(environment):

@@ -26,6 +26,7 @@ class Radio:
     enabled = connected = True
     ipv4_address = "192.0.2.7"
     ap_info = None
+    connect = None
 
 def module(name, **names):
     sys.modules[name] = types.ModuleType(name)

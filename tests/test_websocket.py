@@ -421,6 +421,17 @@ def test_pings_that_can_not_be_answered_now_do_not_pile_up():
     assert bytes(transport.sent).endswith(bytes(encode(PONG, b"999", KEY)))
 
 
+def test_pong_that_was_sent_in_part_is_never_replaced_by_a_newer_one():
+    socket, transport = opened(server_frame(PING, b"first"), server_frame(PING, b"second"))
+    transport.room = [3] + [0] * 10
+    steps(socket, most=6)
+    transport.room = []
+    socket.step()
+    assert bytes(transport.sent).endswith(
+        bytes(encode(PONG, b"first", KEY)) + bytes(encode(PONG, b"second", KEY))
+    )
+
+
 # Messages out
 
 
