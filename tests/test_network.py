@@ -200,12 +200,6 @@ def test_callback_that_raises_does_not_keep_the_wifi_from_being_joined():
     assert len(radio.calls) == 1
 
 
-def test_stand_in_without_a_state_is_taken_for_up():
-    network = Network(object(), None, None)
-    assert network.is_up()
-    assert not network.watched
-
-
 # Restart after a long time without network
 
 
