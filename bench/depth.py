@@ -39,7 +39,7 @@ _FEATURES = (
     ("logging", "device_logs."),
     ("extensions", "extensions."),
     ("join", "device.join"),
-    ("message", "link._message"),
+    ("message", "conversation._message"),
 )
 
 

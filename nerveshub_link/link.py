@@ -5,9 +5,9 @@
 `nerveshub_link.link`
 ====================================================
 
-`NervesHubLink`: the one place that knows the whole conversation. How each part is done, the
-modules below it know: `Connection` gets the WebSocket, `Channels` speaks Phoenix, `UpdateManager`
-runs updates, `Extensions` routes the rest. Here is what happens when.
+`NervesHubLink`: what the application holds, and the loop that says when each part has its turn. How
+each is done, the modules below know: `Connection` gets the WebSocket, `Conversation` routes what
+comes over it, `Channels` speaks Phoenix, `UpdateManager` runs updates.
 
 ===================  =====================================  =====================================
 ``state``            what goes on                           how it ends
@@ -27,21 +27,20 @@ import sys
 
 from micropython import const
 
-from . import connection, device, websocket
+from . import connection
 from . import update_manager as updates
 from .channel import Channels
 from .connection import Connection
+from .conversation import Conversation
 from .device import Device
 from .downloader import Downloader
-from .errors import ProtocolError, describe
+from .errors import describe
 from .reporter import LEVELS, Reporter
 from .transport import Transport
 from .update_manager import UpdateManager
 
 _TICKS = const((1 << 29) - 1)
 _TICK = const(25)  # milliseconds between two looks at the timers
-_MESSAGES = const(4)  # handled by one poll() at most
-_MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
 
 
 class NervesHubLink:
@@ -158,7 +157,7 @@ class NervesHubLink:
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
         self._logs = None
-        self._topics = {}  # beside the device's: name -> what handles it
+        self._conversation = Conversation(self._connection, self._channels, self._device, self._log)
         if config.extensions:
             self._add_extensions(config)
         self._ticked = self._clock()
@@ -185,7 +184,7 @@ class NervesHubLink:
         from .settings import read_settings  # noqa: PLC0415
 
         settings = read_settings()
-        # Other radios, and CPython's stand-in for one, can't be brought back by the link.
+        # Other radios can't be brought back by the link.
         settings["radio"] = radio if hasattr(radio, "enabled") else None
         settings.update(options)
         if "host" not in settings:
@@ -209,7 +208,7 @@ class NervesHubLink:
                 value = Health(value)
             made[name] = value
         router = Extensions(made, self._channels, self._log)
-        self._topics[TOPIC] = self._device.extensions = router
+        self._conversation.topics[TOPIC] = self._device.extensions = router
 
     def __enter__(self):
         return self
@@ -255,10 +254,9 @@ class NervesHubLink:
             drained = True
             # During an update the chunks have the way: messages wait for the next look, 25 ms.
             if self._connection.socket.state and (due or not updating):
-                drained = self._receive(now)
+                drained = self._conversation.receive(now)
             # After a step that blocked, "now" is long ago: no timers in this poll.
-            blocked = updating and self._update(now)
-            if due and not blocked:
+            if not (updating and self._update(now)) and due:
                 self._ticked = now
                 self._tick(now, drained)
         except Exception as error:
@@ -269,8 +267,9 @@ class NervesHubLink:
     def reconnect(self) -> None:
         """Drop the connection and make it again, now."""
         if not self._closed:
-            self._connection.reconnect(self._clock())
-            self._lost("reconnect() was called")
+            now = self._clock()
+            self._connection.reconnect(now)
+            self._conversation.lost("reconnect() was called", now)
 
     def confirm_update(self) -> bool:
         """
@@ -299,70 +298,12 @@ class NervesHubLink:
         if self._closed:
             return
         self._closed = True
-        self._connection.close(self._clock())
-        self._lost("deinit() was called")
+        now = self._clock()
+        self._connection.close(now)
+        self._conversation.lost("deinit() was called", now)
         self._updates.close()
 
-    # What happens
-
-    def _receive(self, now: int) -> bool:
-        """Handle what the server sent. True if there is nothing more for now."""
-        for _ in range(_MESSAGES):
-            event = self._connection.step(now)
-            if event == websocket.NOTHING:
-                return True
-            if event == websocket.MESSAGE:
-                self._message(now)
-            elif event == websocket.OPENED:
-                self._channels.reset(now)
-                self._device.join(now)
-            elif event == websocket.OVERLONG:
-                length = self._connection.socket.overlong
-                self._log("error", "a message of %d bytes was passed over" % length)
-            elif event != websocket.BUSY:
-                self._lost(self._connection.reason)
-                return True
-        return False
-
-    def _message(self, now: int) -> None:
-        try:
-            text, self._connection.socket.text = self._connection.socket.text, ""
-            understood = self._channels.receive(text, now)
-            del text  # not needed any more, and it may be long
-        except ProtocolError as error:
-            self._log("error", str(error))
-            return
-        except MemoryError:
-            # Reconnecting would only bring it again.
-            gc.collect()
-            self._log("error", "no memory for a message: it was passed over")
-            return
-        if understood is None:
-            return
-        kind, topic, event, payload = understood
-        if topic in self._topics:
-            self._topics[topic].handle(kind, event, payload)
-        elif topic == device.TOPIC and self._device.handle(kind, event, payload, now):
-            self._connection.succeeded()
-
-    def _lost(self, reason: str) -> None:
-        """The connection is gone."""
-        for topic in self._topics:
-            self._topics[topic].lost()
-        self._channels.reset(self._clock())
-        self._device.lost(reason)
-
-    def _drop(self, reason: str, now: int) -> None:
-        """Give the connection up; it is made again after the back-off."""
-        self._connection.lost(reason, now)
-        self._lost(reason)
-
-    def _fault(self, error: Exception, now: int) -> None:
-        """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
-        try:
-            self._drop("fault: " + describe(error), now)
-        except Exception:
-            self._reporter.last_error = "fault while handling a fault"
+    # The work of poll()
 
     def _update(self, now: int) -> bool:
         """Do the next bit of an update. True if it may have blocked."""
@@ -374,7 +315,7 @@ class NervesHubLink:
         elif action == updates.NEED_ROOM:
             self._log("warning", "no memory for a second connection: hanging up for the download")
             self._connection.hang_up(now)
-            self._lost("making room for the download")
+            self._conversation.lost("making room for the download", now)
             gc.collect()
         return self._updates.blocked
 
@@ -385,18 +326,19 @@ class NervesHubLink:
             link.stay(now)  # no reconnecting now, and no loss of the network either
         else:
             link.tick(now, drained)
-        if link.phase != connection.OPEN:
-            if link.is_stranded(now) and not self._updates.active:
-                link.stay(now)
-                self._log("error", "no network for too long: restarting")
-                self._reporter.call(self._config.client.reboot)
-        elif not self._channels.tick(now, drained):
-            self._drop("the server does not answer heartbeats", now)
-        elif self._device.failures >= _MAX_JOINS:
-            self._drop("joining failed %d times" % _MAX_JOINS, now)
-        elif not link.socket.congested:
-            for topic in self._topics:
-                self._topics[topic].poll(now)
+        if link.phase == connection.OPEN:
+            self._conversation.tick(now, drained)
+        elif link.is_stranded(now) and not self._updates.active:
+            link.stay(now)
+            self._log("error", "no network for too long: restarting")
+            self._reporter.call(self._config.client.reboot)
+
+    def _fault(self, error: Exception, now: int) -> None:
+        """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
+        try:
+            self._conversation.drop("fault: " + describe(error), now)
+        except Exception:
+            self._reporter.last_error = "fault while handling a fault"
 
 
 def _forget(*names) -> None:

@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = (
     "__init__",
     "link",
+    "conversation",
     "connection device update_manager health device_logs file_writer",
     "configurator downloader extensions network update_reports websocket",
     "channel frames http_head reporter transport",

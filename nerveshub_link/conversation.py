@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.conversation`
+====================================================
+
+What goes on over an open connection: who gets which message, and who hears that the connection is
+gone. Apart from the link, which decides when all this happens, and from `Connection`, which knows
+how to get a connection and nothing of what is said.
+"""
+
+import gc
+
+from micropython import const
+
+from . import device as device_topic
+from . import websocket
+from .errors import ProtocolError
+
+_MESSAGES = const(4)  # handled by one poll() at most
+_MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
+
+
+class Conversation:
+    """
+    Routes between one connection and its topics.
+
+    :param Connection connection: where messages come from
+    :param Channels channels: understands them
+    :param Device device: handles the device topic
+    :param log: function of level and text
+    """
+
+    def __init__(self, connection, channels, device, log) -> None:
+        self._connection = connection
+        self._channels = channels
+        self._device = device
+        self._log = log
+        self.topics = {}
+        """What handles the topics beside the device's, by name: ``handle``, ``poll``, ``lost``."""
+
+    def receive(self, now: int) -> bool:
+        """
+        Handle what the server sent, a few messages at most.
+
+        :param int now: ticks in milliseconds
+        :return: True if there is nothing more for now
+        """
+        for _ in range(_MESSAGES):
+            event = self._connection.step(now)
+            if event == websocket.NOTHING:
+                return True
+            if event == websocket.MESSAGE:
+                self._message(now)
+            elif event == websocket.OPENED:
+                self._channels.reset(now)
+                self._device.join(now)
+            elif event == websocket.OVERLONG:
+                length = self._connection.socket.overlong
+                self._log("error", "a message of %d bytes was passed over" % length)
+            elif event != websocket.BUSY:
+                self.lost(self._connection.reason, now)
+                return True
+        return False
+
+    def _message(self, now: int) -> None:
+        try:
+            text, self._connection.socket.text = self._connection.socket.text, ""
+            understood = self._channels.receive(text, now)
+            del text  # not needed any more, and it may be long
+        except ProtocolError as error:
+            self._log("error", str(error))
+            return
+        except MemoryError:
+            # Reconnecting would only bring it again.
+            gc.collect()
+            self._log("error", "no memory for a message: it was passed over")
+            return
+        if understood is None:
+            return
+        kind, topic, event, payload = understood
+        if topic in self.topics:
+            self.topics[topic].handle(kind, event, payload)
+        elif topic == device_topic.TOPIC and self._device.handle(kind, event, payload, now):
+            self._connection.succeeded()
+
+    def tick(self, now: int, drained: bool) -> None:
+        """
+        Do what time demands while the connection is open.
+
+        :param int now: ticks in milliseconds
+        :param bool drained: True if everything received was handled
+        """
+        if not self._channels.tick(now, drained):
+            self.drop("the server does not answer heartbeats", now)
+        elif self._device.failures >= _MAX_JOINS:
+            self.drop("joining failed %d times" % _MAX_JOINS, now)
+        elif not self._connection.socket.congested:
+            for topic in self.topics:
+                self.topics[topic].poll(now)
+
+    def lost(self, reason: str, now: int) -> None:
+        """
+        The connection is gone: tell everybody.
+
+        :param str reason: why, for `Client.handle_disconnected`
+        :param int now: ticks in milliseconds
+        """
+        for topic in self.topics:
+            self.topics[topic].lost()
+        self._channels.reset(now)
+        self._device.lost(reason)
+
+    def drop(self, reason: str, now: int) -> None:
+        """
+        Give the connection up; it is made again after the back-off.
+
+        :param str reason: why
+        :param int now: ticks in milliseconds
+        """
+        self._connection.lost(reason, now)
+        self.lost(reason, now)
