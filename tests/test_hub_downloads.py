@@ -174,6 +174,20 @@ def test_slowed_down_download_is_complete(hub):
         hub.download_rate = None
 
 
+def test_download_that_is_slowed_down_goes_on_when_that_ends(hub):
+    hub.download_rate = 160_000  # a chunk in a tenth of a second, and there are five
+    try:
+        with Wire(hub.port) as wire:
+            wire.send(f"GET /firmware/1/{UUID}.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            head = wire.take(4)
+            while not head.endswith(b"\r\n\r\n"):
+                head += wire.take(1)
+            hub.download_rate = None
+            assert wire.take(SIZE) == IMAGE
+    finally:
+        hub.download_rate = None
+
+
 def test_what_is_not_there_is_404(hub):
     for path in (f"/firmware/1/{UUID}.fw", "/firmware/1/x.bin", "/firmware/", "/redirect/x"):
         assert fetch(hub, path)[0] == 404

@@ -132,7 +132,9 @@ async def _bytes(hub, request, firmware, chosen, headers) -> web.StreamResponse:
     await response.prepare(request)
     for at in range(0, len(body), _CHUNK):
         await response.write(body[at : at + _CHUNK])
-        await asyncio.sleep(_CHUNK / hub.download_rate)
+        rate = hub.download_rate  # it may have been changed, or taken away, meanwhile
+        if rate:
+            await asyncio.sleep(_CHUNK / rate)
     await response.write_eof()
     return response
 
