@@ -3,13 +3,18 @@
 # SPDX-License-Identifier: MIT
 """The command nerveshub-link, and what it reads out of firmware files."""
 
+import contextlib
 import io
 import json
 import os
 import re
+import shlex
 import signal
+import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 import zipfile
 
 import hub_replay
@@ -17,7 +22,9 @@ import pytest
 from click.testing import CliRunner
 from hub_wire import Wire
 from nerveshub_tools.cli import main
+from nerveshub_tools.hub import Hub
 from nerveshub_tools.images import fwup_uuid, read_meta
+from nerveshub_tools.server import HubThread, Server
 
 TOOLS = str(hub_replay.Path(__file__).resolve().parent.parent / "tools")
 META_CONF = b"""meta-product="My \\"product\\""
@@ -95,12 +102,11 @@ def test_description_beside_the_file_comes_first(tmp_path):
             read_meta(tmp_path / "a.bin")
 
 
-def test_hub_serves_a_folder_and_prints_settings(tmp_path):
-    (tmp_path / "good.fw").write_bytes(archive())
-    (tmp_path / "bad.bin").write_bytes(b"hello")
-    command = [sys.executable, "-u", "-m", "nerveshub_tools", "hub", "--port", "0", str(tmp_path)]
+@contextlib.contextmanager
+def hub_command(*options):
+    """The hub, running; gives its process and what it said when it began."""
     process = subprocess.Popen(
-        [*command, "--key", "nhp_k", "--secret", "s"],
+        [sys.executable, "-u", "-m", "nerveshub_tools", "hub", "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -108,19 +114,66 @@ def test_hub_serves_a_folder_and_prints_settings(tmp_path):
     )
     with process:
         lines = []
-        while not lines or "curl" not in lines[-1]:
+        while not lines or "# curl" not in lines[-1]:
             lines.append(process.stdout.readline())
             assert lines[-1], lines
-        text = "".join(lines)
+        yield process, "".join(lines)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def answer_to_curl(text):
+    """Status and body for the command line that the hub has printed, without needing curl."""
+    words = shlex.split(text.splitlines()[-1].lstrip("# "))
+    assert words[:1] == ["curl"]
+    context = None
+    if "--cacert" in words:
+        context = ssl.create_default_context(cafile=words[words.index("--cacert") + 1])
+    url = next(word for word in words if "://" in word)
+    data = words[words.index("-d") + 1].encode()
+    try:
+        with urllib.request.urlopen(url, data, timeout=10, context=context) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code, answer.read()
+
+
+def test_hub_serves_a_folder_and_prints_settings(tmp_path):
+    (tmp_path / "good.fw").write_bytes(archive())
+    (tmp_path / "bad.bin").write_bytes(b"hello")
+    with hub_command(str(tmp_path), "--key", "nhp_k", "--secret", "s") as (_, text):
         port = int(re.search(r"NERVESHUB_PORT = (\d+)", text)[1])
         with Wire(port) as wire:
             data = json.loads(wire.request("/api/firmwares", host="localhost")[2])["data"]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
     assert [item["uuid"] for item in data] == [fwup_uuid(META_CONF)]
     assert "skipped: bad.bin" in text
     for line in ('HOST = "127.0.0.1"', "SSL = 0", 'KEY = "nhp_k"', 'SECRET = "s"'):
         assert f"_{line}\n" in text
+
+
+def test_printed_curl_trusts_the_certificate_that_was_made(tmp_path):
+    with hub_command("--make-cert", str(tmp_path / "a folder")) as (_, text):
+        code, body = answer_to_curl(text)
+    assert (code, b"no such device" in body) == (404, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has more loopback addresses")
+@pytest.mark.parametrize("options", [[], ["--make-cert", "certificates"]])
+def test_printed_curl_calls_the_address_that_the_hub_listens_on(tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    with hub_command("--host", "127.0.0.2", *options) as (_, text):
+        assert "localhost" not in text
+        code, body = answer_to_curl(text)
+    assert (code, b"no such device" in body) == (404, True)
+
+
+def test_hub_is_for_this_computer_only_if_nothing_else_is_said():
+    option = next(item for item in main.commands["hub"].params if item.name == "host")
+    assert option.default == "127.0.0.1"
+    assert Server(Hub()).host == "127.0.0.1"
+    with HubThread() as hub:
+        assert hub.host == "127.0.0.1"
 
 
 def test_options_that_do_not_fit_are_refused(tmp_path):

@@ -5,11 +5,13 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import hub_replay
 import pytest
 from hub_wire import Wire, device
 from nerveshub_tools.hub import Hub, OperatorError
+from nerveshub_tools.operator_api import is_trusted
 from nerveshub_tools.server import HubThread
 
 JOIN = {
@@ -292,3 +294,27 @@ def test_operator_interface_is_not_for_pages_of_other_sites():
         assert wire.request("/api/devices", origin, host="localhost")[0] == 403
         assert wire.request("/api/devices", host="localhost")[0] == 200
         assert wire.request("/api/nothing", host="localhost")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "host", "trusted"),
+    [
+        ("127.0.0.1", "127.0.0.1", "localhost:4000", True),
+        ("::1", "::1", "[::1]:4000", True),
+        ("192.0.2.7", "192.0.2.7", "192.0.2.7:4000", True),  # its own address in the network
+        ("192.0.2.8", "192.0.2.7", "192.0.2.7:4000", False),  # a neighbour
+        ("192.0.2.8", "192.0.2.7", "localhost:4000", False),
+        ("192.0.2.7", "192.0.2.7", "evil.example", False),
+        ("", "", "localhost", False),
+    ],
+)
+def test_operator_interface_answers_this_computer_only(peer, own, host, trusted):
+    ends = {"peername": (peer, 50000), "sockname": (own, 4000)}
+    request = SimpleNamespace(
+        transport=SimpleNamespace(get_extra_info=ends.get), headers={"Host": host}
+    )
+    assert is_trusted(request) is trusted
+
+
+def test_operator_interface_answers_nobody_who_is_gone_already():
+    assert not is_trusted(SimpleNamespace(transport=None, headers={"Host": "localhost"}))

@@ -11,6 +11,7 @@ The command ``nerveshub-link``: a hub for the desk, a simulated device, a demons
 import asyncio
 import contextlib
 import json
+import shlex
 import signal
 import socket
 import sys
@@ -28,6 +29,7 @@ from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
 _PATH = click.Path(exists=True, dir_okay=False)
+_EVERYWHERE = ("0.0.0.0", "::")
 
 
 @click.group()
@@ -65,9 +67,11 @@ def hub(folder, host, port, product, key, secret, cert, cert_key, client_ca, mak
     takes --host; then everybody in the network can reach it.
     """
     shown = _reachable(host)
+    ca = None
     if make_cert:
+        ca = str(Path(make_cert) / "ca.pem")
         cert, cert_key = Authority(make_cert).server(hosts=["localhost", "127.0.0.1", shown])
-        click.echo(f"# the device must trust {make_cert}/ca.pem")
+        click.echo(f"# the device must trust {ca}")
     if bool(cert) != bool(cert_key):
         raise click.UsageError("--cert and --cert-key belong together")
     tls = ServerTls(cert, cert_key, client_ca) if cert else None
@@ -76,7 +80,7 @@ def hub(folder, host, port, product, key, secret, cert, cert_key, client_ca, mak
         if path.suffix in {".fw", ".bin"}:
             _add(served, path)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(served, host, port, tls, shown))
+        asyncio.run(_serve(served, host, port, tls, shown, ca))
 
 
 def _add(served: Hub, path: Path) -> None:
@@ -89,14 +93,14 @@ def _add(served: Hub, path: Path) -> None:
     click.echo(f"# {path.name}: {meta.get('product')} {meta.get('version')}, {uuid}")
 
 
-async def _serve(served: Hub, host: str, port: int, tls, shown: str) -> None:
+async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
     server = Server(served, host, port, tls)
     try:
         await server.start()
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     scheme = "https" if tls else "http"
-    served.url = f"{scheme}://{shown}:{server.port}"
+    served.url = f"{scheme}://{_bracketed(shown)}:{server.port}"
     click.echo("# settings.toml of a device")
     click.echo(f'NERVESHUB_HOST = "{shown}"')
     click.echo(f"NERVESHUB_PORT = {server.port}")
@@ -104,8 +108,10 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str) -> None:
     click.echo(f'NERVESHUB_PRODUCT_KEY = "{served.product_key}"')
     click.echo(f'NERVESHUB_PRODUCT_SECRET = "{served.product_secret}"')
     click.echo("# push an update, from this computer:")
+    trust = f"--cacert {shlex.quote(ca)} " if ca else ""
+    near = "localhost" if host in {*_EVERYWHERE, "127.0.0.1"} else _bracketed(host)
     click.echo(
-        f"# curl -X POST {scheme}://localhost:{server.port}/api/devices/IDENTIFIER/upgrade "
+        f"# curl {trust}-X POST {scheme}://{near}:{server.port}/api/devices/IDENTIFIER/upgrade "
         """-d '{"uuid": "UUID"}'"""
     )
     served.listeners.append(_report)
@@ -136,9 +142,14 @@ def _plain(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def _bracketed(host: str) -> str:
+    """A name or address as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _reachable(host: str) -> str:
     """The address that a device in the network would use."""
-    if host not in {"0.0.0.0", "::"}:
+    if host not in _EVERYWHERE:
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         with contextlib.suppress(OSError):

@@ -28,15 +28,18 @@ _HIDDEN = {"events", "frames", "console"}
 
 def is_trusted(request: web.Request) -> bool:
     """Does the request come from this computer, and not from some web page open on it?"""
-    peer = request.transport.get_extra_info("peername") if request.transport else None
     try:
-        local = bool(peer) and ipaddress.ip_address(peer[0].split("%")[0]).is_loopback
-    except ValueError:
-        local = False
+        ends = [request.transport.get_extra_info(end) for end in ("peername", "sockname")]
+        peer, own = (ipaddress.ip_address(end[0].split("%")[0]) for end in ends)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    # Whoever calls from the address that it calls is this computer, whatever the address.
+    local = peer.is_loopback or peer == own
+    names = {*_LOCAL_NAMES, str(own)}
     # Host is looked at against DNS rebinding, Origin against requests of other sites.
-    named = urlsplit("//" + request.headers.get("Host", "")).hostname in _LOCAL_NAMES
+    named = urlsplit("//" + request.headers.get("Host", "")).hostname in names
     origin = request.headers.get("Origin")
-    return local and named and (origin is None or urlsplit(origin).hostname in _LOCAL_NAMES)
+    return local and named and (origin is None or urlsplit(origin).hostname in names)
 
 
 async def handle(hub, request: web.Request) -> web.Response:
