@@ -83,6 +83,65 @@ def test_demo_fails_when_the_real_server_would_have_refused_something(monkeypatc
     assert "the real server would have refused: something" in output
 
 
+def meddled(monkeypatch, meddle):
+    """Play the demonstration; ``meddle(hub, device)`` comes just before its last look."""
+    check = Demo._check
+    monkeypatch.setattr(
+        Demo, "_check", lambda self, hub, device: (meddle(hub, device), check(self, hub, device))
+    )
+    code, output = play()
+    assert "validated" in output
+    return code, output.splitlines()[-1]
+
+
+def test_demo_fails_when_the_installed_image_is_not_the_one_that_was_pushed(monkeypatch):
+    def flip_a_bit(_, device):
+        data = bytearray(device.image.read_bytes())
+        data[-1] ^= 1
+        device.image.write_bytes(data)
+
+    assert meddled(monkeypatch, flip_a_bit) == (
+        1,
+        "failed: the installed image is not the one that was pushed",
+    )
+
+
+def test_demo_fails_when_the_device_runs_something_else_in_the_end(monkeypatch):
+    def run_factory(hub, _):
+        with hub.changing():
+            hub._devices[demo_module.IDENTIFIER].meta = dict(FACTORY)
+
+    code, last = meddled(monkeypatch, run_factory)
+    assert code == 1
+    assert last == f"failed: the hub believes it runs {FACTORY['uuid']}, validated"
+
+
+def test_demo_fails_when_the_new_firmware_is_not_confirmed_in_the_end(monkeypatch):
+    def take_back(hub, _):
+        with hub.changing():
+            hub._devices[demo_module.IDENTIFIER].validation = "not_validated"
+
+    code, last = meddled(monkeypatch, take_back)
+    assert code == 1
+    assert last.startswith("failed: the hub believes it runs ")
+    assert last.endswith(", not_validated")
+
+
+def test_demo_fails_when_the_device_comes_back_on_the_old_firmware(monkeypatch):
+    class Forgetful(SimulatedDevice):
+        def _boot(self):
+            # What it has installed is gone when it starts, as after an automatic revert.
+            for path in self.image.parent.iterdir():
+                path.unlink()
+            return super()._boot()
+
+    monkeypatch.setattr(demo_module, "SimulatedDevice", Forgetful)
+    code, output = play()
+    assert code == 1
+    last = output.splitlines()[-1]
+    assert last == f"failed: the device came back on {FACTORY['uuid']} (version 1.0.0)"
+
+
 def test_simulated_device_updates_over_plain_http_and_keeps_its_image(tmp_path):
     image = bytes(range(256)) * 100
     with HubThread() as hub, simulated(hub, tmp_path, ssl=False) as (device, events):
