@@ -1,12 +1,40 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""The hub says what the real server said: the captured transcripts, replayed without sockets."""
+"""
+The hub says what the real server said: the captured transcripts, replayed without sockets.
+
+=============  ====================================================================================
+transcript     what is replayed
+=============  ====================================================================================
+a1, a2, a3     all
+b1, b2, b3     all
+b4, e, e2      the device's socket, with what the browser sent as the operator's pushes; what the
+               browser gets to see is not there to compare: the hub has no operator's page
+c1, c3         all; the downloads in test_hub_downloads.py
+c2, c4 - c7    all
+c8, c9         no: downloads alone, see test_hub_downloads.py
+c10            all
+d              all
+f              all but its last connection: that device is older than scripts/run, and the server
+               types the scripts into its console; this hub refuses to run them there
+g, h           all
+i1, i2         all
+i3             all but the lines of `I3_ON_THE_WIRE`
+i4 - i7        all; of i5 the messages, which the real server compressed and this hub never does
+i8             all, with one close code of a race changed
+i9, k          all
+j              no: MessagePack, which this hub refuses
+l              no: TLS, and an endpoint of its own for it; test_hub_websocket.py has our own TLS
+=============  ====================================================================================
+"""
 
 import json
+import re
 
 import pytest
-from hub_replay import UUIDS, Replay
+from hub_replay import TRANSCRIPTS, UUIDS, Replay, load
+from nerveshub_tools import device_channel
 
 # Lines that are played over a real websocket in test_hub_websocket.py instead: frames that have
 # no mask, are no UTF-8 or are fragmented, and messages of up to 20 MB, which the transcript only
@@ -14,12 +42,45 @@ from hub_replay import UUIDS, Replay
 I3_ON_THE_WIRE = range(232, 274)
 
 
+class WithBrowser(Replay):
+    """What the operator's browser sent is pushed by the operator; what it got is passed over."""
+
+    EVENTS = {"input": "local_shell:shell_input", "window_size": "local_shell:window_size"}
+
+    def line(self, item):
+        if "browser" not in item.get("conn", ""):
+            super().line(item)
+        elif "frame" in item and item["dir"] == "client":
+            self.browser_sent(*json.loads(item["frame"])[2:])
+
+    def restore(self, number, other):
+        """Of a long frame the capture has the beginning; what the server made of it is whole."""
+        whole = json.loads(self.lines[other - 1]["frame"])[4]["data"]
+        frame = self.lines[number - 1]["frame"]
+        head = frame[: frame.index('"data":"') + 8]
+        self.lines[number - 1]["frame"] = head + whole + '"}]'
+
+    def browser_sent(self, topic, event, payload):
+        if event in {"phx_join", "message"}:  # the chat stays among operators
+            return
+        if topic.startswith("user:local_shell:"):
+            self.hub.push(self.who, "extensions", self.EVENTS[event], payload)
+            return
+        if event in {"file-data/start", "file-data/stop"}:
+            payload = {**payload, "uploaded_by": 1}
+        self.hub.push(self.who, "console", event, payload)
+
+    def type_in(self, code):
+        for key in [*code, "\r"]:
+            self.hub.push(self.who, "console", "dn", {"data": key})
+
+
 @pytest.mark.parametrize("name", ["a1", "a2", "a3", "b2", "b3", "c4", "c6", "d", "i1", "i2"])
 def test_transcript_is_answered_as_the_real_server_did(name):
     assert Replay(name).run().compared > 3
 
 
-@pytest.mark.parametrize("name", ["i4", "i6", "i7", "i9", "k"])
+@pytest.mark.parametrize("name", ["i4", "i5", "i6", "i7", "i9", "k"])
 def test_transcript_of_sockets_coming_and_going_is_answered_as_the_real_server_did(name):
     assert Replay(name).run().compared > 2
 
@@ -88,6 +149,77 @@ def test_g_archive_is_announced_on_release_and_on_each_join():
 
     replay.actions = [(r"operator creates a new release", release)]
     assert replay.run().compared == 10
+
+
+def test_b4_local_shell_is_typed_into_and_answers():
+    replay = WithBrowser("b4").run()
+    assert replay.compared == 9
+    assert replay.hub.device("dev-b4").console == "ls\r\nfile1 file2\r\n$ "
+    # The server said nothing to an event that it does not know.
+    assert any("local_shell:nosuch" in text for text in replay.hub.dropped)
+
+
+def test_e_console_is_typed_into_and_crashes_as_on_the_real_server():
+    replay = WithBrowser("e")
+    replay.restore(87, 88)
+    replay.actions = [(r"^REST POST .*/code", lambda hub, who: replay.type_in("1+1"))]
+    assert replay.run().compared == 26
+    printed = replay.hub.device("dev-e1").console
+    assert printed.startswith("MicroPython\r\n>>> ppi\r\n3.14\r\n>>> \x1b[31mred")
+    assert printed.endswith("x" * 65_000)
+
+
+def test_e2_files_and_seventy_thousand_characters_reach_the_console():
+    replay = WithBrowser("e2")
+    replay.restore(28, 29)
+    assert replay.run().compared == 12
+
+
+def test_f_scripts_are_run_and_answered_as_on_the_real_server(monkeypatch):
+    lines = load("f")
+    old = next(at for at, item in enumerate(lines) if "(< 2.1.0)" in item.get("note", ""))
+    replay = Replay("f", skip=range(old + 1, len(lines) + 1))
+    frames = [
+        json.loads(item["frame"])
+        for item in lines[:old]
+        if item.get("dir") == "server" and "frame" in item
+    ]
+    asked = [frame[4] for frame in frames if frame[3] == "scripts/run"]
+    replay.hub.connecting_code = asked[0]["text"]
+    scripts = [script for script in asked if script["ref"] != "connecting_code"]
+    refs = iter([script["ref"] for script in scripts])
+    monkeypatch.setattr(device_channel.secrets, "token_urlsafe", lambda _: next(refs))
+    run = (
+        r"^operator: POST|^same,|never answers",
+        lambda hub, who: hub.run_script(who, scripts[0]["text"]),
+    )
+    replay.actions = [run]
+    assert replay.run().compared == 12
+    # What the operator's call answered on the real server; None where it ran into its time limit.
+    bodies = [
+        item["http"]
+        for item in lines[:old]
+        if "/scripts/" in item.get("http", {}).get("request", "")
+    ]
+    answers = [
+        http.get("body_text", "") if " 200 " in http["response"] else None for http in bodies
+    ]
+    assert [replay.hub.device("dev-f1").scripts[script["ref"]] for script in scripts] == answers
+    assert len(replay.hub.dropped) == 2  # an unknown ref, and an answer after 15 seconds
+
+
+def test_every_transcript_is_in_the_table_above():
+    names = {path.name.split("_")[0] for path in TRANSCRIPTS.glob("*.jsonl")}
+    told = set()
+    for line in __doc__.splitlines():
+        cell = line[:14].strip()
+        if re.match(r"[a-l]\d?", cell):
+            for part in cell.split(", "):
+                first, _, last = part.partition(" - ")
+                told.add(first)
+                if last:
+                    told |= {f"{first[0]}{n}" for n in range(int(first[1:]), int(last[1:]) + 1)}
+    assert told == names
 
 
 def test_h_public_keys_are_pushed_to_who_asked_for_them():
