@@ -5,11 +5,11 @@
 ``python -m bench``: prints a table for each part. An aim that is missed is marked, and is no
 failure.
 
-The VM is found as the tests find it (``scripts/micropython.sh``). If MICROPYTHON_32 has the path of
-a 32-bit MicroPython, memory is measured in it, too: its pointers are as small as a board's.
+The VM is found as the tests find it (``scripts/micropython.sh``). Where a 32-bit MicroPython can be
+had (``scripts/micropython.sh 32``), memory is measured in it, too: its pointers are as small as a
+board's.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,20 +23,25 @@ from . import ROOT, depth, memory, speed, stalls
 
 def find_vms(folder: str) -> list:
     """(name, `Vm`) of each MicroPython there is, on one drive that has adafruit_requests, too."""
+    commands = [command for command in (_find(), _find("32")) if command]
+    if not commands:
+        return []
+    drive = build(folder, libraries=(*LIBRARIES, "adafruit_requests"))
+    vms = [Vm(command, drive) for command in commands]
+    return [("32-bit VM" if vm.is_32_bit else "64-bit VM", vm) for vm in vms]
+
+
+def _find(*bits: str) -> str:
+    """Path of a MicroPython, "" if there is none; that of 32 bits may be missing without a word."""
     found = subprocess.run(
-        ["sh", str(ROOT / "scripts" / "micropython.sh")],
+        ["sh", str(ROOT / "scripts" / "micropython.sh"), *bits],
         capture_output=True,
         text=True,
         check=False,
     )
-    commands = [found.stdout.strip() if not found.returncode else None]
-    commands.append(os.environ.get("MICROPYTHON_32"))
-    if not any(commands):
+    if found.returncode and not bits:
         print(found.stderr.strip(), file=sys.stderr)
-        return []
-    drive = build(folder, libraries=(*LIBRARIES, "adafruit_requests"))
-    vms = [Vm(command, drive) for command in commands if command]
-    return [("32-bit VM" if vm.is_32_bit else "64-bit VM", vm) for vm in vms]
+    return "" if found.returncode else found.stdout.strip()
 
 
 def measure() -> list:

@@ -9,7 +9,8 @@
 #
 # SUITE is a name such as trixie, or "own" for the suites that this machine uses. With another suite all
 # that the package depends on comes too, down to libc: this machine's may be too old for it. The mirror is
-# the one that this machine's apt is set up for, and apt checks its signatures as always.
+# the one that this machine's apt is set up for, and apt checks its signatures as always. ARCHITECTURE in the
+# environment names another architecture than this machine's, such as i386.
 
 set -eu
 
@@ -30,6 +31,7 @@ apt() {
         -o "Dir::Cache=$folder/apt/cache" -o "Dir::Etc::PreferencesParts=$folder/apt/etc/preferences.d" \
         -o "Dir::Etc::Preferences=/dev/null" -o Debug::NoLocking=1 -o Acquire::Retries=3 \
         -o Acquire::Languages=none -o "APT::Sandbox::User=$(id -un)" \
+        ${ARCHITECTURE:+-o "APT::Architecture=$ARCHITECTURE" -o "APT::Architectures=$ARCHITECTURE"} \
         -o APT::Update::Post-Invoke::= -o APT::Update::Post-Invoke-Success::= \
         $sources "$@"
 }

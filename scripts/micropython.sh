@@ -6,23 +6,35 @@
 # Prints the path of a MicroPython, the small VM in which some tests run the library: $MICROPYTHON if it is
 # set, else the one on PATH, else Debian's package, unpacked into .cache (nothing is installed). When there
 # is none, it says in one line what to do, and fails.
+#
+# With the argument 32 it has to be one with pointers of 32 bits, as boards have them: $MICROPYTHON_32, or
+# Debian's i386 package, which runs on most PCs.
 
 set -eu
 cd "$(dirname "$0")/.."
 
+given=${MICROPYTHON:-}
 home=$(pwd -P)/.cache/micropython
+wanted=True
+architecture=
+if [ "${1:-}" = 32 ]; then
+    given=${MICROPYTHON_32:-}
+    home=$home-32
+    wanted='sys.maxsize < 2**32'
+    architecture=i386
+fi
 
 # Old versions lack modules that the tests build on; a command of that name may be something else.
 usable() {
-    "$1" -c 'import deflate, json, select, socket, tls' > /dev/null 2>&1
+    "$1" -c "import deflate, json, select, socket, sys, tls; assert $wanted" > /dev/null 2>&1
 }
 
-if [ -n "${MICROPYTHON:-}" ]; then
-    if usable "$MICROPYTHON"; then
-        command -v "$MICROPYTHON"
+if [ -n "$given" ]; then
+    if usable "$given"; then
+        command -v "$given"
         exit 0
     fi
-    echo "MICROPYTHON=$MICROPYTHON is no MicroPython with the modules tls and deflate (1.24 or newer has them)" >&2
+    echo "$given is no MicroPython${1:+ of $1 bits} with the modules tls and deflate (1.24 or newer has them)" >&2
     exit 1
 fi
 
@@ -48,6 +60,13 @@ write_command() {
     return 1
 }
 
+if [ -n "$architecture" ]; then
+    case $(uname -m) in
+        x86_64 | i?86) ;;
+        *) echo "no MicroPython of 32 bits for this machine: set MICROPYTHON_32 to the path of one" >&2; exit 1 ;;
+    esac
+fi
+
 if command -v apt-get > /dev/null 2>&1; then
     echo "fetching MicroPython into .cache (nothing is installed)" >&2
     # Somebody else may be doing the same at this moment: work aside, and move the whole at the end.
@@ -55,7 +74,7 @@ if command -v apt-get > /dev/null 2>&1; then
     trap 'rm -rf "$aside"' EXIT
     for suite in trixie sid; do
         rm -rf "$aside"
-        sh scripts/debian_packages.sh "$aside" "$suite" micropython > /dev/null || continue
+        ARCHITECTURE=$architecture sh scripts/debian_packages.sh "$aside" "$suite" micropython > /dev/null || continue
         rm -rf "$home"
         mv "$aside" "$home"
         if write_command && usable "$home/micropython"; then
@@ -65,6 +84,7 @@ if command -v apt-get > /dev/null 2>&1; then
     done
 fi
 
+[ -z "$architecture" ] || { echo "no MicroPython of 32 bits: set MICROPYTHON_32 to its path" >&2; exit 1; }
 echo "no MicroPython: install one of version 1.24 or newer (Debian 13: apt-get install micropython," \
     "macOS: brew install micropython) or set MICROPYTHON to its path" >&2
 exit 1
