@@ -59,6 +59,7 @@ class UpdateReports:
         self.uuid = uuid
         self.on = True
         self._kept = []
+        self._changed = now  # to offer it is a change, too
         self._percent = -1
         self.status("received", now)
 

@@ -91,6 +91,16 @@ def test_join_that_is_lost_before_everything_was_said_keeps_the_rest():
     assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
 
 
+def test_offer_whose_first_word_can_not_be_sent_is_not_taken_for_forgotten():
+    bench = Bench(*served())
+    bench.joined = False  # the connection broke just behind the offer
+    bench.offer()
+    bench.step()
+    assert bench.actions == []
+    assert bench.join() == UUID
+    assert bench.statuses == [RECEIVED, STARTED]
+
+
 def test_uuid_is_told_from_the_offer_to_the_last_word():
     bench = Bench(*served())
     assert bench.manager.downloading_uuid(bench.clock()) is None
