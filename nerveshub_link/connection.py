@@ -25,7 +25,7 @@ from micropython import const
 
 from . import websocket
 from .backoff import Backoff
-from .errors import TransportError, describe
+from .errors import TransportError, describe, printable
 from .http_head import Url, resolve
 from .server_time import ServerTime
 from .transport import Transport
@@ -42,7 +42,6 @@ _TICKS = const((1 << 29) - 1)
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
 _CLOCK_SLACK = const(10)  # seconds: one second into the future is refused, 90 into the past are not
 _CLOCK_OFF = const(5)  # seconds: less than this is not why a signature was refused
-_REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = const(2)  # as nerves_hub_link
 _CLOSE_TIMEOUT = const(2000)
 
@@ -181,8 +180,8 @@ class Connection:
     def _refused(self, head, now: int) -> None:
         self._reached = now
         status = head.status
-        if status in _REDIRECTS and "location" in head.headers:
-            self._redirect(head.headers["location"], now)
+        if head.location is not None:
+            self._redirect(head.location, now)
             return
         moved = 0
         if status == 401 and self._config.use_secret:
@@ -272,7 +271,7 @@ def _refusal(status: int, headers: dict, use_secret: bool, clock_is_set: bool) -
     """What a refused upgrade means, in words that help."""
     said = headers.get("nh-connection-error-reason")
     if said:
-        hint = describe(TransportError(said))
+        hint = printable(said)
     elif status == 401 and not use_secret:
         hint = "the server does not know the certificate"
     elif status == 401 and not clock_is_set:

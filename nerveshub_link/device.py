@@ -18,7 +18,7 @@ The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 from micropython import const
 
 from . import channel
-from .errors import ProtocolError, describe
+from .errors import describe, printable
 
 TOPIC = "device"
 
@@ -144,7 +144,7 @@ class Device:
             self._joined(payload, now)
             return True
         elif kind == channel.REFUSED:
-            self._log("error", "join refused: " + describe(ProtocolError(str(payload))))
+            self._log("error", "join refused: " + printable(str(payload)))
         elif kind == channel.CRASHED:
             reason = "the server closed the device's channel"
             self._log("error", reason)

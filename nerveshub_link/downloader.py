@@ -36,7 +36,6 @@ DONE = 3
 CONNECTED = 4
 """Result: connected; the next steps do not block."""
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = const(5)
 _TICKS = const((1 << 29) - 1)
 _HEADERS = {
@@ -151,8 +150,8 @@ class Downloader:
         count = self._transport.recv_into(head.space())
         if not count or not head.received(count):
             return WAITING
-        if head.status in _REDIRECTS and "location" in head.headers:
-            return self._redirect(head.headers["location"])
+        if head.location is not None:
+            return self._redirect(head.location)
         self._judge(head.status, head.headers)
         self._heard = now
         self._leftover = head.end > head.start

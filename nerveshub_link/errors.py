@@ -62,10 +62,7 @@ class UpdateError(NervesHubError):
 
 def describe(error: Exception) -> str:
     """
-    Put an exception into words that may be shown to an operator and sent as JSON.
-
-    Printable ASCII only (CircuitPython can hold strings that are no valid UTF-8), at most 200
-    characters, and without the query part of any URL in it, since that part is a credential.
+    Put an exception into words that may be shown to an operator and sent as JSON: see `printable`.
 
     :param Exception error: any exception
     :return: for example ``"OSError: [Errno 104] ECONNRESET"``; for our own errors the text alone
@@ -74,6 +71,18 @@ def describe(error: Exception) -> str:
     if not isinstance(error, NervesHubError):
         name = type(error).__name__
         text = name + ": " + text if text else name
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """
+    Make a foreign text fit for logs and for JSON.
+
+    Printable ASCII only (CircuitPython can hold strings that are no valid UTF-8), at most 200
+    characters, and without the query part of any URL in it, since that part is a credential.
+
+    :param str text: such as an exception's, or what a server says
+    """
     words = text[: 4 * _MAX_TEXT].split(" ")
     for index, word in enumerate(words):
         at = word.find("?")

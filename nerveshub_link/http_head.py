@@ -14,6 +14,7 @@ next.
 
 from .errors import ProtocolError
 
+_REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -147,6 +148,11 @@ class HeadReader:
         """Where the bytes behind the head begin, once it is complete."""
         self.end = 0
         """Where the bytes in the buffer end."""
+
+    @property
+    def location(self):
+        """Where a redirect leads (its Location header), None if the answer is none (read-only)."""
+        return self.headers.get("location") if self.status in _REDIRECTS else None
 
     def space(self) -> memoryview:
         """Return the free part of the buffer."""
