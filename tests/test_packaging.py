@@ -20,8 +20,10 @@ LAYERS = (
     "link",
     "conversation",
     "connection device update_manager health device_logs file_writer",
-    "configurator downloader extensions network update_reports websocket",
-    "channel frames http_head reporter transport",
+    "configurator extensions image_download network update_reports websocket",
+    "downloader",
+    "channel download_retry frames http_head image_answer reporter transport update_offer",
+    "image_check",
     "backoff client config errors fwup_writer server_time settings shared_secret",
 )
 

@@ -58,6 +58,7 @@ class Bench:
         self.writer = RecordingWriter() if writer is True else writer
         self.log = Log()
         self.joined = True
+        self.jitter = 0.0
         self.heard = []
         self.actions = []
         config = SimpleNamespace(
@@ -66,6 +67,10 @@ class Bench:
             allow_unverified=options.pop("allow_unverified", False),
             network_interface="wlan0",
             connect_timeout=7,
+            download_retries=options.pop("download_retries", 10),
+            retry_delay=15,
+            download_timeout=options.pop("download_timeout", 86400),
+            random=lambda: self.jitter,
             running_meta=lambda: META,
         )
         loader = Downloader(self.transport, chunk_size, 7, MINUTE)
