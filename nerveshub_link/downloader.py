@@ -31,7 +31,7 @@ from micropython import const
 
 from .errors import DownloadError, TransportError, UpdateError
 from .http_head import HeadReader, parse_url, request_head, resolve
-from .image_answer import RangeError, judge
+from .image_answer import judge
 
 WAITING = 0
 """Result: nothing to do now."""
@@ -49,6 +49,7 @@ CONNECTED = 4
 
 _MAX_REDIRECTS = const(5)
 _MAX_REFUSALS = const(2)  # of a range, in a row; then the whole is asked for
+_REFUSALS = {206: 2, 416: 2, 500: 1}  # how much of a refusal an answer is
 _TICKS = const((1 << 29) - 1)
 _MINIMUM_TIME = const(5 * 60)  # seconds that a slow server has at least
 _MAXIMUM_TIME = const(3 * 86400)
@@ -220,30 +221,27 @@ class Downloader:
         self._judge(head.status, head.headers)
         self._in_body = True
         self._heard = self._began = now
-        self._allowed = self._time_for(self.total - self.received)
+        seconds = _MAXIMUM_TIME
+        if self._minimum_speed:
+            rest = (self.total - self.received) * 8
+            seconds = min(seconds, max(_MINIMUM_TIME, rest // self._minimum_speed))
+        self._allowed = seconds * 1000
         self._leftover = head.end > head.start
         return HEAD
 
-    def _time_for(self, count: int) -> int:
-        """How many milliseconds so many bytes may take."""
-        seconds = _MAXIMUM_TIME
-        if self._minimum_speed:
-            seconds = min(seconds, max(_MINIMUM_TIME, count * 8 // self._minimum_speed))
-        return seconds * 1000
-
     def _judge(self, status: int, headers: dict) -> None:
         """Is this the image, or the rest of it?"""
-        offset = self._offset
-        if not offset:
-            self._refusals = 0
+        offset, refusals, self._refusals = self._offset, self._refusals, 0
         try:
             self.total, self._until_end = judge(
                 status, headers, self._url.shown, offset, self.total, self._size
             )
-        except RangeError as error:
-            self._refusals += _MAX_REFUSALS if error.certain else 1
+        except DownloadError:
+            if offset:
+                # By 500 NervesHub says that a range begins behind the end; but any server may be
+                # ill. Other errors have nothing to do with the range.
+                self._refusals = refusals + _REFUSALS.get(status, 0)
             raise
-        self._refusals = 0
         if status == 200:
             self.received = 0
 

@@ -11,23 +11,10 @@ of a server's answers may be other ones at the next try, but a plain no (4xx).
 
 from .errors import DownloadError, UpdateError
 
-_PASSING = (408, 425, 429)  # the client's errors that pass
+_OTHERWISE = (403, 408, 416, 425, 429)  # of the client's errors those that another try may mend
 
 
-class RangeError(DownloadError):
-    """
-    Raised when a range was not answered as it should be.
-
-    :param str text: what came instead
-    :param bool certain: False if the reason may be another one than the range
-    """
-
-    def __init__(self, text: str, certain: bool = True) -> None:
-        super().__init__(text)
-        self.certain = certain
-
-
-def judge(  # noqa: PLR0913 an answer, and what it has to agree with
+def judge(  # noqa: PLR0912, PLR0913 one answer, all that it has to agree with
     status: int, headers: dict, shown: str, offset: int, total: int, size
 ) -> tuple:
     """
@@ -45,7 +32,13 @@ def judge(  # noqa: PLR0913 an answer, and what it has to agree with
     :raises DownloadError: if this is not what was asked for
     """
     if status != 200 and not (status == 206 and offset):
-        raise _refusal(status, "HTTP %d from %s" % (status, shown), offset)
+        text = "HTTP %d from %s" % (status, shown)
+        if status in (404, 410):
+            raise UpdateError(text + ": it is not there")
+        if 400 <= status < 500 and status not in _OTHERWISE:
+            raise UpdateError(text)
+        # An object store says by 403 that the URL has expired.
+        raise DownloadError(text, "renew" if status == 403 else "resume")
     if headers.get("content-type", "").lower().startswith("text/html"):
         raise DownloadError("an HTML page instead of an image, from " + shown)
     encoding = headers.get("transfer-encoding") or headers.get("content-encoding") or "identity"
@@ -59,7 +52,10 @@ def judge(  # noqa: PLR0913 an answer, and what it has to agree with
         except ValueError:
             raise DownloadError("bad Content-Length") from None
     if status == 206:
-        _judge_rest(headers.get("content-range", "no range"), length, offset, total)
+        wanted = "bytes %d-%d/%d" % (offset, total - 1, total)
+        found = headers.get("content-range", "nothing")
+        if found.lower() != wanted or (not until_end and length != total - offset):
+            raise DownloadError("asked for %s, got %s" % (wanted, found))
         return total, until_end
     if until_end:
         length = size
@@ -70,26 +66,3 @@ def judge(  # noqa: PLR0913 an answer, and what it has to agree with
     if length <= 0:
         raise DownloadError("the image is empty")
     return length, until_end
-
-
-def _judge_rest(content_range: str, length, offset: int, total: int) -> None:
-    wanted = "bytes %d-%d/%d" % (offset, total - 1, total)
-    if content_range.lower() != wanted:
-        raise RangeError("asked for %s, got %s" % (wanted, content_range))
-    if length is not None and length != total - offset:
-        raise RangeError("asked for %s, got %d bytes" % (wanted, length))
-
-
-def _refusal(status: int, text: str, offset: int) -> UpdateError:
-    if status == 403:
-        return DownloadError(text, "renew")  # how object stores say that a URL has expired
-    if offset and status == 416:
-        return RangeError(text)
-    if offset and status == 500:
-        # How NervesHub says that a range begins behind the end; but any server may be ill.
-        return RangeError(text, certain=False)
-    if status in (404, 410):
-        return UpdateError(text + ": it is not there")
-    if 400 <= status < 500 and status not in _PASSING:
-        return UpdateError(text)
-    return DownloadError(text)

@@ -15,8 +15,8 @@ starts from zero.
 
 from micropython import const
 
-from . import downloader as download
 from .download_retry import WHEN_ONLINE, DownloadRetry
+from .downloader import DATA, HEAD, WAITING
 from .errors import describe
 from .image_check import ImageCheck
 
@@ -38,15 +38,17 @@ class ImageDownload:
     """
 
     def __init__(self, config, loader, log) -> None:
-        self._loader = loader
+        self.loader = loader
+        """Holds the bytes."""
         self._log = log
-        self._retry = DownloadRetry(
+        self.retry = DownloadRetry(
             config.download_retries,
             config.retry_delay * 1000,
             config.download_timeout * 1000,
             config.random,
         )
-        self._online = True
+        self.online = True
+        """Is the device joined? The caller knows."""
         self.close()
 
     def start(self, offer, now: int) -> None:
@@ -57,11 +59,11 @@ class ImageDownload:
         :param int now: ticks in milliseconds
         :raises UpdateError: if the URL is no good
         """
-        self._retry.begin(now)
+        self.retry.begin(now)
         self._take(offer)
 
     def _take(self, offer) -> None:
-        self._loader.start(offer.url, offer.size)
+        self.loader.start(offer.url, offer.size)
         self._offer = offer
         self._check = ImageCheck(offer.checksum, offer.partials)
         self._wait = None
@@ -75,7 +77,7 @@ class ImageDownload:
         :raises UpdateError: if the URL is no good
         """
         if offer.is_same_image(self._offer):
-            self._loader.renew(offer.url)
+            self.loader.renew(offer.url)
             self._offer = offer
         else:
             self._log("warning", "another image is offered for the same update: from zero")
@@ -83,7 +85,7 @@ class ImageDownload:
 
     def close(self) -> None:
         """Close the connection and forget the image. Never raises."""
-        self._loader.close()
+        self.loader.close()
         self._offer = None
         self._check = None
         self._wait = None  # milliseconds to the next try, None during one
@@ -96,47 +98,19 @@ class ImageDownload:
     @property
     def connects_next(self) -> bool:
         """True if the next step may connect, which blocks (read-only)."""
-        return self._wait is None and self._loader.connects_next
+        return self._wait is None and self.loader.connects_next
 
     @property
     def paused(self) -> bool:
         """True between two tries (read-only)."""
         return self._wait is not None
 
-    @property
-    def data(self):
-        """The bytes of a `DATA` step (read-only)."""
-        return self._loader.data
-
-    @property
-    def total(self) -> int:
-        """Length of the image (read-only)."""
-        return self._loader.total
-
-    @property
-    def percent(self) -> int:
-        """How much of it has come (read-only)."""
-        return self._loader.received * 100 // self._loader.total
-
     def joined(self) -> None:
-        """The device is online."""
-        self._online = True
+        """The device is online again."""
+        self.online = True
         if self._wait == WHEN_ONLINE:
-            self._retry.online()
+            self.retry.online()
             self._wait = 0
-
-    def lost(self) -> None:
-        """The device is offline."""
-        self._online = False
-
-    def check_time(self, now: int) -> None:
-        """
-        See whether there is time left for this download.
-
-        :param int now: ticks in milliseconds
-        :raises UpdateError: if there is not
-        """
-        self._retry.check(now)
 
     def step(self, now: int) -> int:
         """
@@ -149,17 +123,17 @@ class ImageDownload:
         """
         if self._wait is not None:
             self._pause(now)
-            return download.WAITING
-        loader = self._loader
+            return WAITING
+        loader = self.loader
         try:
             result = loader.step(now)
-            if result == download.DATA:
+            if result == DATA:
                 self._check.update(loader.data)
-            elif result == download.WAITING:
-                self._retry.check(now)
-            elif result == download.HEAD:
+            elif result == WAITING:
+                self.retry.check(now)
+            elif result == HEAD:
                 if loader.received:
-                    return download.WAITING  # it goes on
+                    return WAITING  # it goes on
                 if not self._check.begin(loader.total):
                     self._log("warning", "partials_checksums are no good: only the whole counts")
             return result
@@ -167,7 +141,7 @@ class ImageDownload:
             return self._broke(error, now)
 
     def _pause(self, now: int) -> None:
-        self._retry.check(now)
+        self.retry.check(now)
         if self._since is None:
             self._since = now  # not before: a connect that failed took its time
         if self._wait != WHEN_ONLINE and (now - self._since) & _TICKS >= self._wait:
@@ -181,7 +155,7 @@ class ImageDownload:
         :return: False if the download starts from zero, once more
         :raises UpdateError: if they are wrong, and were before
         """
-        self._loader.hang_up()
+        self.loader.hang_up()
         try:
             self._check.finish()
             return True
@@ -191,7 +165,7 @@ class ImageDownload:
 
     def _broke(self, error: Exception, now: int) -> int:
         """This try failed. What now?"""
-        loader = self._loader
+        loader = self.loader
         alone, self.alone = self.alone, False  # the link may use the pause to come back
         if loader.connects_next and not alone and _is_scarce(error):
             self.alone = True
@@ -202,7 +176,7 @@ class ImageDownload:
             loader.hang_up()
             return EXPIRED
         # Where the link had to hang up, it is no sign of anything that the device is not joined.
-        self._wait = wait = self._retry.after(error, loader.received, now, self._online or alone)
+        self._wait = wait = self.retry.after(error, loader.received, now, self.online or alone)
         self._since = None
         words = "download broke off at %d of %d bytes: %s; next try "
         words %= (loader.received, loader.total, self.why)
@@ -212,7 +186,7 @@ class ImageDownload:
             loader.restart()  # without a checksum nobody would notice halves of two images
         else:
             loader.hang_up()
-        return download.WAITING
+        return WAITING
 
 
 def _is_scarce(error: Exception) -> bool:

@@ -33,10 +33,9 @@ What the server hears, and when it must not hear anything, `nerveshub_link.updat
 
 from micropython import const
 
-from . import downloader as download
-from . import image_download
+from .downloader import DATA, DONE, HEAD
 from .errors import UpdateError, describe
-from .image_download import ImageDownload
+from .image_download import EXPIRED, NO_ROOM, ImageDownload
 from .update_offer import Offer, decide, is_offer
 from .update_reports import UpdateReports
 
@@ -136,7 +135,7 @@ class UpdateManager:
 
     def lost(self) -> None:
         """The device topic is joined no longer."""
-        self._image.lost()
+        self._image.online = False
 
     # What the server says
 
@@ -254,25 +253,26 @@ class UpdateManager:
             if self.state == CLOSED:
                 return None  # by the callback
         result = image.step(now)
-        if result == download.DATA:
+        if result == DATA:
             self._doing = "fwup_chunk"
-            percent = image.percent
-            self._config.fwup_writer.fwup_chunk(image.data)
+            loader = image.loader
+            percent = loader.received * 100 // loader.total
+            self._config.fwup_writer.fwup_chunk(loader.data)
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
-        elif result == download.HEAD:
+        elif result == HEAD:
             self._begin(now)
-        elif result == download.DONE:
+        elif result == DONE:
             self.state = VERIFYING  # the last chunk has told of 100 %
-        elif result == image_download.NO_ROOM:
+        elif result == NO_ROOM:
             return NEED_ROOM
-        elif result == image_download.EXPIRED:
+        elif result == EXPIRED:
             return self._expired()
         return None
 
     def _begin(self, now: int) -> None:
         """The image begins, or begins again, and then what was written before is of no use."""
-        writer, total = self._config.fwup_writer, self._image.total
+        writer, total = self._config.fwup_writer, self._image.loader.total
         if self._begun:
             self._call(writer.fwup_abort)
             if self.state == CLOSED:
@@ -297,7 +297,7 @@ class UpdateManager:
         return REJOIN
 
     def _renew(self, now: int):
-        self._image.check_time(now)
+        self._image.retry.check(now)
         if not self._asked:
             return REJOIN
         if self._since is not None and (now - self._since) & _TICKS >= _RENEWAL:

@@ -158,7 +158,10 @@ def test_idle_device_joins_without_currently_downloading_uuid():
     files.answer(404)
     desk.wait(1)
     assert desk.client.named("fwup_error") == [
-        ("fwup_error", "download: HTTP 404 from http://files.example/firmware/1/new.fw")
+        (
+            "fwup_error",
+            "download: HTTP 404 from http://files.example/firmware/1/new.fw: it is not there",
+        )
     ]
     desk.network.peers[0].end()
     assert "currently_downloading_uuid" not in desk.join()
@@ -193,7 +196,7 @@ def test_where_two_sockets_are_too_many_the_websocket_makes_room_for_the_downloa
 
 def test_where_even_one_socket_is_too_many_the_update_fails_and_the_link_comes_back():
     network = Network()
-    desk = Desk(network, fwup_writer=RecordingWriter())
+    desk = Desk(network, fwup_writer=RecordingWriter(), download_retries=0)
     hub = desk.joined()
     network.refusals = [TransportError("out of memory", no_memory=True)] * 2
     hub.say(None, None, "device", "update", update(IMAGE))
@@ -261,7 +264,7 @@ def test_callback_that_raises_during_an_update_does_no_harm(name):
     desk = Desk(fwup_writer=RecordingWriter())
     desk.client.raising = {name}
     desk.joined()
-    offer(desk).answer(500)
+    offer(desk).answer(404)
     desk.wait(1)
     files = offer(desk, desk.network.peers[0])
     files.answer(200, body=IMAGE)

@@ -123,7 +123,7 @@ def test_a_certificate_for_another_name_is_refused(vm, ca):
     assert hub.requests == []
 
 
-def test_a_download_that_breaks_off_is_told_and_the_link_goes_on(vm):
+def test_a_download_that_breaks_off_once_too_often_is_told_and_the_link_goes_on(vm):
     def break_off(peer):
         read_head(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(IMAGE))
@@ -133,7 +133,7 @@ def test_a_download_that_breaks_off_is_told_and_the_link_goes_on(vm):
         public_url="http://{}:{}".format(server.host, server.port)
     ) as hub:
         offer(hub)
-        result = vm.run("session", options_for(hub, "failed"))
+        result = vm.run("session", options_for(hub, "failed", link={"download_retries": 0}))
         hub.wait(lambda hub: "failed" in statuses(hub))
 
     reason = result.one("failed")["reason"]

@@ -49,6 +49,7 @@ class Bench:
 
     :param incoming: packets of the firmware server, as `FakeTransport` takes them
     :param writer: a writer; True for a recording one, None for a device without
+    :param download_retries: 0, so that what breaks has failed
     """
 
     def __init__(self, *incoming, chunk_size=1024, writer=True, transport=None, **options):
@@ -67,7 +68,7 @@ class Bench:
             allow_unverified=options.pop("allow_unverified", False),
             network_interface="wlan0",
             connect_timeout=7,
-            download_retries=options.pop("download_retries", 10),
+            download_retries=options.pop("download_retries", 0),
             retry_delay=15,
             download_timeout=options.pop("download_timeout", 86400),
             random=lambda: self.jitter,
