@@ -14,7 +14,7 @@ import socket
 
 import pytest
 from adafruit_ticks import ticks_ms
-from nerveshub_tools.downloads import presigned_url, redirecting_url
+from nerveshub_tools.downloads import redirecting_url
 from nerveshub_tools.server import HubThread
 from support.ca import ThrowawayCa
 from support.desk import META, NEW_META, Log, RecordingClient, RecordingWriter
@@ -246,7 +246,7 @@ def test_too_many_redirects_fail_and_five_do_not(hub, board):
     assert_survived(hub, board, "download: more than 5 redirects")
     board.writer.heard.clear()
     with Board(hub) as other:
-        other.update(firmware_url=redirecting_url(hub, presigned_url(hub, UUID), 5))
+        other.update(firmware_url=redirecting_url(hub, hub.presigned_url(UUID), 5))
         assert other.writer.image == IMAGE
 
 
@@ -430,7 +430,7 @@ def test_update_becomes_what_runs_after_the_restart_and_is_confirmed(hub, tmp_pa
     path = str(tmp_path / "image")
     writer = FileWriter(path, META)
     with Board(hub, writer) as board:
-        board.update(firmware_url=presigned_url(hub, UUID))
+        board.update(firmware_url=hub.presigned_url(UUID))
     assert (tmp_path / "image").read_bytes() == IMAGE
     with Board(hub, FileWriter(path, META), confirm_after=0) as board:
         hub.wait(lambda _: board.device.meta["uuid"] == UUID)

@@ -61,7 +61,7 @@ class Hub(HubState):
         device.expire(self.clock())
         if device.inflight:
             raise OperatorError("an update of this device is in flight already")
-        payload = self.update_payload(uuid, **tweaks)
+        payload = self.update_payload(uuid, identifier=identifier, **tweaks)
         device.updates_enabled = False
         device.inflight = Inflight("requested", self.clock(), uuid)
         self.push(identifier, "device", "update", payload)
@@ -99,7 +99,7 @@ class Hub(HubState):
             device.blocked_until = now + PENALTY_SECONDS
             return
         device.inflight = Inflight("requested", now, group.uuid, group.id)
-        payload = self.update_payload(group.uuid, group.id)
+        payload = self.update_payload(group.uuid, group.id, device.identifier)
         self.push(device.identifier, "device", "update", payload)
 
     @locked
