@@ -10,6 +10,7 @@ import pytest
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
 from support.ca import ThrowawayCa
+from support.fault_proxy import Fault, FaultProxy
 from support.raw_server import RawServer, read_head, read_to_end, server_frame, upgrade
 from support.vm import Vm, build, heap_limit
 
@@ -140,6 +141,21 @@ def test_a_download_that_breaks_off_once_too_often_is_told_and_the_link_goes_on(
     assert "100000 of 1400000" in reason, result
     assert result.all("abort") and not result.all("finish"), result
     assert result.one("end")["state"] == "joined"
+
+
+def test_a_download_broken_20_times_completes_within_the_same_heap(vm):
+    with HubThread() as hub:
+        cut = len(IMAGE) // 22
+        with FaultProxy(hub.port, [Fault("cut", "down", cut)] * 20) as proxy:
+            hub.url = "http://%s:%d" % (proxy.host, proxy.port)
+            offer(hub)
+            link = {"heartbeat_interval": 150, "reply_timeout": 120}
+            options = options_for(hub, "reboot", hurry=True, link=link)
+            result = vm.run("session", options, heap=heap_limit(vm))
+            assert_updated(hub, result)
+            assert len(result.all("begin")) == 1 and not result.all("abort")
+            assert proxy.fired == 20
+            assert sum(passed["down"] for passed in proxy.passed) < 1.1 * len(IMAGE)
 
 
 def test_a_garbage_frame_ends_the_connection_and_not_the_program(vm):

@@ -115,6 +115,24 @@ def test_breaks_pile_up_and_the_rest_gets_ever_smaller(hub, lengths):
     print("20 fault points")
 
 
+def test_1_4_megabytes_broken_20_times_take_no_more_than_a_tenth_more_bytes():
+    image = random.Random(14).randbytes(1_400_000)
+    with HubThread() as hub, FaultProxy(
+        hub.port, [Fault("cut", "down", 65_000 + 7 * at) for at in range(20)]
+    ) as proxy:
+        hub.add_firmware(image, NEW_META)
+        hub.url = "http://%s:%d" % (proxy.host, proxy.port)
+        hub.deploy(UUID)
+        with Device(hub, image, chunk_size=4096) as device:
+            device.until(lambda: device.ended)
+        assert (device.writer.commits, device.writer.wrong) == (1, 0)
+        assert proxy.fired == 20
+        downloaded = sum(passed["down"] for passed in proxy.passed)
+        assert len(image) < downloaded <= 1.1 * len(image)
+        assert hub.violations == []
+    print("20 fault points, %.4f times the bytes" % (downloaded / len(image)))
+
+
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_dripping_is_no_fault_at_all(hub, lengths, way):
     length = lengths[0] if way == "up" else lengths[1] + len(IMAGE)

@@ -79,6 +79,8 @@ class Device:
         self._pool = Pool()
         self.ahead = 0
         """How many milliseconds its clock is ahead."""
+        self.patient = False
+        """True to give the server time to answer heartbeats in long pauses."""
         self.client = RecordingClient()
         self.writer = JudgingWriter(image)
         self.log = Log()
@@ -117,7 +119,9 @@ class Device:
         while not condition():
             assert time.monotonic() < end, self.log.text[-3000:]
             self.link.poll()
-            if self.link._updates.paused:
+            if self.link._updates._image.paused:
+                if self.patient:
+                    self._pool.idle()
                 self.ahead += 8000
             elif self.link.state == "waiting":
                 self.ahead += 500
