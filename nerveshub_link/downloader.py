@@ -176,17 +176,12 @@ class Downloader:
 
     def _wait(self, now: int) -> int:
         """Nothing came. How long may that go on?"""
-        text = None
         if (now - self._heard) & _TICKS >= self._idle_timeout:
-            text = "the server went silent after %d bytes" % self.received
-        elif self._in_body and (now - self._began) & _TICKS >= self._allowed:
+            raise DownloadError("the server went silent after %d bytes" % self.received)
+        if self._in_body and (now - self._began) & _TICKS >= self._allowed:
             words = "slower than %d bit/s at %d of %d bytes"
-            text = words % (self._minimum_speed, self.received, self.total)
-        if text is None:
-            return WAITING
-        if self._in_body and self.received == self.total:
-            return DONE  # only the end of the connection did not come
-        raise DownloadError(text)
+            raise DownloadError(words % (self._minimum_speed, self.received, self.total))
+        return WAITING
 
     def _connect(self) -> int:
         url = self._url

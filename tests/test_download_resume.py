@@ -154,7 +154,8 @@ def test_rest_may_end_with_the_connection():
 
 
 def test_complete_file_is_not_asked_for_again_where_only_the_end_did_not_come():
-    # Without Content-Length there is the end of the connection to wait for, and it does not come.
+    # Without Content-Length there is the end of the connection to wait for, and it does not come
+    # within the idle timeout.
     one = Bench(head(None), IMAGE, download_retries=10).offer().run(1000)
     assert len(one.transport.opened) == 1
     assert one.statuses[-1] == COMPLETED
