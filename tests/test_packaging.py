@@ -19,9 +19,9 @@ LAYERS = (
     "__init__",
     "link",
     "conversation",
-    "connection device update_manager health device_logs file_writer",
-    "configurator downloader extensions network update_reports websocket",
-    "channel frames http_head reporter transport",
+    "connection device update_manager health device_logs file_writer app_slot_writer",
+    "configurator downloader extensions network slot_files update_reports websocket",
+    "channel device_state frames fwup_archive http_head reporter slot_manifest transport",
     "backoff client config errors fwup_writer server_time settings shared_secret",
 )
 
