@@ -9,13 +9,22 @@ The port to the flash: whoever stores firmware implements `FwupWriter`. The upda
 downloads and verifies; a writer only writes, and knows what is installed.
 
 The order of calls is ``fwup_begin``, ``fwup_chunk`` for each piece, then either ``fwup_finish``,
-once, after length and checksum proved right, or ``fwup_abort``. Any of them may raise: the update
-is then aborted and reported as failed with the exception's text.
+once, after length and checksum proved right, or ``fwup_abort``. A download that has to start from
+zero again is another ``fwup_abort`` and ``fwup_begin``. Any of them may raise: the update is then
+aborted and reported as failed with the exception's text.
 """
 
 
 class FwupWriter:
-    """Base class of writers. Override the four ``fwup_`` methods of an update at least."""
+    """
+    Base class of writers. Override ``fwup_begin``, ``fwup_chunk`` and ``fwup_finish`` at least.
+    """
+
+    installed = 0
+    """
+    Number of the install that runs now, counted by the writer; 0 if it does not count. Of several
+    writers, the one with the greatest tells what the device reports as running.
+    """
 
     def firmware_meta(self):
         """
@@ -43,6 +52,44 @@ class FwupWriter:
         """
         return False
 
+    def last_failure(self):
+        """
+        Tell what went wrong in earlier starts; it is logged when the device joins.
+
+        :return: a text, such as the reset's reason and a traceback; None if there is nothing
+        """
+        return None
+
+    def poll(self) -> bool:
+        """
+        Do what time demands, such as feeding a watchdog or counting the time of a trial. Called
+        some 40 times a second, also during an update; it must not allocate when idle.
+
+        :return: True if the device should restart now
+        """
+        return False
+
+    def fwup_accepts(self, first, conf) -> bool:
+        """
+        Tell whether this writer takes an image, so that one of several can be chosen.
+
+        :param first: the image's first bytes, at least 4, bytes or a memoryview
+        :param str conf: the text of the archive's ``meta.conf`` if it is a ``.fw``, else None
+        """
+        return True
+
+    def fwup_check(self, meta: dict, deployment: bool):
+        """
+        Judge an update before the application is asked: a running firmware that is not confirmed
+        yet may want to wait, and one that crashed here need not be tried again. If this raises, it
+        is logged, and the application is asked.
+
+        :param dict meta: as in `Client.update_available`
+        :param bool deployment: True for a deployment's update, False for one pushed by hand
+        :return: None to leave it to the application; else `ignore` or `reschedule`
+        """
+        return None
+
     def fwup_begin(self, size, meta: dict) -> None:
         """
         Get ready for a new firmware. What runs must stay bootable all the while.
@@ -65,7 +112,10 @@ class FwupWriter:
         raise NotImplementedError("fwup_finish")
 
     def fwup_abort(self) -> None:
-        """Drop what was written. Also called when `fwup_begin` itself or `fwup_finish` raised."""
+        """
+        Drop what was written; `fwup_begin` may follow. Also called when `fwup_begin` itself or
+        `fwup_finish` raised.
+        """
 
     def fwup_confirm(self) -> None:
         """Keep the running firmware: it reached NervesHub and runs well."""

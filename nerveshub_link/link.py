@@ -153,7 +153,7 @@ class NervesHubLink:
             config.connect_timeout,
             config.idle_timeout * 1000,
         )
-        self._device = Device(config, self._channels, call, self._log)
+        self._device = Device(config, self._channels, call, self._log, self.log)
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
         self._logs = None

@@ -151,7 +151,7 @@ def _last_end() -> tuple:
         return "h", "watchdog: the application did not call poll()"
     if reset == resets.SOFTWARE:
         return "r", ""
-    return "p", ""
+    return ("", "") if reset == resets.DEEP_SLEEP_ALARM else ("p", "")
 
 
 def _woke_up() -> bool:
@@ -262,7 +262,7 @@ def load() -> dict:
 
 def save(state: dict) -> None:
     """Write the copy that is not the newest; the other one stays."""
-    numbers = [copy[0] if copy else -1 for copy in (_read(_FILES[0]), _read(_FILES[1]))]
+    numbers = [copy[0] if copy else 0 for copy in (_read(_FILES[0]), _read(_FILES[1]))]
     text = json.dumps(state).encode()
     while len(text) > _ROOM and state.get("tb"):
         state["tb"] = state["tb"][16:]
@@ -328,7 +328,7 @@ def intact(folder: str) -> bool:
             while True:
                 line = manifest.readline()
                 if line[:4] == b"end ":
-                    return line == ("end %08x\n" % crc).encode()
+                    return line == ("end %08x\n" % crc).encode() and not manifest.read(1)
                 crc = binascii.crc32(line, crc)
                 if line[:4] != b"nh1 ":
                     expected, length, path = line.decode()[:-1].split(" ", 2)
