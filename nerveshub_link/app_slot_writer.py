@@ -167,6 +167,7 @@ class AppSlotWriter(FwupWriter):
             idle = "b"  # from the rescue application: keep what may be mended
         self._slot = Slot(self._path(idle), self._root or "/")
         self._slot.check_room(size)
+        _autoreload(False)
         kept = {key: meta[key] for key in meta if meta[key] is not None}
         kept["n"] = self._newest() + 1
         self._slot.manifest = Manifest(kept)
@@ -198,6 +199,7 @@ class AppSlotWriter(FwupWriter):
         slot, self._slot, self._reader = self._slot, None, None
         if slot is not None:
             slot.close()
+            _autoreload(True)
 
     def fwup_confirm(self) -> None:
         """Keep the running release; the watchdog of its trial goes off."""
@@ -270,6 +272,16 @@ def _check_drive(root: str) -> None:
                 "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
                 % (root + name)
             ) from None
+
+
+def _autoreload(on: bool) -> None:
+    """A file saved from outside must not restart the board while it unpacks."""
+    try:
+        import supervisor  # noqa: PLC0415 only boards have it
+
+        supervisor.runtime.autoreload = on
+    except (ImportError, AttributeError):
+        pass
 
 
 def _running(root: str) -> str:

@@ -102,7 +102,9 @@ def safemode() -> None:
             letter = "h"
         else:
             letter = "c"
-        settle(state, letter, "safe mode: " + str(reason).rsplit(".", 1)[-1])
+        text = "safe mode: " + str(reason).rsplit(".", 1)[-1]
+        settle(state, letter, text)
+        state["tb"] = text
         save(state)
     except Exception as error:
         print("nh_boot:", error)
