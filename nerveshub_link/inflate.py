@@ -55,19 +55,19 @@ _ORDER = b"\x10\x11\x12\x00\x08\x07\x09\x06\x0a\x05\x0b\x04\x0c\x03\x0d\x02\x0e\
 _SMALL = bytes(range(16))
 
 
-def _steps(count: int, shift: int, first: int, room: int):
-    """``base << 4 | extra bits`` of each length or distance symbol; 0 for those without meaning."""
+def _steps(count: int, shift: int, first: int):
+    """``base << 4 | extra bits`` of each length or distance symbol (RFC 1951, 3.2.5)."""
     steps = []
     for index in range(count):
         extra = max(0, (index >> shift) - 1)
-        low = index & ((1 << shift) - 1) | 1 << shift if extra else index
-        steps.append((low << extra) + first << 4 | extra)
-    return tuple(steps + [0] * room)
+        base = index & (1 << shift) - 1 | 1 << shift if extra else index
+        steps.append((base << extra) + first << 4 | extra)
+    return steps
 
 
-_RUNS = _steps(28, 2, 3, 3)
-_RUNS = _RUNS[:28] + (_LONGEST << 4, 0, 0)
-_REACHES = _steps(30, 1, 1, 2)
+# 0 for symbols that mean nothing.
+_RUNS = tuple(_steps(28, 2, 3) + [_LONGEST << 4, 0, 0])
+_REACHES = tuple(_steps(30, 1, 1) + [0, 0])
 
 
 class Inflater:
@@ -89,19 +89,20 @@ class Inflater:
         self.done = True
         """True if the stream's end was reached."""
 
-    def start(self, size, limit: int) -> None:
+    def start(self, limit: int, largest: int = 0) -> None:
         """
         Begin a stream.
 
-        :param int size: length in bytes of what comes out, None if that is not known
-        :param int limit: bytes that may come out at most; not more than ``size``
+        :param int limit: bytes that may come out at most: its length, if that is known. It gets a
+            window of that size, rounded up to 512, at most 32 KB, unless it finds one
+        :param int largest: the greatest length among the streams that will follow, if it is known:
+            so that the window need not grow, which takes a piece of memory anew
         """
-        need = _MAX_WINDOW
-        if size is not None and size < need:
-            need = max(_SECTOR, size + _SECTOR - 1 & -_SECTOR)
+        need = max(limit, largest, 1) + _SECTOR - 1 & -_SECTOR
+        need = min(need, _MAX_WINDOW)
         if self._size < need:
             # The longest match may begin in the last byte and run over the end.
-            self._window = self._view = None  # first, so that there is room
+            self._window = self._view = b""  # first, so that there is room
             self._window = bytearray(need + _LONGEST)
             self._view = memoryview(self._window)
         self._limit = limit
@@ -199,7 +200,11 @@ class Inflater:
             self._state = _STORED
         elif kind == 1:
             if not self._fixed:
-                self._lengths[:] = b"\x08" * 144 + b"\x09" * 112 + b"\x07" * 24 + b"\x08" * 8 + b"\x05" * 32
+                index = 0
+                for count, length in ((144, 8), (112, 9), (24, 7), (8, 8), (32, 5)):
+                    for index in range(index, index + count):
+                        self._lengths[index] = length
+                    index += 1
                 self._literal_count = 288
                 self._filled = 320
                 self._build_both()
@@ -395,16 +400,22 @@ class Inflater:
                     at += most
                     count -= most
                     ahead = 0
+            if count < 5:  # most are; so they leave no garbage
+                for ahead in range(ahead, ahead + count):
+                    window[at] = window[ahead]
+                    at += 1
+                count = 0
             while count > reach:
                 # It repeats itself: twice as much at each turn.
                 view[at : at + reach][:] = view[ahead : ahead + reach]
                 at += reach
                 count -= reach
                 reach *= 2
-            # The second slice is for the board: assigning to a part of a memoryview moves all that
-            # lies behind that part, too (onto itself).
-            view[at : at + count][:] = view[ahead : ahead + count]
-            at += count
+            if count:
+                # The second slice is for the board: assigning to a part of a memoryview moves all
+                # that lies behind that part, too (onto itself).
+                view[at : at + count][:] = view[ahead : ahead + count]
+                at += count
             if at >= size:
                 break
         self._pos, self._hold, self._bits, self._at = pos, hold, bits, at
