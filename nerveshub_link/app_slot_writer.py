@@ -126,11 +126,11 @@ class AppSlotWriter(FwupWriter):
         """Return what went wrong in earlier starts, in words; None if nothing did."""
         state = self._state
         words = []
+        if not self._running:
+            words.append("no whole application is left, the rescue application runs")
         if state.get("rev"):
             why = _WORDS.get(state.get("why"), "failed")
             words.append("went back: release %s %s" % (state.get("bad"), why))
-        elif self._running == "":
-            words.append("no whole application is left: this is the rescue application")
         if state.get("safe"):
             words.append("%d starts in safe mode" % state["safe"])
         if state.get("tb"):
@@ -172,7 +172,7 @@ class AppSlotWriter(FwupWriter):
         kept["n"] = self._newest() + 1
         self._slot.manifest = Manifest(kept)
         self._idle = idle
-        self._reader = ArchiveReader(self._slot, max_files=self._max_files)
+        self._reader = ArchiveReader(self._slot, "/slots/a/", self._max_files)
 
     def _newest(self) -> int:
         return max((read_meta(self._path(slot)) or {}).get("n", 0) for slot in ("a", "b"))

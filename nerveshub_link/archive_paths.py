@@ -22,6 +22,7 @@ _FORBIDDEN = '"*:<>?\\|'
 _DEVICES = ("con", "prn", "aux", "nul")
 _PORTS = ("com", "lpt")
 _ROOT_FILES = ("boot.py", "safemode.py", "settings.toml", "boot_out.txt")
+_GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py")  # would be found before the guard's own
 
 
 def decode_path(name: bytes) -> str:
@@ -101,6 +102,8 @@ class PathRules:
         if len(parts) == 1 and first in _ROOT_FILES:
             words = "CircuitPython reads %s at the root of the drive only, so it would never take effect"
             raise _refusal(path, words % first)
+        if len(parts) == 1 and first in _GUARD_FILES:
+            raise _refusal(path, "it has the name of a file of the boot guard")
         self._enter(path, folder)
         if len(self._names) > self._max_files:
             raise UpdateError("the archive has more than %d files and folders" % self._max_files)
@@ -125,7 +128,9 @@ class PathRules:
             return
         if lower in names:
             known = names[lower]
-            words = "it comes twice" if known == path else "'%s' differs from it in case only" % known
+            words = (
+                "it comes twice" if known == path else "'%s' differs from it in case only" % known
+            )
             raise _refusal(path, words)
         if lower + "/" in names:
             raise _refusal(path, "it is a folder, too")

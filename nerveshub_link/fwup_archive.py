@@ -149,7 +149,9 @@ class ArchiveReader:
         :raises UpdateError: if the archive is not complete
         """
         if self._broken or not self._ended or self._skip:
-            raise UpdateError("the archive ends too early, after %d bytes" % (self._offset + self._count))
+            raise UpdateError(
+                "the archive ends too early, after %d bytes" % (self._offset + self._count)
+            )
 
     # Each step gets what there is, and returns how much of it was used, None if it needs more.
 
@@ -220,7 +222,9 @@ class ArchiveReader:
         if self._stored:
             if size is None:
                 raise self._error("is stored, but its length is not told in front")
-            if size != self._expected_packed and not (self._described and not self._expected_packed):
+            if size != self._expected_packed and not (
+                self._described and not self._expected_packed
+            ):
                 raise self._error("is stored with two different lengths")
         self._size, self._limit = size, limit
         self._skip_to(self._extra_length, self._begin)

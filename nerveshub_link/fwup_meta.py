@@ -56,7 +56,11 @@ def resources(conf: bytes):
 def _title(line: bytes) -> bytes:
     """The name in ``file-resource "name" {``."""
     start, end = line.find(b'"') + 1, line.rfind(b'"')
-    if not 0 < start < end or line[len(_SECTION) : start - 1].strip() or line[end + 1 :].strip() != b"{":
+    if (
+        not 0 < start < end
+        or line[len(_SECTION) : start - 1].strip()
+        or line[end + 1 :].strip() != b"{"
+    ):
         raise UpdateError("meta.conf has a file-resource that can't be read")
     title = line[start:end]
     if b'"' in title or b"\\" in title:
