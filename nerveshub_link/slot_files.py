@@ -12,6 +12,7 @@ Apart from `AppSlotWriter`, which knows when a slot may be written and when it c
 import os
 
 from .errors import UpdateError
+from .fwup_meta import length_of, resources
 from .slot_manifest import FOLDER, NAME, checksum
 
 _FOLDER_BIT = 0x4000
@@ -29,6 +30,7 @@ class Slot:
     def __init__(self, path: str, drive: str) -> None:
         self._path = path
         self._drive = drive
+        self._cluster = os.statvfs(drive)[1]
         self.manifest = None
         """The `Manifest` in the making."""
         self._cleared = False
@@ -43,14 +45,10 @@ class Slot:
 
     def archive_meta(self, conf) -> None:
         """A ``.fw`` lists its files first: is there room for them all?"""
-        needed = 0
-        for part in bytes(conf).split(b"file-resource ")[1:]:
-            length = part.split(b"length=", 1)[-1].split(b"\n", 1)[0]
-            try:
-                needed += self._clusters(int(length))
-            except ValueError:
-                pass  # an empty file has no length
-        self._check(needed + _SPARE)
+        needed = _SPARE
+        for _, values in resources(conf):
+            needed += self._clusters(length_of(values))
+        self._check(needed)
 
     def file_begin(self, path: str, size) -> None:
         """
@@ -127,19 +125,17 @@ class Slot:
     # The drive
 
     def _clusters(self, length: int) -> int:
-        size = os.statvfs(self._drive)[1]
-        return (length + size - 1) // size
+        return (length + self._cluster - 1) // self._cluster
 
     def _check(self, needed: int) -> None:
         """Is there room for so many clusters?"""
-        drive = os.statvfs(self._drive)
-        free = drive[3]
+        free = os.statvfs(self._drive)[3]
         if not self._cleared:
             free += sum(self._clusters(os.stat(path)[6]) for path in _walk(self._path))
         if needed > free:
-            kilobytes = drive[1] / 1024
             words = "no room: %d KB are needed, %d KB are free"
-            raise UpdateError(words % (needed * kilobytes, free * kilobytes))
+            size = self._cluster
+            raise UpdateError(words % (needed * size // 1024, free * size // 1024))
 
     def _clear(self) -> None:
         """Remove all that is in the slot. From its first file on it is no slot any more."""
