@@ -12,7 +12,7 @@ Give each path to `PathRules.add` before anything is written. This is a module o
 the rules stand in one place.
 """
 
-from .errors import UpdateError, printable
+from .errors import UpdateError
 
 MAX_PATH = 96
 """Characters that CircuitPython takes in the path of a module."""
@@ -35,15 +35,19 @@ def decode_path(name: bytes) -> str:
     :param bytes name: as the archive has it
     :raises UpdateError: if it has other characters, or control characters
     """
-    for char in name:
-        if not 32 <= char < 127:
-            shown = "".join(chr(char) if 32 <= char < 127 else "_" for char in name)
-            raise _refusal(shown, "it has other characters than printable ASCII")
-    return name.decode()
+    path = shown(name)
+    if path.encode() != name:
+        raise _refusal(path, "it has other characters than printable ASCII")
+    return path
+
+
+def shown(name: bytes) -> str:
+    """A name for an error's text, whatever it holds: ``_`` for all that is no printable ASCII."""
+    return "".join([chr(char) if 32 <= char < 127 else "_" for char in name])
 
 
 def _refusal(path: str, reason: str) -> UpdateError:
-    return UpdateError("'%s' can't be installed: %s" % (printable(path), reason))
+    return UpdateError("'%s' can't be installed: %s" % (path, reason))
 
 
 def _check_part(path: str, part: str) -> None:
@@ -55,7 +59,9 @@ def _check_part(path: str, part: str) -> None:
             raise _refusal(path, "FAT forbids " + char)
     if part[-1] in ". ":
         raise _refusal(path, "a name must not end with a dot or a space, FAT drops those")
-    stem = part.split(".")[0].rstrip(" ").lower()
+    stem = part.lower()
+    dot = stem.find(".")
+    stem = (stem[:dot] if dot >= 0 else stem).rstrip(" ")
     if stem in _DEVICES or len(stem) == 4 and stem[:3] in _PORTS and stem[3].isdigit():
         raise _refusal(path, "%s is a device on Windows" % stem.upper())
     tilde = part.find("~")
@@ -100,7 +106,7 @@ class PathRules:
         if first == ".nh":
             raise _refusal(path, ".nh is kept for this library")
         if len(parts) == 1 and first in _ROOT_FILES:
-            words = "CircuitPython reads %s at the root of the drive only, so it would never take effect"
+            words = "it would never take effect, CircuitPython reads %s only at the drive's root"
             raise _refusal(path, words % first)
         if len(parts) == 1 and first in _GUARD_FILES:
             raise _refusal(path, "it has the name of a file of the boot guard")
@@ -127,10 +133,9 @@ class PathRules:
         if folder:
             return
         if lower in names:
-            known = names[lower]
-            words = (
-                "it comes twice" if known == path else "'%s' differs from it in case only" % known
-            )
+            words = "it comes twice"
+            if names[lower] != path:
+                words = "'%s' differs from it in case only" % names[lower]
             raise _refusal(path, words)
         if lower + "/" in names:
             raise _refusal(path, "it is a folder, too")

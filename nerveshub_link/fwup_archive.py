@@ -29,8 +29,8 @@ from struct import unpack_from
 
 from micropython import const
 
-from .archive_paths import MAX_PATH, PathRules, decode_path
-from .errors import UpdateError, printable
+from .archive_paths import MAX_PATH, PathRules, decode_path, shown
+from .errors import UpdateError
 from .fwup_meta import MAX_CONF, MIN_CONF, length_of, resources
 
 _SECTOR = const(512)
@@ -51,6 +51,11 @@ _SIGNATURE_NAME = b"meta.conf.ed25519"
 _CONF_NAME = b"meta.conf"
 _DATA = b"data/"
 _SIGNATURE_SIZE = const(64)
+
+_GIVEN_UP = "the archive was given up before"
+_OTHER_FILES = "the archive's directory tells of other files than came"
+_ZIP64_WORDS = "a zip64 archive can't be taken"
+_DISKS = "an archive on several disks can't be taken"
 
 # What a member is.
 _FILE = const(0)
@@ -112,7 +117,7 @@ class ArchiveReader:
         :raises UpdateError: if the archive is broken or must not be installed
         """
         if self._broken:
-            raise UpdateError("the archive was given up before")
+            raise UpdateError(_GIVEN_UP)
         self._broken = True  # until all went well
         data = memoryview(data)
         kept, count = self._kept, self._count
@@ -148,10 +153,11 @@ class ArchiveReader:
 
         :raises UpdateError: if the archive is not complete
         """
-        if self._broken or not self._ended or self._skip:
-            raise UpdateError(
-                "the archive ends too early, after %d bytes" % (self._offset + self._count)
-            )
+        if self._broken:
+            raise UpdateError(_GIVEN_UP)
+        if not self._ended or self._skip:
+            words = "the archive ends too early, after %d bytes"
+            raise UpdateError(words % (self._offset + self._count))
 
     # Each step gets what there is, and returns how much of it was used, None if it needs more.
 
@@ -167,7 +173,7 @@ class ArchiveReader:
         elif kind == _END:
             return self._read_end(view)
         elif kind in _ZIP64:
-            raise UpdateError("a zip64 archive can't be taken")
+            raise UpdateError(_ZIP64_WORDS)
         if not self._offset:
             raise UpdateError("this is no zip or fwup archive")
         raise UpdateError("the archive is broken at byte %d" % self._offset)
@@ -193,7 +199,7 @@ class ArchiveReader:
             words = "the archive's compression method %d can't be taken, only stored and deflate"
             raise UpdateError(words % method)
         if packed == 0xFFFFFFFF or size == 0xFFFFFFFF:
-            raise UpdateError("a zip64 archive can't be taken")
+            raise UpdateError(_ZIP64_WORDS)
         if not 0 < name <= MAX_PATH + len(_DATA):
             raise UpdateError("the archive has a path of %d characters" % name)
         self._described = flags & _DESCRIBED
@@ -212,7 +218,7 @@ class ArchiveReader:
         self._name_crc = crc32(name)
         if not self._members:
             self.is_fwup = name in (_SIGNATURE_NAME, _CONF_NAME)
-        self._name = printable(name.decode() if _is_ascii(name) else "?")
+        self._name = shown(name)
         size = self._expected_size
         if self._described and not size:
             size = None
@@ -313,14 +319,12 @@ class ArchiveReader:
     def _read_descriptor(self, view):
         if len(view) < 16:
             return None
-        start = 4 if bytes(view[:4]) == _DESCRIPTOR else 0
+        # Its own signature is optional, and a CRC could look like one.
+        came = (self._crc, self._packed, self._length)
+        start = 4
+        if bytes(view[:4]) != _DESCRIPTOR or unpack_from("<III", view, 0) == came:
+            start = 0
         crc, packed, size = unpack_from("<III", view, start)
-        if start and (crc, packed, size) != (self._crc, self._packed, self._length):
-            # The signature is optional, and may be a CRC.
-            other = unpack_from("<III", view, 0)
-            if other == (self._crc, self._packed, self._length):
-                start = 0
-                crc, packed, size = other
         if size != self._expected_size and self._expected_size:
             raise self._error("has two different lengths")
         if packed != self._expected_packed and self._expected_packed:
@@ -382,14 +386,14 @@ class ArchiveReader:
             self._begin_directory()
         crc, _, _, length, extra, comment, disk = unpack_from("<IIIHHHH", view, 16)
         if disk:
-            raise UpdateError("an archive on several disks can't be taken")
+            raise UpdateError(_DISKS)
         if length > MAX_PATH + len(_DATA):
-            raise UpdateError("the archive's directory tells of other files than came")
+            raise UpdateError(_OTHER_FILES)
         if len(view) < 46 + length:
             return None
         name = bytes(view[46 : 46 + length])
         if view[41] & 0xF0 == 0xA0 and view[5] == 3:
-            raise UpdateError("'%s' is a symbolic link, FAT has none" % printable(name.decode()))
+            raise UpdateError("'%s' is a symbolic link, FAT has none" % shown(name))
         self._sum -= crc32(name) ^ crc
         self._listed += 1
         self._skip_to(extra + comment, self._read_record)
@@ -400,8 +404,9 @@ class ArchiveReader:
         self._inflater = None  # its memory is free again
         if self.is_fwup and self._declared is None:
             raise UpdateError("the archive has no meta.conf")
-        for name in self._declared or ():
-            raise UpdateError("'%s' is declared in meta.conf, and did not come" % name.decode())
+        if self._declared:
+            words = "'%s' is declared in meta.conf, and did not come"
+            raise UpdateError(words % min(self._declared).decode())
 
     def _read_end(self, view):
         if len(view) < 22:
@@ -410,12 +415,12 @@ class ArchiveReader:
             raise UpdateError("the archive is empty")
         disk, other, here, total, size, start, comment = unpack_from("<HHHHIIH", view, 4)
         if disk or other:
-            raise UpdateError("an archive on several disks can't be taken")
+            raise UpdateError(_DISKS)
         if here != self._members or total != self._members or self._listed != self._members:
             words = "%d files and folders came, the archive's directory tells of %d"
             raise UpdateError(words % (self._members, min(here, total, self._listed)))
         if self._sum:
-            raise UpdateError("the archive's directory tells of other files than came")
+            raise UpdateError(_OTHER_FILES)
         if start != self._directory or size != self._offset - start:
             raise UpdateError("the archive's directory is not where it should be")
         self._ended = True
@@ -429,10 +434,3 @@ class ArchiveReader:
 
     def _error(self, words: str) -> UpdateError:
         return UpdateError("'%s' %s" % (self._name, words))
-
-
-def _is_ascii(name: bytes) -> bool:
-    for char in name:
-        if char > 126:
-            return False
-    return True

@@ -24,6 +24,7 @@ from array import array
 from micropython import const
 
 from .errors import UpdateError
+from .huffman import fill_table
 
 LOOKAHEAD = 16
 """Bytes that have to be at hand before anything is decoded."""
@@ -40,10 +41,9 @@ _DISTANCE_BITS = const(8)
 _DISTANCE_ROOM = const(402)  # 30 symbols; the code lengths' code needs 128
 _CODE_BITS = const(7)
 
-# An entry: symbol << 4 | bits of its code. With _LINK: start of a second level << 4 | its bits.
-_LINK = const(0x8000)
-_BAD_LITERAL = const(287 << 4 | 1)  # for what the code does not use; refused when it comes
-_BAD_DISTANCE = const(31 << 4 | 1)
+_LINK = const(0x8000)  # see `huffman`
+_BAD_LITERAL = const(287)  # for what the code does not use; refused when it comes
+_BAD_DISTANCE = const(31)
 
 # State: what comes next.
 _HEAD = const(0)
@@ -52,7 +52,6 @@ _LENGTHS = const(2)
 _CODES = const(3)
 
 _ORDER = b"\x10\x11\x12\x00\x08\x07\x09\x06\x0a\x05\x0b\x04\x0c\x03\x0d\x02\x0e\x01\x0f"
-_SMALL = bytes(range(16))
 
 
 def _steps(count: int, shift: int, first: int):
@@ -220,7 +219,7 @@ class Inflater:
             lengths = self._lengths
             for index, symbol in enumerate(_ORDER):
                 lengths[symbol] = self._take(3) if index < count else 0
-            self._build(self._distances, _CODE_BITS, 0, 19, 0)
+            fill_table(self._distances, _CODE_BITS, lengths[:19])
             self._total, self._filled = self._filled, 0
             self._state = _LENGTHS
         else:
@@ -273,65 +272,12 @@ class Inflater:
             self._state = _CODES
 
     def _build_both(self) -> None:
-        count = self._literal_count
-        self._build(self._literals, _LITERAL_BITS, 0, count, _BAD_LITERAL)
-        self._build(self._distances, _DISTANCE_BITS, count, self._filled, _BAD_DISTANCE)
+        lengths, count = self._lengths, self._literal_count
+        fill_table(self._literals, _LITERAL_BITS, lengths[:count], _BAD_LITERAL)
+        lengths = lengths[count : self._filled]
+        fill_table(self._distances, _DISTANCE_BITS, lengths, _BAD_DISTANCE)
 
-    def _build(self, table, root: int, first: int, end: int, unused: int) -> None:
-        """
-        Fill a table from the lengths of the codes of symbols ``first`` to ``end``.
-
-        Codes are assigned in order of length, and stand in the stream with their first bit lowest.
-        So, for each length, the table so far is doubled, and each code is one entry in it.
-        """
-        lengths = self._lengths
-        counts = [0] * 16
-        for index in range(first, end):
-            counts[lengths[index]] += 1
-        free = 1
-        for length in range(1, 16):
-            free = 2 * free - counts[length]
-            if free < 0:
-                raise UpdateError("deflate: more codes than fit")
-        # One code of one bit, or none at all, may stand alone, as zlib has it.
-        if free and (not unused or end - first - counts[0] != counts[1] or counts[1] > 1):
-            raise UpdateError("deflate: codes are missing")
-        table[0] = table[1] = unused
-        mask = (1 << root) - 1
-        top = 1 << root  # where the next table of the second level begins
-        code = 0
-        begun = -1
-        for length in range(1, 16):
-            if 1 < length <= root:
-                half = 1 << length - 1
-                table[half : 2 * half] = table[:half]
-            symbol = first - 1
-            for index in range(counts[length]):
-                symbol = lengths.find(_SMALL[length : length + 1], symbol + 1, end)
-                entry = symbol - first << 4 | length
-                if length <= root:
-                    table[code] = entry
-                else:
-                    if code & mask != begun:
-                        begun = code & mask
-                        start = top
-                        # As wide as the codes that are left need to fill it.
-                        wide = length - root
-                        free = (1 << wide) - counts[length] + index
-                        while free > 0:
-                            wide += 1
-                            free = 2 * free - counts[root + wide]
-                        top += 1 << wide
-                        table[begun] = _LINK | start << 4 | wide
-                    for at in range(start + (code >> root), top, 1 << length - root):
-                        table[at] = entry
-                bit = 1 << length - 1
-                while code & bit:
-                    code ^= bit
-                    bit >>= 1
-                code |= bit
-
-    def _read_codes(self) -> None:
+    def _read_codes(self) -> None:  # noqa: PLR0912 PLR0914 PLR0915 a call costs more than a symbol
         """Decode symbols, until input or window or block are at their end."""
         data, pos, last, hold, bits = self._data, self._pos, self._last, self._hold, self._bits
         literals, distances, runs, reaches = self._literals, self._distances, _RUNS, _REACHES
