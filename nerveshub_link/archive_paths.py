@@ -16,6 +16,8 @@ from .errors import UpdateError
 
 MAX_PATH = 96
 """Characters that CircuitPython takes in the path of a module."""
+MAX_NAME = MAX_PATH + len("data/")
+"""Bytes of the longest name that a member of an archive can have."""
 
 _MAX_PARTS = 8
 _FORBIDDEN = '"*:<>?\\|'
