@@ -22,8 +22,9 @@ LAYERS = (
     "connection device update_manager health device_logs file_writer app_slot_writer",
     "configurator downloader extensions fwup_archive network slot_files update_reports websocket",
     "channel device_state frames http_head reporter slot_manifest transport zip_reader",
-    "archive_paths fwup_meta inflate",
-    "backoff client config errors fwup_writer huffman server_time settings shared_secret",
+    "inflate",
+    "archive_paths fwup_meta huffman",
+    "backoff client config errors fwup_writer server_time settings shared_secret",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
