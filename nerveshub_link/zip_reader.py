@@ -57,7 +57,7 @@ class ZipReader:
         self._ended = False
         self._inflater = None
         self._members = 0
-        self._sum = 0  # over names and CRCs of all members, less those in the directory
+        self._sum = 0  # over all members, less those that the directory tells of: see _mark
         self._directory = 0  # where that begins
         self._listed = 0
         self._largest = 0
@@ -187,6 +187,7 @@ class ZipReader:
         self._stored = not method
         self._told = (crc, packed, size)
         self._name_length, self._extra_length = name, extra
+        self._start = self._offset
         self._step = self._read_name
         return 30
 
@@ -284,7 +285,7 @@ class ZipReader:
         if self._crc != crc:
             raise self._error("is damaged, its CRC-32 is wrong")
         self._members += 1
-        self._sum += self._name_crc ^ crc
+        self._sum += _mark(self._name_crc, crc, size, self._start)
         self._step = self._read_record
         self._member_end(size, crc)
         return 0
@@ -296,7 +297,7 @@ class ZipReader:
             self._directory = self._offset
             self._inflater = None  # its memory is free again
             self._members_end()
-        crc, _, _, length, extra, comment, disk = unpack_from("<IIIHHHH", view, 16)
+        crc, _, size, length, extra, comment, disk = unpack_from("<IIIHHHH", view, 16)
         if disk:
             raise UpdateError(_NO_DISKS)
         if length > MAX_NAME:
@@ -306,7 +307,7 @@ class ZipReader:
         name = bytes(view[46 : 46 + length])
         if view[5] == 3 and view[41] & 0xF0 == 0xA0:  # made on Unix; the file's type there
             raise UpdateError("'%s' is a symbolic link, FAT has none" % shown(name))
-        self._sum -= crc32(name) ^ crc
+        self._sum -= _mark(crc32(name), crc, size, unpack_from("<I", view, 42)[0])
         self._listed += 1
         self._skip_to(extra + comment, self._read_record)
         return 46 + length
@@ -337,3 +338,8 @@ class ZipReader:
 
     def _error(self, words: str) -> UpdateError:
         return UpdateError("'%s' %s" % (self._name, words))
+
+
+def _mark(name_crc: int, crc: int, size: int, start: int) -> int:
+    """A number for a member: a directory in any order gives the same sum, a wrong one hardly."""
+    return (name_crc ^ crc) + (size ^ start)
