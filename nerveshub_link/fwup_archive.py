@@ -145,7 +145,10 @@ class ArchiveReader(ZipReader):
         if len(conf) < MIN_CONF:
             raise self._error("is shorter than %d bytes" % MIN_CONF)
         declared = {}
-        total = largest = 0
+        total = 0
+        if self._inflater is not None:
+            # Now, before the names are strewn over the memory.
+            self._inflater.reserve(max([length_of(values) for _, values in resources(conf)] or [0]))
         for name, values in resources(conf):
             path = decode_path(name)
             self._rules.add(path)
@@ -157,10 +160,9 @@ class ArchiveReader(ZipReader):
                 raise UpdateError(words % (path, length, self._max_file_size))
             declared[name] = length
             total += length
-            largest = max(largest, length)
         if total > self._max_total_size:
             words = "the files have %d bytes, %d are allowed"
             raise UpdateError(words % (total, self._max_total_size))
         self._rules = None  # from now on the declared names are the rule
-        self._declared, self._largest = declared, largest
+        self._declared = declared
         self._sink.archive_meta(conf)

@@ -31,6 +31,7 @@ LOOKAHEAD = 16
 
 _SECTOR = const(512)
 _MAX_WINDOW = const(32768)
+_LEAST_WINDOW = const(2048)
 _LONGEST = const(258)
 
 # Sizes of the tables: the most that any complete code of so many symbols can need with a first
@@ -80,6 +81,7 @@ class Inflater:
     def __init__(self, write) -> None:
         self._write = write
         self._window = self._view = b""
+        self._most = _MAX_WINDOW
         self._literals = memoryview(array("H", bytes(2 * _LITERAL_ROOM)))
         self._distances = memoryview(array("H", bytes(2 * _DISTANCE_ROOM)))
         self._lengths = bytearray(320)
@@ -88,22 +90,39 @@ class Inflater:
         self.done = True
         """True if the stream's end was reached."""
 
-    def start(self, limit: int, largest: int = 0) -> None:
+    def reserve(self, size: int) -> None:
+        """
+        Get a window for streams of up to ``size`` bytes: as large, rounded up to 512, and 32 KB at
+        most. `start` does that, too; but the earlier, the more likely there is so much memory in
+        one piece. Where there is not, a smaller one is taken: many a stream never reaches back so
+        far, and one that does is refused then.
+
+        :raises UpdateError: if there is no memory even for a small one
+        """
+        size = min(max(size, 1) + _SECTOR - 1 & -_SECTOR, self._most)
+        if self._size >= size:
+            return
+        self._window = self._view = b""
+        while not self._window:
+            try:
+                # The longest match may begin in the last byte and run over the end.
+                self._window = bytearray(size + _LONGEST)
+            except MemoryError:
+                if size <= _LEAST_WINDOW:
+                    raise UpdateError(
+                        "deflate: no %d bytes of memory in one piece" % size
+                    ) from None
+                self._most = size = size >> 1 & -_SECTOR
+        self._view = memoryview(self._window)
+
+    def start(self, limit: int) -> None:
         """
         Begin a stream.
 
-        :param int limit: bytes that may come out at most: its length, if that is known. It gets a
-            window of that size, rounded up to 512, at most 32 KB, unless it finds one
-        :param int largest: the greatest length among the streams that will follow, if it is known:
-            so that the window need not grow, which takes a piece of memory anew
+        :param int limit: bytes that may come out at most: its length, if that is known
+        :raises UpdateError: if there is no memory
         """
-        need = max(limit, largest, 1) + _SECTOR - 1 & -_SECTOR
-        need = min(need, _MAX_WINDOW)
-        if self._size < need:
-            # The longest match may begin in the last byte and run over the end.
-            self._window = self._view = b""  # first, so that there is room
-            self._window = bytearray(need + _LONGEST)
-            self._view = memoryview(self._window)
+        self.reserve(limit)
         self._limit = limit
         self._base = 0  # bytes that came out before the window was begun anew
         self._at = 0  # where in the window the next byte goes
@@ -337,8 +356,11 @@ class Inflater:
                 raise UpdateError("deflate: a code that means nothing")
             ahead = at - reach
             if ahead < 0:
-                if not self._base or reach > size:
+                if reach > self._base + at:
                     raise UpdateError("deflate: a match reaches back too far")
+                if reach > size:
+                    words = "deflate: a match reaches back %d bytes, there was memory for %d only"
+                    raise UpdateError(words % (reach, size))
                 ahead += size
                 most = size - ahead
                 if most < count:

