@@ -290,3 +290,44 @@ def match(reach, count):
 
 def mirror(value, width):
     return int(format(value, "0%db" % width)[::-1], 2)
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """No more than 9,000 bytes lie in one piece."""
+
+    def allocate(size):
+        if isinstance(size, int) and size > 9000:
+            raise MemoryError
+        return bytearray(size)
+
+    monkeypatch.setattr("nerveshub_link.inflate.bytearray", allocate, raising=False)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_smaller_window_is_taken_where_memory_lies_in_pieces():
+    inflater = Inflater(None)
+    content = noise_of(100) * 1000
+
+    assert inflate(deflate(content), len(content), inflater=inflater)[0] == content
+    assert len(inflater._window) == 8192 + 258
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_stream_that_needs_a_larger_window_than_there_is_memory_for_is_refused():
+    content = noise_of(9000) * 2
+
+    with pytest.raises(UpdateError, match="reaches back 9000 bytes, there was memory for 4608"):
+        inflate(deflate(content), len(content))
+
+
+def test_no_memory_at_all_is_told_in_words(monkeypatch):
+    inflater = Inflater(None)
+    monkeypatch.setattr("nerveshub_link.inflate.bytearray", no_memory, raising=False)
+
+    with pytest.raises(UpdateError, match="deflate: no 2048 bytes of memory in one piece"):
+        inflater.start(40_000)
+
+
+def no_memory(size):
+    raise MemoryError
