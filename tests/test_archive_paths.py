@@ -75,6 +75,8 @@ def test_ordinary_paths_are_taken(path):
         ("safemode.py", "never take effect"),
         ("settings.toml", "never take effect"),
         ("boot_out.txt", "never take effect"),
+        ("nh_boot.py", "a file of the boot guard"),
+        ("Nh_Run.py", "a file of the boot guard"),
         ("a/b/c/d/e/f/g/h/i.py", "deeper than 7 folders"),
         ("x" * 97, "longer than 96 characters"),
     ],
