@@ -5,7 +5,8 @@
 `nerveshub_tools.cli`
 ================================================================================
 
-The command ``nerveshub-link``: a hub for the desk, a simulated device, a demonstration.
+The command ``nerveshub-link``: a hub for the desk, a simulated device, a demonstration. What is for
+boards, `nerveshub_tools.board_cli` adds.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import click
 
+from .board_cli import board, keygen, pack_command
 from .ca import Authority
 from .demo import TIMEOUT, Demo
 from .hub import Hub
@@ -34,7 +36,11 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 @click.group()
 def main() -> None:
-    """Try nerveshub_link without a board and without a server."""
+    """Prepare boards for nerveshub_link, pack releases, or try it all without a board."""
+
+
+for _command in (board, keygen, pack_command):
+    main.add_command(_command)
 
 
 @main.command()
