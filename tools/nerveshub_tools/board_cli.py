@@ -15,9 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from .application import Unfit
 from .board_drive import BoardError, Drive
-from .packer import make_keys, pack, read_key
 
 _FOLDER = click.Path(exists=True, file_okay=False)
 _META = (
@@ -62,7 +60,6 @@ def prepare(path, app, reset, library, yes, **meta) -> None:
 
     Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
     """
-    # Only these two commands need the library: the hub alone runs without.
     board_prepare = _with_library("board_prepare")
     console = Console()
 
@@ -96,7 +93,7 @@ def prepare(path, app, reset, library, yes, **meta) -> None:
             tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
             if not work.run():
                 raise click.ClickException("nothing was changed")
-    except (BoardError, Unfit) as error:
+    except (BoardError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     for text in board_prepare.still_needed(drive):
         tell("* " + text)
@@ -127,6 +124,7 @@ def _plain(text: str) -> str:
 
 
 def _with_library(name: str):
+    """A module of these tools that needs the library. The hub alone runs without it."""
     try:
         return __import__("nerveshub_tools." + name, fromlist=[name])
     except ImportError as error:
@@ -151,10 +149,11 @@ def pack_command(folder, output, private_key, stored, **meta) -> None:
     NervesHub takes signed archives only: make keys with keygen or fwup -g, give the server the
     public one, and sign with --private-key.
     """
+    packer = _with_library("packer")
     try:
-        key = read_key(private_key) if private_key else None
-        uuid = pack(folder, output, meta, key=key, compress=not stored)
-    except Unfit as error:
+        key = packer.read_key(private_key) if private_key else None
+        uuid = packer.pack(folder, output, meta, key=key, compress=not stored)
+    except packer.Unfit as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename or output}: {error.strerror}") from error
@@ -168,7 +167,7 @@ def pack_command(folder, output, private_key, stored, **meta) -> None:
 def keygen(name) -> None:
     """Make a pair of keys for signing: NAME.pub for the server, NAME.priv to be kept safe."""
     try:
-        public, private = make_keys(name)
+        public, private = _with_library("packer").make_keys(name)
     except OSError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{public}: for NervesHub and for boards\n{private}: keep it secret, and safe")
