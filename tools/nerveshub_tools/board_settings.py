@@ -63,9 +63,10 @@ def read(path) -> dict:
 
 
 def template(**values: str) -> str:
-    """A new file. ``values`` replace the placeholders."""
+    """A new file. ``values`` replace the placeholders; others are added."""
     texts = {name: json.dumps(text)[1:-1] for name, text in {**PLACEHOLDERS, **values}.items()}
-    return TEMPLATE.format(**texts)
+    lines = [f'\n{name} = "{texts[name]}"\n' for name in values if name not in PLACEHOLDERS]
+    return TEMPLATE.format(**texts) + "".join(lines)
 
 
 def lacking(settings: dict) -> list:
