@@ -140,14 +140,15 @@ def _install(board, drive: Path, identity: dict):
     os.getenv = lambda key, default=None: board_settings.read(settings).get(key, default)
 
 
-def _shorten_sleep(emit, scale: float):
-    """The guard waits long after crashes: for tests, time passes faster."""
+def _shorten_waits(emit, scale: float):
+    """The guard waits long after crashes: for tests, long waits pass faster."""
     real = time.sleep
 
     def sleep(seconds):
         if seconds >= 1:
             emit("sleep", seconds=seconds)
-        real(seconds * scale)
+            seconds *= scale
+        real(seconds)
 
     time.sleep = sleep
 
@@ -206,7 +207,7 @@ def main() -> None:
     _install(board, drive, options)
     DrivePaths(drive).install()
     if options["sleep_scale"] != 1:
-        _shorten_sleep(emit, options["sleep_scale"])
+        _shorten_waits(emit, options["sleep_scale"])
     # As on a board; then what this computer has.
     sys.path[:0] = ["", "/", "/lib"]
     sys.dont_write_bytecode = True

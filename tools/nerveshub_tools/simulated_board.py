@@ -69,7 +69,8 @@ class SimulatedBoard:
         ``died``
     :param str ca: path of the CA that servers must come from; the system's if None
     :param str uid: the chip's unique id in hex
-    :param float sleep_scale: how long a second of ``time.sleep`` is
+    :param float sleep_scale: how long a second is in a ``time.sleep`` of at least one; less than 1
+        for tests, which then hear of it by the event ``sleep``
     """
 
     def __init__(
