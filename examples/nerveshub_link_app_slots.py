@@ -3,13 +3,12 @@
 # SPDX-License-Identifier: Unlicense
 """
 An application that NervesHub replaces as a whole: this file is its code.py, beside it may lie any
-others, and a lib/ of its own. If a new release crashes, hangs or does not reach NervesHub, the board
-goes back by itself.
+others, and a lib/ of its own. If a new release crashes, hangs or does not reach NervesHub, the
+board goes back by itself.
 
 The drive must be prepared, with this application as the first slot's content:
 
-    nerveshub-link board prepare /media/you/CIRCUITPY --app FOLDER --product greenhouse --version 1.0.0
-    nerveshub-link pack FOLDER -o greenhouse-1.1.0.fw --product greenhouse --version 1.1.0 ...
+    nerveshub-link board prepare CIRCUITPY --app FOLDER --product greenhouse --version 1.0.0
 
 What is to outlive updates goes to /data: everything beside this file is replaced.
 """

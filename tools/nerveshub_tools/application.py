@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List
 
-from nerveshub_link.archive_paths import PathRules
+from nerveshub_link.archive_paths import PathRules, decode_path
 from nerveshub_link.errors import UpdateError
 
 MAX_FILES = 400
@@ -69,7 +69,7 @@ def collect(folder) -> List[AppFile]:
     rules = PathRules(_SLOT, MAX_FILES)
     try:
         for file in found:
-            rules.add(file.path)  # the board's own
+            rules.add(decode_path(os.fsencode(file.path)))  # the board's own rules
     except UpdateError as error:
         raise Unfit(f"{root}: {error}") from error
     return found

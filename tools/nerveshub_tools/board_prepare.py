@@ -157,7 +157,8 @@ class Preparation:
             if path.is_file() and path.stat().st_size and not self._is_ours(name):
                 found.append(f"{name} is kept as {self._spare_name(name)}")
         for name, data in self._files.items():
-            if self._drive.file(name).is_file() and not self._drive.holds(name, data):
+            path = self._drive.file(name)
+            if path.is_file() and path.stat().st_size and not self._drive.holds(name, data):
                 if name not in board_files.ENTRIES or self._is_ours(name):
                     found.append(f"{name} is replaced by this version")
         folder = self._drive.file("lib/" + board_library.PACKAGE)

@@ -46,7 +46,7 @@ for _command in (board, keygen, pack_command):
 @main.command()
 @click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for the whole run.")
 def demo(timeout: float) -> None:
-    """Play a whole firmware update: hub, simulated device, download, reboot, confirmation."""
+    """Update a simulated board: a good release, a bad one that it goes back from, a good one."""
     sys.exit(Demo(timeout=timeout).run())
 
 

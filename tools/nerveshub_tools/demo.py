@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from rich.console import Console
+from rich.markup import escape
 
 from .application import collect
 from .board_status import examine
@@ -33,6 +34,8 @@ from .tls import ServerTls
 
 IDENTIFIER = "demo-board"
 META = {"product": "demo", "platform": "simulated", "architecture": "xtensa"}
+UPDATES = (("1.1.0", False), ("1.2.0", True), ("1.3.0", False))
+"""Versions, and whether they are bad."""
 SIZE = 200_000
 TIMEOUT = 90
 _UPDATE = "received started downloading verified updating completed rebooting".split()
@@ -93,7 +96,7 @@ class Demo:
         self._happened = queue.Queue()
         self._timeline = Timeline(self._console, STEPS)
         self._first = Release("1.0.0")
-        self._waiting = [Release("1.1.0"), Release("1.2.0", bad=True), Release("1.3.0")]
+        self._waiting = [Release(*update) for update in UPDATES]
         self._last = self._waiting[-1]
         self._running = self._first
         self._pushed: Optional[Release] = None
@@ -104,9 +107,8 @@ class Demo:
             with tempfile.TemporaryDirectory(prefix="nerveshub-demo-") as folder:
                 self._play(Path(folder))
         except Failed as failure:
-            self._console.print(
-                f"[bold red]failed[/bold red]: {failure}", highlight=False, soft_wrap=True
-            )
+            words = "[bold red]failed[/bold red]: " + escape(str(failure))
+            self._console.print(words, highlight=False, soft_wrap=True)
             return 1
         self._console.print("[bold green]The board runs its newest release.[/bold green]")
         return 0

@@ -12,6 +12,7 @@ step is still missing.
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 _PERCENT_STEP = 25
@@ -68,7 +69,7 @@ class Timeline:
         self.seen.append(word)
         seconds = time.monotonic() - self._began
         self._console.print(
-            f"[dim]{seconds:7.2f} s[/dim]  [bold green]{word:<12}[/bold green] {text}",
+            f"[dim]{seconds:7.2f} s[/dim]  [bold green]{word:<12}[/bold green] {escape(text)}",
             highlight=False,
             soft_wrap=True,
         )
