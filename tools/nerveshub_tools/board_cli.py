@@ -60,7 +60,7 @@ def prepare(path, app, reset, library, yes, **meta) -> None:
 
     Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
     """
-    board_prepare = _with_library("board_prepare")
+    board_prepare = with_library("board_prepare")
     console = Console()
 
     def ask(text: str) -> bool:
@@ -103,7 +103,7 @@ def prepare(path, app, reset, library, yes, **meta) -> None:
 @click.argument("path", type=_FOLDER)
 def status(path) -> None:
     """Tell what the CIRCUITPY mounted at PATH holds. Ends with 1 if something is wrong."""
-    board_status = _with_library("board_status")
+    board_status = with_library("board_status")
     console = Console()
     table = Table.grid(padding=(0, 2))
     try:
@@ -123,7 +123,7 @@ def _plain(text: str) -> str:
     return shown.replace("[", "\\[")
 
 
-def _with_library(name: str):
+def with_library(name: str):
     """A module of these tools that needs the library. The hub alone runs without it."""
     try:
         return __import__("nerveshub_tools." + name, fromlist=[name])
@@ -149,7 +149,7 @@ def pack_command(folder, output, private_key, stored, **meta) -> None:
     NervesHub takes signed archives only: make keys with keygen or fwup -g, give the server the
     public one, and sign with --private-key.
     """
-    packer = _with_library("packer")
+    packer = with_library("packer")
     try:
         key = packer.read_key(private_key) if private_key else None
         uuid = packer.pack(folder, output, meta, key=key, compress=not stored)
@@ -167,7 +167,7 @@ def pack_command(folder, output, private_key, stored, **meta) -> None:
 def keygen(name) -> None:
     """Make a pair of keys for signing: NAME.pub for the server, NAME.priv to be kept safe."""
     try:
-        public, private = _with_library("packer").make_keys(name)
+        public, private = with_library("packer").make_keys(name)
     except OSError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{public}: for NervesHub and for boards\n{private}: keep it secret, and safe")

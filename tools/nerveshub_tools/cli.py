@@ -21,9 +21,8 @@ from pathlib import Path
 
 import click
 
-from .board_cli import board, keygen, pack_command
+from .board_cli import board, keygen, pack_command, with_library
 from .ca import Authority
-from .demo import TIMEOUT, Demo
 from .hub import Hub
 from .images import read_meta
 from .server import Server
@@ -44,10 +43,10 @@ for _command in (board, keygen, pack_command):
 
 
 @main.command()
-@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for the whole run.")
+@click.option("--timeout", default=90, show_default=True, help="Seconds for the whole run.")
 def demo(timeout: float) -> None:
     """Update a simulated board: a good release, a bad one that it goes back from, a good one."""
-    sys.exit(Demo(timeout=timeout).run())
+    sys.exit(with_library("demo").Demo(timeout=timeout).run())
 
 
 @main.command()
