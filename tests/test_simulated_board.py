@@ -116,9 +116,10 @@ def test_sys_exit_and_the_end_of_code_py_leave_no_board_waiting(tmp_path):
 
 
 def test_a_confirmed_application_that_ends_is_started_again(tmp_path):
-    with running(new_drive(tmp_path, "print('done')\n")) as (_, events):
+    with running(new_drive(tmp_path, "print('done', end='')\n")) as (_, events):
         for _ in range(3):
-            events.ends("/nh_run.py", "ended")
+            events.said("done")
+            events.until("ended", how="ended")
 
 
 def test_a_confirmed_application_goes_back_after_five_crashes(tmp_path):

@@ -58,6 +58,7 @@ class _Watchdog(board_modules.WatchDog):
         self._fed_at = time.monotonic()
 
     def feed(self):
+        """As the hardware's, which knows the time."""
         super().feed()
         self.feed_now()
 
@@ -86,18 +87,24 @@ class Radio:
 class _Console:
     """Standard output of the file: each line becomes an event."""
 
-    def __init__(self, write):
-        self._write = write
+    def __init__(self, emit):
+        self._emit = emit
         self._line = ""
 
     def write(self, text):
+        """What ``print`` calls."""
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            self._write("output", text=line)
+            self._emit("output", text=line)
         return len(text)
 
     def flush(self):
-        pass
+        """Nothing waits but a line that is not ended yet."""
+
+    def close_line(self):
+        """The run has ended, and so has its last line."""
+        if self._line:
+            self.write("\n")
 
 
 def _events():
@@ -220,6 +227,7 @@ def main() -> None:
         board.reloaded()
     elif how != "reset":
         board.ended(text)
+    sys.stdout.close_line()
     emit("ended", how=how, traceback=text, board=board.state())
     # Like a VM that ends: no destructor runs, no socket says goodbye.
     os._exit(0)
