@@ -10,7 +10,7 @@ VENV := .venv/bin
 .PHONY: help demo test check vm bench docs clean
 
 help:
-	@echo "make demo   a whole update, from the server's word to the confirmed boot, on this machine"
+	@echo "make demo   updates on this machine: a good one, a bad one and the way back, a good one"
 	@echo "make test   linter, formatter and all tests"
 	@echo "make check  linter and formatter alone"
 	@echo "make bench  measure memory and speed"

@@ -121,6 +121,29 @@ class Board:
         found, self.next_code = self.next_code, None
         return found
 
+    def state(self):
+        """Everything that a run leaves behind, as a dict for `restore`."""
+        return {
+            "read_only": self.read_only,
+            "next_code": self.next_code,
+            "run_reason": self._run_reason,
+            "reset_reason": self._reset_reason,
+            "safe_mode_reason": self._safe_mode_reason,
+            "traceback": self._traceback,
+            "watchdog": self.watchdog.timeout if self.watchdog.mode else None,
+        }
+
+    def restore(self, state):
+        """Go on where another process, which is the VM of one run, has left off."""
+        self.read_only = state["read_only"]
+        self.next_code = state["next_code"] and tuple(state["next_code"])
+        self._run_reason = state["run_reason"]
+        self._reset_reason = state["reset_reason"]
+        self._safe_mode_reason = state["safe_mode_reason"]
+        self._traceback = state["traceback"]
+        self.watchdog.timeout = state["watchdog"]
+        self.watchdog.mode = "watchdog.WatchDogMode.RESET" if state["watchdog"] else None
+
     def install(self):
         """Put the modules where ``import`` finds them."""
         sys.modules["supervisor"] = Bag(

@@ -5,7 +5,8 @@
 `nerveshub_tools.cli`
 ================================================================================
 
-The command ``nerveshub-link``: a hub for the desk, a simulated device, a demonstration.
+The command ``nerveshub-link``: a hub for the desk, a simulated device, a demonstration. What is for
+boards, `nerveshub_tools.board_cli` adds.
 """
 
 import asyncio
@@ -20,8 +21,8 @@ from pathlib import Path
 
 import click
 
+from .board_cli import board, keygen, pack_command, with_library
 from .ca import Authority
-from .demo import TIMEOUT, Demo
 from .hub import Hub
 from .images import read_meta
 from .server import Server
@@ -34,14 +35,18 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 @click.group()
 def main() -> None:
-    """Try nerveshub_link without a board and without a server."""
+    """Prepare boards for nerveshub_link, pack releases, or try it all without a board."""
+
+
+for _command in (board, keygen, pack_command):
+    main.add_command(_command)
 
 
 @main.command()
-@click.option("--timeout", default=TIMEOUT, show_default=True, help="Seconds for the whole run.")
+@click.option("--timeout", default=90, show_default=True, help="Seconds for the whole run.")
 def demo(timeout: float) -> None:
-    """Play a whole firmware update: hub, simulated device, download, reboot, confirmation."""
-    sys.exit(Demo(timeout=timeout).run())
+    """Update a simulated board: a good release, a bad one that it goes back from, a good one."""
+    sys.exit(with_library("demo").Demo(timeout=timeout).run())
 
 
 @main.command()
