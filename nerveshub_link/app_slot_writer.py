@@ -11,14 +11,14 @@ The `FwupWriter` for the application: files in one of two slots, on any board. I
 ======================  ============================================================================
 step                    what is on the drive after a power cut in it
 ======================  ============================================================================
-`fwup_begin`            the running slot, untouched; it was never the one that is written
+``fwup_begin``          the running slot, untouched; it was never the one that is written
 first file of the       the idle slot is no slot any more: its manifest goes first, then all else
 archive
-`fwup_chunk`            some of the new files, each read back when it is complete
-`fwup_finish`           all files, then the manifest; at last the record: "try that slot". Only this
+``fwup_chunk``          some of the new files, each read back when it is complete
+``fwup_finish``         all files, then the manifest; at last the record: "try that slot". Only this
                         last write, of one sector, changes what starts next
 next start              the guard counts it, checks the slot, runs it with the watchdog on
-`fwup_confirm`          the record: confirmed
+``fwup_confirm``        the record: confirmed
 ======================  ============================================================================
 
 Nothing is staged: the archive is unpacked as it arrives. Behind this module nobody knows of slots.
