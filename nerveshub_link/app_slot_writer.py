@@ -24,6 +24,7 @@ next start              the guard counts it, checks the slot, runs it with the w
 Nothing is staged: the archive is unpacked as it arrives. Behind this module nobody knows of slots.
 """
 
+import gc
 import os
 
 from adafruit_ticks import ticks_ms
@@ -168,6 +169,7 @@ class AppSlotWriter(FwupWriter):
         self._slot = Slot(self._path(idle), self._root or "/")
         self._slot.check_room(size)
         _autoreload(False)
+        gc.collect()  # the window for inflating wants up to 32 KB in one piece
         kept = {key: meta[key] for key in meta if meta[key] is not None}
         kept["n"] = self._newest() + 1
         self._slot.manifest = Manifest(kept)
