@@ -154,7 +154,7 @@ def test_g_archive_is_announced_on_release_and_on_each_join():
 def test_b4_local_shell_is_typed_into_and_answers():
     replay = WithBrowser("b4").run()
     assert replay.compared == 9
-    assert replay.hub.device("dev-b4").console == "ls\r\nfile1 file2\r\n$ "
+    assert replay.hub.device("dev-b4").shell == "ls\r\nfile1 file2\r\n$ "
     # The server said nothing to an event that it does not know.
     assert any("local_shell:nosuch" in text for text in replay.hub.dropped)
 
