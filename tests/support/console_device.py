@@ -39,6 +39,8 @@ class ConsoleDevice:
         self.received = []
         """Everything that the hub pushed: (topic, event, payload)."""
         self.files = {}
+        self.ended = False
+        """Has the hub closed the connection?"""
         self.changed = threading.Condition()
         self._ref = 10
         self._lines = {"console": "", "shell": ""}
@@ -103,6 +105,9 @@ class ConsoleDevice:
             while True:
                 opcode, payload = self._wire.receive()
                 if opcode == 8:
+                    with self.changed:
+                        self.ended = True
+                        self.changed.notify_all()
                     return
                 _, _, topic, event, fields = json.loads(payload)
                 self._handle(topic, event, fields)

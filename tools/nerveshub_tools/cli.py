@@ -209,6 +209,7 @@ def _reachable(host: str) -> str:
 @click.option("--ca", type=_PATH, help="CA to trust; this computer's own if not given.")
 @click.option("--ssl/--no-ssl", default=True, show_default=True, help="Speak TLS.")
 @click.option("--confirm-after", default=60, show_default=True, help="Seconds on trial.")
+@click.option("--console", is_flag=True, help="Let the hub's operator run code in it.")
 @click.option(
     "--folder", type=click.Path(file_okay=False), help="Its flash; forgotten if not given."
 )

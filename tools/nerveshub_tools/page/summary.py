@@ -38,9 +38,8 @@ def progress_of(device) -> Tuple[str, Optional[float]]:
         return "installed, the device restarts" if device.inflight else done, 1.0
     if status is None or not device.inflight:
         return "", None
-    return (
-        (f"update {status}", 0.0) if percent is None else (f"{status} {percent} %", percent / 100)
-    )
+    text = f"update {status}" if percent is None else f"{status} {percent} %"
+    return text, (percent or 0) / 100
 
 
 def state_of(device) -> str:
