@@ -39,6 +39,8 @@ class ConsoleDevice:
         self.received = []
         """Everything that the hub pushed: (topic, event, payload)."""
         self.files = {}
+        self.silent = False
+        """Are scripts left without an answer?"""
         self.ended = False
         """Has the hub closed the connection?"""
         self.changed = threading.Condition()
@@ -134,7 +136,7 @@ class ConsoleDevice:
             self._type("console", fields["data"], self._evaluate, PROMPT)
         elif event == "local_shell:shell_input":
             self._type("shell", fields["data"], self._command, SHELL_PROMPT)
-        elif event == "scripts/run":
+        elif event == "scripts/run" and not self.silent:
             self._script(fields)
         elif event.startswith("file-data"):
             self._file(event, fields)
