@@ -39,7 +39,8 @@ write_command() {
         -path '*chromium*' | head -n 1)
     [ -n "$browser" ] || return 1
     libraries=
-    for folder in "$home"/unpacked/usr/lib/*-linux-gnu* "$home"/unpacked/lib/*-linux-gnu*; do
+    for folder in "$home"/unpacked/usr/lib/*-linux-gnu* "$home"/unpacked/usr/lib/*-linux-gnu*/pulseaudio \
+        "$home"/unpacked/lib/*-linux-gnu*; do
         [ -d "$folder" ] || continue
         rm -f "$folder"/ld-linux* "$folder"/libc.so* "$folder"/libm.so* "$folder"/libpthread.so* \
             "$folder"/libdl.so* "$folder"/librt.so* "$folder"/libresolv.so* "$folder"/libnss_*

@@ -326,9 +326,14 @@ def test_waiting_wakes_with_the_change_and_leaves_nothing_behind():
     hub = Hub(public_url="http://hub")
 
     async def wait():
-        timer = threading.Timer(0, lambda: hub.deploy("u-1"))
-        timer.start()
-        found = await until(hub, lambda hub: list(hub.deployments), 10)
+        looked = []
+        task = asyncio.ensure_future(
+            until(hub, lambda hub: looked.append(1) or list(hub.deployments), 3600)
+        )
+        await asyncio.sleep(0)
+        assert looked == [1]
+        threading.Thread(target=hub.deploy, args=("u-1",)).start()
+        found = await asyncio.wait_for(task, 10)
         assert await until(hub, lambda hub: None, 0) is None
         return found
 
