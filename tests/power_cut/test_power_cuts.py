@@ -20,10 +20,11 @@ HEAP = 24 * 1024 * 1024
 # Of so many cuts, in the recovery from one the power is cut again.
 DOUBLES = {
     "first": 251,
-    "update": 251,
-    "again": 401,
-    "bad": 401,
-    "good": 401,
+    "holes": 151,
+    "update": 151,
+    "again": 101,
+    "bad": 101,
+    "good": 101,
     "crashes": 25,
     "safemode": 25,
     "back": 25,
@@ -80,13 +81,23 @@ def test_a_start_writes_nothing_and_an_update_no_more_than_this(vm, record_prope
     result = vm.run("costs", {"releases": ["large1", "large2", "large3"]}, heap=HEAP, timeout=300)
 
     assert result.code == 0, result
-    for update in result.all("update"):
+    updates = result.all("update")
+    for update in updates:
         words = "flash, %d KB in %d files: %.1f erases per 4 KB, %d in block 0, %.2f bytes per byte"
-        per_block = update["erases"] * 4096 / update["size"]
+        update["per block"] = update["erases"] * 4096 / update["size"]
         per_byte = update["bytes"] / update["size"]
-        words %= update["size"] // 1000, update["files"], per_block, update["in block 0"], per_byte
+        words %= (
+            update["size"] // 1000,
+            update["files"],
+            update["per block"],
+            update["in block 0"],
+            per_byte,
+        )
         record_property("summary", words)
-        assert per_block < 12
+    # The first two go into slots that hold little, the third one into that of a release like it.
+    assert max(update["per block"] for update in updates) < 11
+    assert updates[2]["per block"] < 2
+    assert updates[2]["in block 0"] < 12
     assert result.one("start")["erases"] == 0
     check = result.one("check")
     words = "the guard's check of that: %d reads, %.1f ms in this VM"

@@ -58,7 +58,7 @@ class Cutter:
                 double = doubles and start and case % doubles == 0
                 self._put(view, start, content)
                 writes = self._flash.record() if double else None
-                outcome = self._outcome(lambda: shared(view, sector))
+                outcome = self._outcome(start, lambda: shared(view, sector))
                 self._flash.writes = None
                 self._count(self.once if start else self.block_0, outcome, (number, sector, kind))
                 if double:
@@ -75,7 +75,7 @@ class Cutter:
                 for kind, torn_again in enumerate(contents[1:]):
                     self._put(view, again, torn_again)
                     outcome = self._outcome(
-                        lambda: shared(before, first[1]) or shared(view, sector)
+                        again, lambda: shared(before, first[1]) or shared(view, sector)
                     )
                     self._count(self.twice, outcome, first + (number, sector, kind))
             write(view, sector, new)
@@ -84,12 +84,15 @@ class Cutter:
         self._flash.view[:] = view
         self._flash.view[start : start + BLOCK] = content
 
-    def _outcome(self, may_need_rescue):
+    def _outcome(self, start, may_need_rescue):
         """Power on; words on what came of it, a failure's beginning with an exclamation mark."""
         story, phase = self._story, self._story.phase
         outside, machine = story.outside, story.machine
         outside.want(phase.then)
         try:
+            machine.mount()
+            if start and "run" not in story.record():
+                return "!both copies of the record are lost"
             machine.power_on()
         except Unmountable:
             return "!unmountable"

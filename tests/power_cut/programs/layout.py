@@ -10,12 +10,13 @@ import os
 from binascii import crc32
 
 from nerveshub_link.device_state import DeviceState
+from nerveshub_link.slot_files import keep_apart
 from nerveshub_link.slot_manifest import Manifest
 
 _BLOCK = 4096
 
 
-def prepare(guard, rescue, application=None, meta=None):
+def prepare(guard, rescue, application=None, meta=None, holes=False):
     """
     Lay out the empty drive that is mounted.
 
@@ -23,6 +24,7 @@ def prepare(guard, rescue, application=None, meta=None):
     :param dict rescue: files of ``/app``
     :param dict application: files of the first application, or None
     :param dict meta: its metadata
+    :param holes: between the application's files there are small holes, left by files in ``/data``
     """
     with open("/" + "keep-me-" * 24 + "abc", "wb"):
         pass  # its name fills the first sector of the root directory
@@ -41,11 +43,16 @@ def prepare(guard, rescue, application=None, meta=None):
     os.mkdir("/data")
     if application is not None:
         manifest = Manifest(dict(meta, n=1))
-        put("/slots/a", application)
-        for path in application:
+        for number, path in enumerate(sorted(application)):
             data = application[path]
+            put("/slots/a", {path: data})
             manifest.add(path, len(data), crc32(data))
+            if holes:
+                put("/data", {"%d.log" % number: bytes(1500)})
         manifest.write("/slots/a")
+        keep_apart("/slots/a")
+        for name in os.listdir("/data"):
+            os.remove("/data/" + name)
     state.load()
     state.save({"run": "" if application is None else "a", "old": "", "trial": 0})
 

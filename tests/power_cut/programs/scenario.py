@@ -33,6 +33,7 @@ class Phase:
 
 
 FRESH = (Phase("first", ("rescue", "1"), {"release": "1"}, "1"),)
+HOLES = (Phase("holes", ("1", "2"), {"release": "2"}, "2"),)
 PREPARED = (
     Phase("update", ("1", "2"), {"release": "2"}, "2"),
     Phase("again", ("2", "3"), {"release": "3", "kind": "deflated", "aborted": True}, "3"),
@@ -76,13 +77,14 @@ class Story:
         import nerveshub_link.app_slot_writer  # noqa: F401 kept in memory for all
 
         files = self.releases.files
-        if name in [phase.name for phase in FRESH]:
+        if name == "first":
             prepare(guard, files["rescue"])
         else:
-            prepare(guard, files["rescue"], files["1"], self.releases.meta("1"))
+            holes = name == "holes"
+            prepare(guard, files["rescue"], files["1"], self.releases.meta("1"), holes)
 
     def _go_to(self, name):
-        for phase in FRESH + PREPARED:
+        for phase in FRESH + HOLES + PREPARED:
             if phase.name == name:
                 return phase
             if phase in PREPARED:
