@@ -73,12 +73,12 @@ class AppSlotWriter(FwupWriter):
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
         self._root = root = root.rstrip("/")
         _check_drive(root)
-        self._running = _running(root)
+        self._record = DeviceState(root)
+        self._state = self._record.load()
+        self._running = _running(root, self._state)
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._max_files = max_files
-        self._record = DeviceState(root)
-        self._state = self._record.load()
         # What runs is what was started, whatever the record says now.
         self._meta = _release(root, self._running)
         self._begun = clock()
@@ -266,14 +266,15 @@ def _check_drive(root: str) -> None:
             "AppSlotWriter: the drive is read-only for code. /boot.py must call nh_boot.boot(), or"
             ' storage.remount("/", False); NERVESHUB_DEVELOP in settings.toml leaves it to the PC'
         )
-    for name in ("/slots/a", "/slots/b", "/nh_boot.py"):
+    for name in ("/nh_boot.py", "/slots", "/slots/a", "/slots/b"):
         try:
             os.stat(root + name)
         except OSError:
-            raise ValueError(
-                "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
-                % (root + name)
-            ) from None
+            if name == "/nh_boot.py" or not _made(root + name):
+                raise ValueError(
+                    "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
+                    % (root + name)
+                ) from None
 
 
 def _autoreload(on: bool) -> None:
@@ -286,9 +287,23 @@ def _autoreload(on: bool) -> None:
         pass
 
 
-def _running(root: str) -> str:
+def _made(folder: str) -> bool:
+    """Make a folder that a power cut has torn from a prepared drive."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _running(root: str, state: dict) -> str:
     """The slot that this application was started from; "" for the rescue application."""
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except OSError:
+        # A power cut has torn the folder above, so FAT can't find the way up. What the guard has
+        # noted serves.
+        return state.get("run", "")
     if folder == root + "/app":
         return ""
     for slot in ("a", "b"):

@@ -59,3 +59,18 @@ def _missing(reason: str, required: str) -> None:
 def fresh_connection_manager():
     """The connection manager is one for all users of a pool; each test gets its own."""
     adafruit_connection_manager._global_connection_managers.clear()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests record as "summary" is for people: numbers that a claim stands on."""
+    lines = [
+        text
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        if report.when == "call"
+        for name, text in report.user_properties
+        if name == "summary"
+    ]
+    if lines:
+        terminalreporter.section("numbers")
+        for line in lines:
+            terminalreporter.write_line(line)
