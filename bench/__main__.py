@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from support.vm import LIBRARIES, Vm, build
 
-from . import ROOT, depth, memory, speed, stalls
+from . import ROOT, archive, depth, memory, speed, stalls
 
 
 def find_vms(folder: str) -> list:
@@ -52,6 +52,7 @@ def measure() -> list:
         yield "speed", speed.measure(first)
         yield "how long a poll() takes", stalls.measure()
         yield "depth", depth.measure()
+        yield "archives", archive.measure(vms)
         yield "memory", memory.measure(vms)
         if first:
             yield "drive", memory.sizes(first)

@@ -81,6 +81,10 @@ from .link import NervesHubLink
 
 def __getattr__(name: str):
     # Parts that not every board needs: their memory is taken when they are asked for.
+    if name == "AppSlotWriter":
+        from .app_slot_writer import AppSlotWriter  # noqa: PLC0415
+
+        return AppSlotWriter
     if name == "FileWriter":
         from .file_writer import FileWriter  # noqa: PLC0415
 

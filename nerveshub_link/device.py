@@ -38,7 +38,8 @@ _META_KEYS = (
 )
 _FLUSH_TIMEOUT = const(2000)
 _GOODBYE = const(250)  # "flushed" means that the network stack has it: let it go out, too
-_RETRY = const(60 * 1000)  # after a reboot or a confirmation that raised
+_RETRY = const(60 * 1000)  # after a reboot, a confirmation or a writer's poll() that raised
+_PAUSE = const(10 * 1000)  # between two calls of NervesHubLink.poll: more is not steady
 
 
 class Device:
@@ -49,19 +50,24 @@ class Device:
     :param Channels channels: where to join and push
     :param call: function that calls a callback of the user and survives its exceptions
     :param log: function of level and text
+    :param tell: the same, for what is to stand in NervesHub's own log, too
     """
 
-    def __init__(self, config, channels, call, log) -> None:
+    def __init__(self, config, channels, call, log, tell) -> None:  # noqa: PLR0913, PLR0917
         self._config = config
         self._channels = channels
         self._call = call
         self._log = log
+        self._tell_all = tell
         self._meta = config.known_meta  # then as the last join told, should the writer raise
         self._was_joined = False
         self._confirmed = False  # does this device know that its firmware is confirmed,
         self._told = False  # and does the server?
         self._confirm_from = 0
         self._confirm_wait = 0
+        self._ticked = 0
+        self._failure_told = False
+        self._writer_wait = 0  # after its poll() raised
         self._reboot_from = None
         self._reboot_wait = 0
         self.updates = None
@@ -159,11 +165,21 @@ class Device:
         self.push("report_network_interface", {"interface": self._config.network_interface})
         self._tell()
         self.updates.joined(now)
+        if not self._failure_told:
+            self._failure_told = True
+            self._tell_failure()
         if not again:
             self._call(self._config.client.handle_connected)
         # Older servers put the update into the join's reply.
         if isinstance(response, dict) and response.get("update_available") is True:
             self.updates.offer(response, now)
+
+    def _tell_failure(self) -> None:
+        writer = self._config.fwup_writer
+        if writer is not None:
+            words = self._ask("last_failure", writer.last_failure, None)
+            if words:
+                self._tell_all("error", "earlier: " + str(words))
 
     def _event(self, event: str, payload: dict, now: int) -> None:
         if event == "update":
@@ -242,6 +258,10 @@ class Device:
         :param bool flushed: True if nothing waits to be sent
         """
         config = self._config
+        if (now - self._ticked) & _TICKS >= _PAUSE:
+            self._confirm_from = now  # only steady polling proves anything
+        self._ticked = now
+        self._poll_writer(now)
         if self._reboot_from is not None:
             waited = (now - self._reboot_from) & _TICKS
             if not flushed and waited < _FLUSH_TIMEOUT:
@@ -257,3 +277,18 @@ class Device:
             if (now - self._confirm_from) & _TICKS >= self._confirm_wait and not self.confirm():
                 self._confirm_from = now
                 self._confirm_wait = max(config.confirm_after * 1000, _RETRY)
+
+    def _poll_writer(self, now: int) -> None:
+        writer = self._config.fwup_writer
+        if writer is None or self._reboot_from is not None:
+            return
+        if self._writer_wait and (now - self._writer_failed) & _TICKS < self._writer_wait:
+            return
+        self._writer_wait = 0
+        try:
+            if writer.poll():
+                self._log("error", "the new firmware was not confirmed in time: going back")
+                self.reboot(now)
+        except Exception as error:
+            self._log("error", "fwup_writer.poll: " + describe(error))
+            self._writer_failed, self._writer_wait = now, _RETRY

@@ -161,7 +161,7 @@ class NervesHubLink:
             config.idle_timeout * 1000,
             config.minimum_speed,
         )
-        self._device = Device(config, self._channels, call, self._log)
+        self._device = Device(config, self._channels, call, self._log, self.log)
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
         self._logs = None

@@ -16,6 +16,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from nerveshub_tools import board_library
+from nerveshub_tools.board_drive import Drive
 from support import checkout
 
 pytest.importorskip("circup", reason="circup needs Python 3.10")
@@ -132,3 +134,25 @@ def test_circup_copies_the_example_and_its_settings(circup, drive):
     examples = checkout.ROOT / "examples"
     for here, there in (("nerveshub_link_simpletest.py", "code.py"), ("settings.toml",) * 2):
         assert (drive / there).read_text() == (examples / here).read_text()
+
+
+def test_circup_finds_the_boot_guard_among_the_examples(circup, drive):
+    circup("install", "nerveshub_link")
+    names = ("boot", "code", "nh_boot", "nh_run", "nh_trial", "safemode")
+    circup("example", *(f"nerveshub_link/board/{name}" for name in names))
+    board = checkout.ROOT / "examples" / "board"
+    for name in names:
+        assert (drive / f"{name}.py").read_text() == (board / f"{name}.py").read_text()
+
+
+def test_circup_does_for_board_prepare_what_it_does_by_hand(data, drive, monkeypatch):
+    # board prepare runs circup itself; this one finds its bundles without the network.
+    monkeypatch.setenv("XDG_DATA_HOME", str(data.parent))
+    command = board_library._command()
+    monkeypatch.setattr(board_library, "_command", lambda: [*command, "--offline"])
+    (drive / "lib" / "nerveshub_link").mkdir()
+    (drive / "lib" / "nerveshub_link" / "left_over.py").write_text("")
+    assert board_library.circup(Drive(drive)) is None
+    package = {path.name for path in (checkout.ROOT / "nerveshub_link").glob("*.py")}
+    assert {path.name for path in (drive / "lib" / "nerveshub_link").iterdir()} == package
+    assert (drive / "lib" / "adafruit_ticks.py").is_file()

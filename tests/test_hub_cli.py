@@ -190,3 +190,24 @@ def test_every_command_explains_itself():
         result = CliRunner().invoke(main, [command, "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("hub --help", 0), ("--help", 0), ("demo", 1), ("board prepare .", 1), ("pack . -o x.fw", 1)],
+)
+def test_the_hub_needs_no_library_and_the_other_commands_say_that_they_do(words, code, tmp_path):
+    source = (
+        "import sys; sys.modules['nerveshub_link'] = None;"
+        "from nerveshub_tools.cli import main; main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source, *words.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": TOOLS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert ("nerveshub-tools[device]" in done.stderr) == bool(code)

@@ -1,22 +1,26 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""The demonstration and the simulated device: the real library in a process of its own."""
+"""The demonstration and the simulated device: the real library in processes of their own."""
 
 import contextlib
 import hashlib
 import io
 import queue
+import re
 
 import hub_replay
 import pytest
 from nerveshub_tools import demo as demo_module
+from nerveshub_tools import demo_application, simulated_board
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.demo import STEPS, Demo
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.simulated_device import FACTORY, SimulatedDevice
 from nerveshub_tools.tls import ServerTls
 from rich.console import Console
+
+from nerveshub_link.slot_manifest import Manifest, read_meta
 
 assert hub_replay  # it puts the tools of the working tree on the path
 NEW = {**FACTORY, "uuid": "00000000-0000-4000-8000-000000000002", "version": "2.0.0"}
@@ -45,23 +49,24 @@ def simulated(hub, folder, **options):
 
 def play(**options):
     output = io.StringIO()
-    code = Demo(Console(file=output, width=200), image_size=50_000, rate=None, **options).run()
+    code = Demo(Console(file=output, width=200), size=5000, rate=None, **options).run()
     return code, output.getvalue()
 
 
 def test_demo_shows_every_step_in_order_and_succeeds():
     code, output = play()
     assert code == 0, output
-    at = [output.index(f" s  {word} ") for word in STEPS]
-    assert at == sorted(at)
-    assert "running " + FACTORY["uuid"] in output
-    assert "100 %" in output
+    assert re.findall(r"\d s  ([a-z]+(?: back)?) ", output) == list(STEPS)
+    assert output.count("100 %") == 3
+    assert output.count("RuntimeError: the sensor of version 1.2.0 does not answer") == 4
+    assert STEPS.count("crashed") == 3
+    assert output.splitlines()[-1] == "The board runs its newest release."
 
 
-def test_demo_fails_when_the_image_is_not_what_was_announced():
+def test_demo_fails_when_an_archive_is_not_what_was_announced():
     code, output = play(tweaks={"checksum": "0" * 64})
     assert code == 1
-    assert "failed" in output
+    assert "failed: the board reports" in output
     assert "rebooting" not in output
 
 
@@ -71,52 +76,95 @@ def test_demo_fails_when_it_takes_too_long():
     assert "'connected' did not happen within 0 s" in output
 
 
-def test_demo_fails_when_the_real_server_would_have_refused_something(monkeypatch):
-    class Complaining(HubThread):
-        def __init__(self, **settings):
-            super().__init__(**settings)
-            self.refuse("something")
-
-    monkeypatch.setattr(demo_module, "HubThread", Complaining)
+def test_demo_fails_when_the_good_release_crashes(monkeypatch):
+    monkeypatch.setattr(
+        demo_module, "write", lambda *words: demo_application.write(words[0], words[1], True)
+    )
     code, output = play()
     assert code == 1
-    assert "the real server would have refused: something" in output
+    assert "failed: the application crashed: RuntimeError: the sensor of version 1.0.0" in output
+
+
+def test_demo_fails_when_the_bad_release_is_kept(monkeypatch):
+    monkeypatch.setattr(
+        demo_module, "write", lambda *words: demo_application.write(words[0], words[1], False)
+    )
+    code, output = play()
+    assert code == 1
+    assert re.search(r"failed: the board came back on \S+ \(version 1\.2\.0\)", output)
+
+
+def test_demo_fails_when_the_board_does_not_tell_that_it_went_back(monkeypatch):
+    def silent(folder, **options):
+        real = simulated_board.make_drive(folder, **options)
+        writer = real / "lib" / "nerveshub_link" / "app_slot_writer.py"
+        source = writer.read_text()
+        assert 'return bool(self._state.get("rev"))' in source
+        writer.write_text(source.replace('bool(self._state.get("rev"))', "False"))
+
+    monkeypatch.setattr(demo_module, "make_drive", silent)
+    code, output = play()
+    assert code == 1
+    assert "and does not say why" in output
 
 
 def meddled(monkeypatch, meddle):
-    """Play the demonstration; ``meddle(hub, device)`` comes just before its last look."""
+    """Play the demonstration; ``meddle(hub, board)`` comes just before its last look."""
     check = Demo._check
     monkeypatch.setattr(
-        Demo, "_check", lambda self, hub, device: (meddle(hub, device), check(self, hub, device))
+        Demo, "_check", lambda self, hub, board: (meddle(hub, board), check(self, hub, board))
     )
+    # One update is enough for that.
+    short = demo_module.STEPS[: 2 + len(demo_module._GOOD)]
+    monkeypatch.setattr(demo_module, "STEPS", short)
+    monkeypatch.setattr(demo_module, "UPDATES", (("1.1.0", False),))
     code, output = play()
     assert "validated" in output
     return code, output.splitlines()[-1]
 
 
-def test_demo_fails_when_the_installed_image_is_not_the_one_that_was_pushed(monkeypatch):
-    def flip_a_bit(_, device):
-        data = bytearray(device.image.read_bytes())
-        data[-1] ^= 1
-        device.image.write_bytes(data)
+def test_demo_fails_when_a_file_is_not_the_one_that_was_pushed(monkeypatch):
+    def swap(_, board):
+        # Both slots: whole by their manifests, and not what was pushed.
+        for slot in "ab":
+            header = read_meta(str(board.drive / "slots" / slot))
+            files = {"code.py": b"", "assets.bin": b"", "lib/greeting/__init__.py": b""}
+            manifest = Manifest(header)
+            for name in files:
+                (board.drive / "slots" / slot / name).write_bytes(b"")
+                manifest.add(name, 0, 0)
+            manifest.write(str(board.drive / "slots" / slot))
 
-    assert meddled(monkeypatch, flip_a_bit) == (
+    assert meddled(monkeypatch, swap) == (
         1,
-        "failed: the installed image is not the one that was pushed",
+        "failed: assets.bin is not the one that was pushed",
     )
 
 
-def test_demo_fails_when_the_device_runs_something_else_in_the_end(monkeypatch):
-    def run_factory(hub, _):
-        with hub.changing():
-            hub._devices[demo_module.IDENTIFIER].meta = dict(FACTORY)
+def test_demo_fails_when_a_slot_is_torn(monkeypatch):
+    def flip_a_bit(_, board):
+        path = board.drive / "slots" / "a" / "assets.bin"
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
 
-    code, last = meddled(monkeypatch, run_factory)
+    code, last = meddled(monkeypatch, flip_a_bit)
     assert code == 1
-    assert last == f"failed: the hub believes it runs {FACTORY['uuid']}, validated"
+    assert "failed: a slot is not whole" in last
 
 
-def test_demo_fails_when_the_new_firmware_is_not_confirmed_in_the_end(monkeypatch):
+def test_demo_fails_when_the_hub_sees_something_else_in_the_end(monkeypatch):
+    def run_another(hub, _):
+        with hub.changing():
+            hub._devices[demo_module.IDENTIFIER].meta = {"uuid": "another"}
+
+    assert meddled(monkeypatch, run_another) == (
+        1,
+        "failed: the hub believes it runs another, validated",
+    )
+
+
+def test_demo_fails_when_the_new_release_is_not_confirmed_in_the_end(monkeypatch):
     def take_back(hub, _):
         with hub.changing():
             hub._devices[demo_module.IDENTIFIER].validation = "not_validated"
@@ -127,19 +175,11 @@ def test_demo_fails_when_the_new_firmware_is_not_confirmed_in_the_end(monkeypatc
     assert last.endswith(", not_validated")
 
 
-def test_demo_fails_when_the_device_comes_back_on_the_old_firmware(monkeypatch):
-    class Forgetful(SimulatedDevice):
-        def _boot(self):
-            # What it has installed is gone when it starts, as after an automatic revert.
-            for path in self.image.parent.iterdir():
-                path.unlink()
-            return super()._boot()
-
-    monkeypatch.setattr(demo_module, "SimulatedDevice", Forgetful)
-    code, output = play()
-    assert code == 1
-    last = output.splitlines()[-1]
-    assert last == f"failed: the device came back on {FACTORY['uuid']} (version 1.0.0)"
+def test_demo_fails_when_the_real_server_would_have_refused_something(monkeypatch):
+    assert meddled(monkeypatch, lambda hub, _: hub.refuse("something")) == (
+        1,
+        "failed: the real server would have refused: something",
+    )
 
 
 def test_simulated_device_updates_over_plain_http_and_keeps_its_image(tmp_path):

@@ -19,11 +19,14 @@ LAYERS = (
     "__init__",
     "link",
     "conversation",
-    "connection device update_manager health device_logs file_writer",
-    "configurator extensions image_download network update_reports websocket",
+    "connection device update_manager health device_logs file_writer app_slot_writer",
+    "configurator extensions fwup_archive image_download network slot_files update_reports "
+    "websocket",
     "downloader",
-    "channel download_retry frames http_head image_answer reporter transport update_offer",
-    "image_check",
+    "channel device_state download_retry frames http_head image_answer reporter slot_manifest "
+    "transport update_offer zip_reader",
+    "image_check inflate",
+    "archive_paths fwup_meta huffman",
     "backoff client config errors fwup_writer server_time settings shared_secret",
 )
 
@@ -108,6 +111,28 @@ def test_the_tools_and_the_library_work_installed_from_copies(clone, tmp_path):
     )
     places = checkout.run_python(["-c", code], tmp_path, **path).splitlines()
     assert [place for place in places if not place.startswith(str(installed))] == []
+
+
+@pytest.mark.parametrize("way", ["wheel", "sdist"])
+def test_the_boards_files_come_along_with_the_tools(clone, tmp_path, way):
+    pytest.importorskip("build")
+    # Without --wheel, the wheel is built from the source distribution, far from the checkout.
+    words = ["-m", "build", "--no-isolation", "--outdir", str(tmp_path), "tools"]
+    checkout.run_python(words + ["--wheel"] * (way == "wheel"), clone)
+    (wheel,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    there = tmp_path / "installed" / "nerveshub_tools" / "board"
+    source = checkout.ROOT / "examples" / "board"
+    names = [name.relative_to("examples/board") for name in checkout.files() if _is_board(name)]
+    assert {path.relative_to(there) for path in there.rglob("*") if path.is_file()} == set(names)
+    assert [n for n in names if (there / n).read_bytes() != (source / n).read_bytes()] == []
+    code = "from nerveshub_tools import board_files; print(board_files.folder())"
+    path = {"PYTHONPATH": str(tmp_path / "installed")}
+    assert checkout.run_python(["-c", code], tmp_path, **path).strip() == str(there)
+
+
+def _is_board(name) -> bool:
+    return name.parts[:2] == ("examples", "board")
 
 
 def test_the_extra_of_the_tools_names_the_distribution_of_the_library():

@@ -5,95 +5,68 @@
 `nerveshub_tools.demo`
 ================================================================================
 
-A whole firmware update before your eyes: a hub with its own certificate, a simulated device that
-checks it, and everything between "connected" and "validated". It succeeds only if the device came
-back on the new firmware, byte for byte, confirmed it, and did nothing that the real server would
-have refused.
+Three updates before your eyes: a hub with its own certificate, a simulated board that checks it,
+with the real boot guard and the real library on its drive. A good release, a bad one that crashes
+at its start, from which the board goes back by itself, and a good one again. It succeeds only if
+the board runs the last release in the end, byte for byte, has confirmed it, has reported what was
+wrong with the bad one, and did nothing that the real server would have refused.
 """
 
-import hashlib
-import os
 import queue
 import tempfile
 import time
-import uuid as _uuid
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Dict, Optional
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.markup import escape
 
+from .application import collect
+from .board_status import examine
 from .ca import Authority
+from .demo_application import write
+from .demo_timeline import Timeline
+from .packer import make_keys, pack, read_key
 from .server import HubThread
-from .simulated_device import FACTORY, SimulatedDevice
+from .simulated_board import Drive, SimulatedBoard, make_drive
 from .tls import ServerTls
 
-IDENTIFIER = "demo-device"
-IMAGE_SIZE = 1_400_000
-STEPS = (
-    "connected joined received started downloading verified updating completed rebooting "
-    "rejoined validated"
-).split()
+IDENTIFIER = "demo-board"
+META = {"product": "demo", "platform": "simulated", "architecture": "xtensa"}
+UPDATES = (("1.1.0", False), ("1.2.0", True), ("1.3.0", False))
+"""Versions, and whether they are bad."""
+SIZE = 200_000
+TIMEOUT = 90
+_UPDATE = "received started downloading verified updating completed rebooting".split()
+_GOOD = (*_UPDATE, "rejoined", "validated")
+_BAD = (*_UPDATE, "crashed", "crashed", "crashed", "went back", "reported")
+STEPS = ("connected", "joined", *_GOOD, *_BAD, *_GOOD)
 """The words of the timeline, in the only right order."""
-TIMEOUT = 60
 _RATE = 1_000_000
-_PERCENT_STEP = 25
 
 
 class Failed(Exception):
-    """Raised when the update did not go as it should. Says what was wrong."""
+    """Raised when the updates did not go as they should. Says what was wrong."""
 
 
-class Timeline:
+@dataclass
+class Release:
     """
-    Prints each step once, and knows which ones are still missing.
+    One release of the application.
 
-    :param Console console: where to
-    :param int size: bytes of the image, for the bar
+    :param str version: its version
+    :param bool bad: does it crash?
     """
 
-    def __init__(self, console: Console, size: int) -> None:
-        self.seen = []
-        self._console = console
-        self._size = size
-        self._began = time.monotonic()
-        self._shown_percent = 0
-        self._progress = Progress(
-            TextColumn("           [cyan]{task.description:<12}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._progress.add_task("downloading", total=size, visible=False)
+    version: str
+    bad: bool = False
+    folder: Optional[Path] = None
+    archive: Optional[Path] = None
+    uuid: str = ""
 
-    def __enter__(self) -> "Timeline":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self._progress.stop()
-
-    def step(self, word: str, text: str) -> None:
-        """A step was reached; the second time says nothing."""
-        if word in self.seen:
-            return
-        self.seen.append(word)
-        seconds = time.monotonic() - self._began
-        self._console.print(
-            f"[dim]{seconds:7.2f} s[/dim]  [bold green]{word:<12}[/bold green] {text}",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-    def percent(self, value: int) -> None:
-        """The download's percentage, as the device reported it to the hub."""
-        self._progress.update(self._task, completed=self._size * value // 100, visible=True)
-        if not self._console.is_terminal and value >= self._shown_percent + _PERCENT_STEP:
-            self._shown_percent = value
-            self._console.print(f"{'':25}{value} %", highlight=False)
+    def __str__(self) -> str:
+        return f"version {self.version}, {self.uuid}"
 
 
 class Demo:
@@ -101,29 +74,32 @@ class Demo:
     One run of the demonstration.
 
     :param Console console: where to print
-    :param int image_size: bytes of the new firmware
+    :param int size: bytes of the application, roughly
     :param float timeout: seconds for everything together
-    :param float rate: bytes per second of the download
-    :param dict tweaks: fields of the update's payload to replace, to see it fail
+    :param float rate: bytes per second of the downloads
+    :param dict tweaks: fields of the updates' payloads to replace, to see it fail
     """
 
     def __init__(
         self,
         console: Optional[Console] = None,
-        image_size: int = IMAGE_SIZE,
+        size: int = SIZE,
         timeout: float = TIMEOUT,
         rate: float = _RATE,
         tweaks: Optional[dict] = None,
     ) -> None:
+        self._size = size
         self._rate = rate
         self._tweaks = tweaks or {}
         self._console = console or Console()
         self._timeout = timeout
-        self._image = os.urandom(image_size)
-        self._new = {**FACTORY, "uuid": str(_uuid.uuid4()), "version": "1.1.0"}
         self._happened = queue.Queue()
-        self._verified = False
-        self._timeline = Timeline(self._console, image_size)
+        self._timeline = Timeline(self._console, STEPS)
+        self._first = Release("1.0.0")
+        self._waiting = [Release(*update) for update in UPDATES]
+        self._last = self._waiting[-1]
+        self._running = self._first
+        self._pushed: Optional[Release] = None
 
     def run(self) -> int:
         """Play it; 0 if all went well, else 1."""
@@ -131,64 +107,73 @@ class Demo:
             with tempfile.TemporaryDirectory(prefix="nerveshub-demo-") as folder:
                 self._play(Path(folder))
         except Failed as failure:
-            self._console.print(
-                f"[bold red]failed[/bold red]: {failure}", highlight=False, soft_wrap=True
-            )
+            words = "[bold red]failed[/bold red]: " + escape(str(failure))
+            self._console.print(words, highlight=False, soft_wrap=True)
             return 1
-        self._console.print("[bold green]The device runs its new firmware.[/bold green]")
+        self._console.print("[bold green]The board runs its newest release.[/bold green]")
         return 0
 
     def _play(self, folder: Path) -> None:
+        _, private = make_keys(folder / "signing")
+        key = read_key(private)
+        for release in (self._first, *self._waiting):
+            release.folder = write(
+                folder / release.version, release.version, release.bad, self._size
+            )
+            release.archive = folder / f"demo-{release.version}.fw"
+            meta = {**META, "version": release.version}
+            release.uuid = pack(release.folder, release.archive, meta, key=key)
         authority = Authority(folder / "ca")
         tls = ServerTls(*authority.server())
-        with HubThread(product=FACTORY["product"], tls=tls) as hub:
+        with HubThread(product=META["product"], tls=tls) as hub:
             hub.listeners.append(lambda *event: self._happened.put(event))
             hub.download_rate = self._rate
-            hub.add_firmware(self._image, self._new)
-            device = SimulatedDevice(
-                folder / "device",
-                lambda event: self._happened.put((IDENTIFIER, "device process", "", event)),
-                host="localhost",
-                port=hub.port,
-                identifier=IDENTIFIER,
+            for release in self._waiting:
+                meta = {**META, "version": release.version, "uuid": release.uuid}
+                hub.add_firmware(release.archive.read_bytes(), meta)
+            drive = self._make_drive(folder / "CIRCUITPY", hub)
+            board = SimulatedBoard(
+                drive,
+                lambda event: self._happened.put((IDENTIFIER, "board", event["event"], event)),
                 ca=authority.cert,
-                product_key=hub.product_key,
-                product_secret=hub.product_secret,
-                confirm_after=1,
             )
-            with device, self._timeline:
+            with board, self._timeline:
                 self._watch(hub)
-            self._check(hub, device)
+            self._check(hub, board)
+
+    def _make_drive(self, folder: Path, hub) -> Path:
+        make_drive(
+            folder,
+            app=str(self._first.folder),
+            meta={**META, "version": self._first.version},
+            settings=_settings(hub),
+        )
+        return folder
 
     def _watch(self, hub) -> None:
         deadline = time.monotonic() + self._timeout
-        held = []
-        while self._timeline.seen[-1:] != STEPS[-1:]:
+        while self._timeline.missing:
             try:
                 left = max(0.0, deadline - time.monotonic())
                 _, topic, event, payload = self._happened.get(timeout=left)
             except queue.Empty:
-                missing = STEPS[len(self._timeline.seen)]
+                missing = self._timeline.missing
                 raise Failed(f"'{missing}' did not happen within {self._timeout} s") from None
-            if topic == "device process":
-                self._device_said(payload)
+            if topic == "board":
+                self._board_did(event, payload)
             elif topic in {"device", "socket"}:
-                held.append((event, payload))
-            # The device's own words and the hub's come on two ways. What the hub heard of
-            # installing waits here for "verified", which only the device itself can tell.
-            while held and not self._must_wait(*held[0]):
-                self._hub_heard(hub, *held.pop(0))
+                self._hub_heard(hub, event, payload)
+            elif event == "logging:send":
+                self._logged(hub, payload)
 
-    def _must_wait(self, event: str, payload) -> bool:
-        installing = event == "fwup_progress" and payload.get("stage") == "updating"
-        return installing and not self._verified
-
-    def _device_said(self, event: dict) -> None:
-        kind = event["event"]
-        if kind in {"fwup_error", "fatal", "exit"}:
-            raise Failed(f"the device says {event}")
-        if kind == "verified":
-            self._verified = True
+    def _board_did(self, event: str, payload: dict) -> None:
+        if event in {"died", "prompt", "safe_mode", "watchdog"}:
+            raise Failed(f"the board says {payload}")
+        if event == "ended" and payload["how"] == "crashed":
+            words = (payload["traceback"] or "").strip().splitlines()[-1]
+            if self._pushed is None or not self._pushed.bad:
+                raise Failed(f"the application crashed: {words}")
+            self._timeline.step("crashed", words)
 
     def _hub_heard(self, hub, event: str, payload) -> None:
         step = self._timeline.step
@@ -201,50 +186,96 @@ class Demo:
         elif event == "fwup_progress":
             self._progress(payload)
         elif event == "rebooting":
-            step("rebooting", "into the new firmware")
+            step("rebooting", "into the new release, on trial")
         elif event == "firmware_validated":
-            step("validated", "the new firmware has reached the hub and is kept")
+            step("validated", "it has reached the hub, and is kept")
+            self._push_next(hub)
 
     def _joined(self, hub, payload: dict) -> None:
-        uuid = payload["nerves_fw_uuid"]
+        uuid, meta = payload["nerves_fw_uuid"], payload["meta"]
         running = f"{uuid} (version {payload['nerves_fw_version']})"
-        if "joined" not in self._timeline.seen:
+        pushed = self._pushed
+        if pushed is None and uuid == self._first.uuid:
             self._timeline.step("joined", f"running {running}")
-            hub.push_update(IDENTIFIER, self._new["uuid"], **self._tweaks)
-        elif uuid == self._new["uuid"]:
-            trial = "" if payload["meta"]["firmware_validated"] else ", not yet validated"
+            self._push_next(hub)
+        elif pushed and uuid == pushed.uuid and not pushed.bad:
+            trial = "" if meta["firmware_validated"] else ", not yet validated"
             self._timeline.step("rejoined", f"now on {running}{trial}")
+            self._running = pushed
+        elif pushed and pushed.bad and uuid == self._running.uuid:
+            if not meta["firmware_auto_revert_detected"] or not meta["firmware_validated"]:
+                raise Failed(f"the board came back on {running} and does not say why")
+            self._timeline.step("went back", f"by itself, to {running}")
         else:
-            raise Failed(f"the device came back on {running}")
+            raise Failed(f"the board came back on {running}")
+
+    def _push_next(self, hub) -> None:
+        if not self._waiting or self._timeline.missing != "received":
+            return
+        self._pushed = release = self._waiting.pop(0)
+        size = release.archive.stat().st_size
+        nature = "crashes at its start" if release.bad else "is well"
+        self._timeline.heading(f"An update to {release}: it {nature}", size)
+        hub.push_update(IDENTIFIER, release.uuid, **self._tweaks)
 
     def _status(self, payload: dict) -> None:
         status = payload["status"]
         texts = {
-            "received": f"the offer of {self._new['uuid']}",
-            "started": f"{len(self._image):,} bytes over HTTPS",
-            "completed": "written, takes effect at the next boot",
+            "received": "the offer",
+            "started": f"{self._pushed.archive.stat().st_size:,} bytes over HTTPS",
+            "completed": "unpacked into the idle slot, read back, to be tried at the next start",
         }
         if status not in texts:
-            raise Failed(f"the device reports {payload}")
+            raise Failed(f"the board reports {payload}")
         self._timeline.step(status, texts[status])
 
     def _progress(self, payload: dict) -> None:
         if payload.get("stage") == "downloading":
-            self._timeline.step("downloading", "progress as the device reports it:")
+            self._timeline.step("downloading", "progress as the board reports it:")
             self._timeline.percent(payload["value"])
         else:
+            # The stage changes only after these proved right.
             self._timeline.step("verified", "length and SHA-256 are what the hub announced")
-            self._timeline.step("updating", "the image takes its place")
+            self._timeline.step("updating", "the slot gets its manifest, the record its word")
 
-    def _check(self, hub, device: SimulatedDevice) -> None:
+    def _logged(self, hub, payload: dict) -> None:
+        """The board tells in its log what went wrong in earlier starts."""
+        bad = self._pushed
+        text = str(payload.get("message"))
+        if bad and bad.bad and bad.uuid in text and "RuntimeError" in text:
+            self._timeline.step("reported", f"in its log: {_in_a_line(text)}")
+            self._push_next(hub)
+
+    def _check(self, hub, board: SimulatedBoard) -> None:
         found = hub.device(IDENTIFIER)
-        if self._timeline.seen != STEPS:
-            raise Failed("steps came in the order " + ", ".join(self._timeline.seen))
-        if found.meta["uuid"] != self._new["uuid"] or not found.validated:
+        last = self._last
+        if found.meta["uuid"] != last.uuid or not found.validated:
             raise Failed(f"the hub believes it runs {found.meta['uuid']}, {found.validation}")
-        if hashlib.sha256(device.image.read_bytes()).digest() != (
-            hashlib.sha256(self._image).digest()
-        ):
-            raise Failed("the installed image is not the one that was pushed")
+        slots = [examine(Drive(board.drive), "slots/" + slot) for slot in ("a", "b")]
+        if not all(slot.whole for slot in slots):
+            raise Failed("a slot is not whole: " + "; ".join(slot.words() for slot in slots))
+        if last.uuid not in [slot.meta["uuid"] for slot in slots]:
+            raise Failed("the release that was pushed is in no slot")
+        slot = "ab"[[slot.meta["uuid"] for slot in slots].index(last.uuid)]
+        installed = board.drive / "slots" / slot
+        for file in collect(last.folder):
+            if (installed / file.path).read_bytes() != file.source.read_bytes():
+                raise Failed(f"{file.path} is not the one that was pushed")
         if hub.violations:
             raise Failed("the real server would have refused: " + "; ".join(hub.violations))
+
+
+def _settings(hub) -> Dict[str, str]:
+    return {
+        "NERVESHUB_HOST": "localhost",
+        "NERVESHUB_PRODUCT_KEY": hub.product_key,
+        "NERVESHUB_PRODUCT_SECRET": hub.product_secret,
+        "NERVESHUB_PORT": str(hub.port),
+        "NERVESHUB_IDENTIFIER": IDENTIFIER,
+    }
+
+
+def _in_a_line(text: str) -> str:
+    """The beginning, and the last line, which names the exception."""
+    lines = text.strip().splitlines()
+    return f"{lines[0][:60]} ... {lines[-1]}" if len(lines) > 1 else lines[0]

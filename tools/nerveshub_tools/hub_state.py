@@ -26,6 +26,10 @@ from .firmware import Firmware, proxied
 from .presigned import LIFETIME, presign
 
 
+class OperatorError(Exception):
+    """Raised when the operator asks for what the server would not do now."""
+
+
 def locked(method: Callable) -> Callable:
     """Run a method under the hub's lock, then wake whoever waits for a change."""
 
@@ -90,6 +94,8 @@ class HubState:
         self.listeners: List[Callable[[str, str, str, Any], None]] = []
         """Called with (identifier, topic, event, payload) of every message, under the lock; and
         with the topic "socket" and "connected" or "disconnected". They must not wait."""
+        self.wakers: List[Callable[[], None]] = []
+        """Called after each change, from any thread; for those who cannot sleep in `wait`."""
         self.download_rate: Optional[float] = None
         """Bytes per second at which firmware goes out; None for as fast as it can"""
         self.changed = threading.Condition(threading.RLock())
@@ -138,6 +144,8 @@ class HubState:
                 yield
             finally:
                 self.changed.notify_all()
+                for waker in list(self.wakers):
+                    waker()
 
     def wait(self, predicate: Callable[["HubState"], Any], timeout: float = 10) -> Any:
         """

@@ -9,17 +9,14 @@ A device without a board: keeps a `nerveshub_tools.device_process` running and s
 whenever it reboots. Its folder is its flash: ``firmware`` and what `FileWriter` keeps beside it.
 """
 
-import contextlib
-import json
-import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Callable, Optional
 
+from . import child_process
+
 _REBOOT = 17  # device_process.REBOOT; that module needs the library, this one does not
-_STOP_TIMEOUT = 3
 FACTORY = {
     "uuid": "00000000-0000-4000-8000-000000000001",
     "product": "demo",
@@ -45,6 +42,7 @@ class SimulatedDevice:
     :param str device_key: its private key
     :param dict meta: what it runs at first; `FACTORY` if None
     :param int confirm_after: seconds after which new firmware is confirmed
+    :param bool console: True for a console and scripts: whoever operates the hub runs code here
     """
 
     def __init__(  # noqa: PLR0913 - options, keyword only
@@ -63,6 +61,7 @@ class SimulatedDevice:
         device_key: Optional[str] = None,
         meta: Optional[dict] = None,
         confirm_after: int = 60,
+        console: bool = False,
     ) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.image = Path(folder) / "firmware"
@@ -81,6 +80,7 @@ class SimulatedDevice:
             "device_key": device_key,
             "meta": meta or FACTORY,
             "confirm_after": confirm_after,
+            "uploads": str(Path(folder) / "uploads") if console else None,
         }
         self._child: Optional[subprocess.Popen] = None
         self._stopping = False
@@ -104,13 +104,9 @@ class SimulatedDevice:
             self._stopping = True
             child = self._child
             if child:
-                with contextlib.suppress(OSError):
-                    child.stdin.close()  # it ends by itself when its parent is gone
+                child_process.close(child)
         if child:
-            try:
-                child.wait(_STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                child.kill()
+            child_process.reap(child)
         self._thread.join()
 
     def _run(self) -> None:
@@ -118,45 +114,18 @@ class SimulatedDevice:
             child = self._boot()
             if child is None:
                 return
-            with child.stdout:
-                for line in child.stdout:
-                    self._tell(line)
+            for event in child_process.events(child):
+                self._on_event(event)
             code = child.wait()
-            with contextlib.suppress(OSError):
-                child.stdin.close()
+            child_process.close(child)
             if code != _REBOOT:
                 if not self._stopping:
                     self._on_event({"event": "exit", "code": code})
                 return
 
     def _boot(self) -> Optional[subprocess.Popen]:
-        command = [sys.executable, "-m", "nerveshub_tools.device_process"]
-        # The child sees the modules that we see, installed or not.
-        path = os.pathsep.join([item for item in sys.path if item] + [str(_checkout())])
         with self._lock:
             if self._stopping:
                 return None
-            self._child = child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path},
-                text=True,
-                start_new_session=True,  # Ctrl-C is for this process, which switches it off
-            )
-            with contextlib.suppress(OSError):  # it died at once: its exit status will tell
-                child.stdin.write(json.dumps(self._options) + "\n")
-                child.stdin.flush()
-        return child
-
-    def _tell(self, line: str) -> None:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            event = {"event": "output", "text": line.rstrip()}
-        self._on_event(event)
-
-
-def _checkout() -> Path:
-    """Where the library lies if these tools run from a checkout of it."""
-    return Path(__file__).resolve().parent.parent.parent
+            self._child = child_process.start("nerveshub_tools.device_process", self._options)
+        return self._child

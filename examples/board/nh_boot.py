@@ -1,0 +1,385 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+The boot guard: decides at each start which application runs, and goes back when a new one is bad.
+
+It stands in the root directory, is never part of a release, and imports nothing of nerveshub_link,
+so that neither an update of the library nor a new CircuitPython can break it. ``/boot.py``,
+``/code.py`` and ``/safemode.py`` only call `boot`, `code` and `safemode`.
+
+What it remembers (``/nh_a/state.bin``, ``/nh_b/state.bin``) is told in the library's
+``device_state``, what a slot must hold (``.nh/manifest``) in its ``slot_manifest``. They share the
+formats with this file and no code; a test holds them against each other.
+
+=======================================  ==========================================================
+what it finds                            what runs
+=======================================  ==========================================================
+a confirmed slot                         that one
+a slot on trial, starts left             that one; the start is counted before it is handed over
+a slot on trial, 3 starts that failed,   the old slot, confirmed as it was; if it is torn or there
+or not confirmed in time                 is none: the rescue application, ``/app``
+5 crashes of a confirmed slot            the old slot, if there is a whole one
+a slot whose files are torn              the other slot, else the rescue application
+no record                                the newer whole slot, on trial
+=======================================  ==========================================================
+"""
+
+import binascii
+import json
+import os
+import struct
+import time
+
+STARTS = 3
+"""Starts of a trial that may fail."""
+CRASHES = 5
+"""Crashes of a confirmed application, without ten steady minutes in between, until it goes back."""
+LONGEST_WAIT = 600
+"""Seconds between two resets out of safe mode, at the most; the first wait has 10."""
+
+ROOT = __file__.rsplit("/", 1)[0] if "/" in __file__ else ""
+"""Where the drive is: ``""`` on a board, the folder of this file elsewhere."""
+
+# Severest first: it breaks a tie.
+_CLASSES = (("crashed", "ce"), ("hung", "h"), ("unconfirmed", "ur"), ("power", "p"))
+_FILES = ("/nh_a/state.bin", "/nh_b/state.bin")
+_OFFSET = 7 * 512
+_SIZE = 15 * 512
+_ROOM = 496
+
+
+def boot() -> None:
+    """For ``/boot.py``: let code write to the drive, unless settings.toml leaves it to the PC."""
+    try:
+        if os.getenv("NERVESHUB_DEVELOP") in (None, "", "0", 0):
+            import storage  # noqa: PLC0415 only boards have it
+
+            storage.remount("/", readonly=False)
+    except Exception as error:
+        print("nh_boot:", error)  # into boot_out.txt; the board must start all the same
+
+
+def code() -> None:
+    """For ``/code.py``: choose, count, hand over. Does not return on a board."""
+    import supervisor  # noqa: PLC0415
+
+    _disarm()
+    slot, launcher = "", "/nh_run.py"
+    try:
+        slot, launcher = _prepare()
+    except Exception as error:
+        # Whatever it was, an application must run: the best whole one, without any counting.
+        print("nh_boot:", error)
+        slot = _whole("a") and "a" or _whole("b") and "b" or ""
+    folder = ROOT + "/slots/" + slot if slot else ROOT + "/app"
+    supervisor.set_next_code_file(
+        ROOT + launcher, working_directory=folder, reload_on_success=True, reload_on_error=True
+    )
+    while True:
+        supervisor.reload()  # takes effect a moment after the call
+
+
+def safemode() -> None:
+    """For ``/safemode.py``: a fault is counted, and after a while the board starts again."""
+    import microcontroller  # noqa: PLC0415
+
+    try:
+        import storage  # noqa: PLC0415
+        import supervisor  # noqa: PLC0415
+
+        storage.remount("/", readonly=False)
+        state = load()
+        count = state.get("safe", 0)
+        # Wait first: after a brownout, writing to the flash at once is what loses drives.
+        time.sleep(min(10 << min(count, 8), LONGEST_WAIT))
+        state["safe"] = count + 1
+        reason = supervisor.runtime.safe_mode_reason
+        reasons = supervisor.SafeModeReason
+        if reason == reasons.BROWNOUT:
+            letter = "p"
+        elif reason in (reasons.WATCHDOG, reasons.INTERRUPT_ERROR):
+            letter = "h"
+        else:
+            letter = "c"
+        text = "safe mode: " + str(reason).rsplit(".", 1)[-1]
+        settle(state, letter, text)
+        state["tb"] = text
+        save(state)
+    except Exception as error:
+        print("nh_boot:", error)
+    finally:
+        microcontroller.reset()
+
+
+# What happened
+
+
+def _prepare() -> tuple:
+    """Which slot, and which launcher. The record is written before this returns."""
+    state = load()
+    before = json.dumps(state)
+    letter, text = _last_end()
+    settle(state, letter, text)
+    slot = decide(state, _whole, _uuid)
+    trial = bool(slot and state.get("trial"))
+    if json.dumps(state) != before:
+        try:
+            save(state)
+        except Exception as error:
+            print("nh_boot:", error)
+            if trial and state.get("old") and _whole(state["old"]):
+                slot, trial = state["old"], False  # a trial that can't be counted is none
+    if letter == "c" and (not slot or not trial):
+        time.sleep(min(1 << min(state.get("crashes", 0), 6), 60) if slot else 30)
+    elif letter == "e":
+        time.sleep(1)
+    return slot, "/nh_trial.py" if trial else "/nh_run.py"
+
+
+def _last_end() -> tuple:
+    """How the start before this one ended: a letter, or "" if nothing is to blame; and words."""
+    import microcontroller  # noqa: PLC0415
+    import supervisor  # noqa: PLC0415
+
+    reason, reasons = supervisor.runtime.run_reason, supervisor.RunReason
+    if reason in (reasons.AUTO_RELOAD, reasons.REPL_RELOAD) or _woke_up():
+        return "", ""  # somebody works on it, or it slept
+    if reason != reasons.STARTUP:
+        traceback = supervisor.get_previous_traceback()
+        return ("c", traceback.strip()) if traceback else ("e", "the application ended")
+    reset, resets = microcontroller.cpu.reset_reason, microcontroller.ResetReason
+    if reset == resets.WATCHDOG:
+        return "h", "watchdog: the application did not call poll()"
+    if reset == resets.SOFTWARE:
+        return "r", ""
+    return ("", "") if reset == resets.DEEP_SLEEP_ALARM else ("p", "")
+
+
+def _woke_up() -> bool:
+    try:
+        import alarm  # noqa: PLC0415 not every board has it
+
+        return alarm.wake_alarm is not None
+    except ImportError:
+        return False
+
+
+def _disarm() -> None:
+    """A watchdog goes on after a crash: it must not bite the guard."""
+    try:
+        import microcontroller  # noqa: PLC0415
+
+        microcontroller.watchdog.deinit()
+    except Exception:
+        pass
+
+
+def settle(state: dict, letter: str, text: str) -> None:
+    """Write down how the last start ended."""
+    if state.get("trial"):
+        ends = state.get("ends", "")
+        if ends[-1:] != "?":
+            return
+        state["ends"] = ends[:-1] + letter
+    elif letter in ("c", "h") and state.get("run"):
+        state["crashes"] = min(state.get("crashes", 0) + 1, CRASHES)
+    else:
+        return
+    if letter and text:
+        state["tb"] = text
+
+
+def decide(state: dict, whole, uuid_of) -> str:
+    """
+    Choose what runs, and note it in the record.
+
+    :param dict state: the record; changed
+    :param whole: function of a slot: are all its files there, byte for byte?
+    :param uuid_of: function of a slot: the uuid of its release
+    :return: ``"a"``, ``"b"``, or ``""`` for the rescue application
+    """
+    if "run" not in state:
+        _guess(state, whole)
+    run, old = state["run"], state.get("old", "")
+    if not run:
+        return ""
+    if state.get("trial"):
+        ends = state.get("ends", "")
+        if len(ends) >= STARTS or ends[-1:] == "u":
+            return _go_back(state, _class(ends), whole, uuid_of)
+    elif state.get("crashes", 0) >= CRASHES and old and whole(old):
+        return _go_back(state, "crashed", whole, uuid_of)
+    if not whole(run):
+        return _go_back(state, "torn", whole, uuid_of)
+    if state.get("trial"):
+        state["ends"] = state.get("ends", "") + "?"
+    return run
+
+
+def _class(ends: str) -> str:
+    """What most of the starts died of; of two as frequent, the severer."""
+    best, most = "", 0
+    for name, letters in _CLASSES:
+        count = sum(ends.count(letter) for letter in letters)
+        if count > most:
+            best, most = name, count
+    return best
+
+
+def _go_back(state: dict, why: str, whole, uuid_of) -> str:
+    run = state["run"]
+    other = "a" if run == "b" else "b"
+    bad = uuid_of(run)
+    if bad:
+        state["bad"], state["why"] = bad, why
+    state["rev"] = 1
+    # A whole slot that is not the old one was installed, but not yet tried: that is a trial.
+    trial = other != state.get("old")
+    state["run"] = other = other if whole(other) else ""
+    state["old"], state["crashes"] = "", 0
+    state["trial"], state["ends"] = (1, "?") if other and trial else (0, "")
+    return other
+
+
+def _guess(state: dict, whole) -> None:
+    """Both copies of the record are gone. What runs then must prove itself."""
+    found = [(_number(slot), slot) for slot in ("a", "b") if whole(slot)]
+    found.sort()
+    state["run"] = found[-1][1] if found else ""
+    state["old"] = found[0][1] if len(found) > 1 else ""
+    state["trial"], state["ends"] = (1, "") if found else (0, "")
+
+
+# The record
+
+
+def load() -> dict:
+    """The newest whole copy of the record; an empty dict if there is none."""
+    copies = [copy for copy in (_read(_FILES[0]), _read(_FILES[1])) if copy]
+    if not copies:
+        return {}
+    return copies[0][1] if len(copies) == 1 or copies[0][0] > copies[1][0] else copies[1][1]
+
+
+def save(state: dict) -> None:
+    """Write the copy that is not the newest; the other one stays."""
+    numbers = [copy[0] if copy else 0 for copy in (_read(_FILES[0]), _read(_FILES[1]))]
+    text = json.dumps(state).encode()
+    while len(text) > _ROOM and state.get("tb"):
+        state["tb"] = state["tb"][16:]
+        text = json.dumps(state).encode()
+    if len(text) > _ROOM:
+        raise ValueError("the record is too long")
+    frame = struct.pack("<4sHHI", b"NHst", 1, len(text), max(numbers) + 1) + text
+    frame += struct.pack("<I", binascii.crc32(frame))
+    path = ROOT + _FILES[0 if numbers[0] <= numbers[1] else 1]
+    sector = bytearray(512)
+    sector[: len(frame)] = frame
+    with _open(path) as file:
+        file.seek(_OFFSET)
+        file.write(sector)
+
+
+def _open(path: str):
+    try:
+        if os.stat(path)[6] == _SIZE:
+            return open(path, "r+b")
+    except OSError:
+        pass
+    # Its folder is torn.
+    try:
+        os.mkdir(path.rsplit("/", 1)[0])
+    except OSError:
+        pass
+    file = open(path, "wb")
+    for _ in range(15):
+        file.write(bytes(512))
+    return file
+
+
+def _read(name: str):
+    try:
+        with open(ROOT + name, "rb") as file:
+            file.seek(_OFFSET)
+            data = file.read(512)
+        magic, version, length, number = struct.unpack_from("<4sHHI", data, 0)
+        end = 12 + length
+        if magic == b"NHst" and version and end + 4 <= len(data):
+            if struct.unpack_from("<I", data, end)[0] == binascii.crc32(data[:end]):
+                values = json.loads(data[12:end].decode())
+                return (number, values) if isinstance(values, dict) else None
+    except Exception:
+        pass
+    return None
+
+
+# The slots
+
+
+def _whole(slot: str) -> bool:
+    return intact(ROOT + "/slots/" + slot)
+
+
+def intact(folder: str) -> bool:
+    """Are all files there that the slot's manifest lists, byte for byte?"""
+    buffer = bytearray(2048)
+    crc = 0
+    try:
+        with open(folder + "/.nh/manifest", "rb") as manifest:
+            while True:
+                line = manifest.readline()
+                if line[:4] == b"end ":
+                    return line == ("end %08x\n" % crc).encode() and not manifest.read(1)
+                crc = binascii.crc32(line, crc)
+                if line[:4] != b"nh1 ":
+                    expected, length, path = line.decode()[:-1].split(" ", 2)
+                    found = _checksum(folder + "/" + path, buffer)
+                    if found != (int(length), int(expected, 16)):
+                        return False
+    except Exception:
+        return False
+
+
+def _checksum(path: str, buffer: bytearray) -> tuple:
+    length = crc = 0
+    view = memoryview(buffer)
+    with open(path, "rb") as file:
+        while True:
+            count = file.readinto(buffer)
+            if not count:
+                return length, crc
+            crc = binascii.crc32(view[:count], crc)
+            length += count
+
+
+def _header(slot: str) -> dict:
+    try:
+        with open(ROOT + "/slots/" + slot + "/.nh/manifest", "rb") as manifest:
+            return json.loads(manifest.readline().decode()[4:])
+    except Exception:
+        return {}
+
+
+def _uuid(slot: str):
+    return _header(slot).get("uuid")
+
+
+def _number(slot: str) -> int:
+    number = _header(slot).get("n")
+    return number if isinstance(number, int) else 0
+
+
+def forgive() -> None:
+    """
+    For the launcher: the start that ends now is not to be counted. It was ended by Ctrl-C, or a
+    confirmed application crashed after ten good minutes.
+    """
+    state = load()
+    if state.get("trial"):
+        if state.get("ends", "")[-1:] != "?":
+            return
+        state["ends"] = state["ends"][:-1]
+    else:
+        state["crashes"] = state.get("crashes", 0) - 1  # the guard will count it
+    save(state)

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: Unlicense
+"""
+An application that NervesHub replaces as a whole: this file is its code.py, beside it may lie any
+others, and a lib/ of its own. If a new release crashes, hangs or does not reach NervesHub, the
+board goes back by itself.
+
+The drive must be prepared, with this application as the first slot's content:
+
+    nerveshub-link board prepare CIRCUITPY --app FOLDER --product greenhouse --version 1.0.0
+
+What is to outlive updates goes to /data: everything beside this file is replaced.
+"""
+
+import json
+
+import wifi
+
+from nerveshub_link import AppSlotWriter, NervesHubLink
+
+STARTS = "/data/starts.json"
+
+
+def count_start():
+    try:
+        with open(STARTS) as file:
+            starts = json.load(file)["starts"] + 1
+    except (OSError, ValueError, KeyError, TypeError):
+        starts = 1  # the first one, or a power cut has torn the file
+    with open(STARTS, "w") as file:
+        json.dump({"starts": starts}, file)
+    return starts
+
+
+# Which release runs, the writer knows. Confirmed after a minute in NervesHub, or it goes back.
+link = NervesHubLink.from_settings(
+    wifi.radio, fwup_writer=AppSlotWriter(), extensions={"logging": True}
+)
+link.log("info", "start number %d" % count_start())
+
+while True:
+    link.poll()

@@ -1,0 +1,322 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.app_slot_writer`
+====================================================
+
+The `FwupWriter` for the application: files in one of two slots, on any board. It needs a drive that
+``nerveshub-link board prepare`` has laid out, with the boot guard on it.
+
+======================  ============================================================================
+step                    what is on the drive after a power cut in it
+======================  ============================================================================
+``fwup_begin``          the running slot, untouched; it was never the one that is written
+first file of the       the idle slot is no slot any more: its manifest goes first, then all else
+archive
+``fwup_chunk``          some of the new files, each read back when it is complete
+``fwup_finish``         all files, then the manifest; at last the record: "try that slot". Only this
+                        last write, of one sector, changes what starts next
+next start              the guard counts it, checks the slot, runs it with the watchdog on
+``fwup_confirm``        the record: confirmed
+======================  ============================================================================
+
+Nothing is staged: the archive is unpacked as it arrives. Behind this module nobody knows of slots.
+"""
+
+import gc
+import os
+
+from adafruit_ticks import ticks_ms
+from micropython import const
+
+from .client import ignore, reschedule
+from .device_state import DeviceState
+from .fwup_archive import ArchiveReader
+from .fwup_writer import FwupWriter
+from .slot_files import Slot
+from .slot_manifest import Manifest, read_meta
+
+_TICKS = const((1 << 29) - 1)
+_STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
+_RETRY = const(60 * 1000)
+_REFUSED = ("crashed", "hung")
+_WORDS = {
+    "crashed": "crashed",
+    "hung": "hung",
+    "power": "was cut off by the power",
+    "unconfirmed": "was not confirmed in time",
+    "torn": "had torn files",
+}
+
+
+class AppSlotWriter(FwupWriter):
+    """
+    Writes application updates into the slots ``/slots/a`` and ``/slots/b``. Takes a fwup ``.fw``
+    archive or a plain zip.
+
+    :param str root: the drive
+    :param int trial_timeout: seconds from the start within which a new release must be confirmed;
+        then the board goes back
+    :param int max_files: how many files a release may have
+    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
+    :raises ValueError: if the drive can't be written, or was not prepared, or this application was
+        not started by the boot guard; the text says what to do
+    """
+
+    def __init__(
+        self, root: str = "/", *, trial_timeout: int = 900, max_files: int = 400, clock=ticks_ms
+    ) -> None:
+        if isinstance(trial_timeout, bool) or not isinstance(trial_timeout, int):
+            raise ValueError("trial_timeout must be a whole number of seconds")
+        if not 60 <= trial_timeout <= 86400:
+            raise ValueError("trial_timeout must be from 60 to 86400 seconds")
+        self._root = root = root.rstrip("/")
+        _check_drive(root)
+        self._record = DeviceState(root)
+        self._state = self._record.load()
+        self._running = _running(root, self._state)
+        self._clock = clock
+        self._trial_timeout = trial_timeout * 1000
+        self._max_files = max_files
+        # What runs is what was started, whatever the record says now.
+        self._meta = _release(root, self._running)
+        self._begun = clock()
+        self._slot = None
+        self._reader = None
+        self._watchdog = self._find_watchdog()
+
+    @property
+    def _on_trial(self) -> bool:
+        return bool(self._state.get("trial")) and self._state.get("run") == self._running
+
+    def _find_watchdog(self):
+        """The watchdog that the launcher has armed, as long as this release is on trial."""
+        if not self._on_trial:
+            return None
+        try:
+            import microcontroller  # noqa: PLC0415 only boards have it
+
+            watchdog = microcontroller.watchdog
+            return watchdog if watchdog.mode is not None else None
+        except (ImportError, AttributeError, NotImplementedError):
+            return None
+
+    # What the device reports
+
+    def firmware_meta(self):
+        """
+        Return the metadata of the running slot's release, as NervesHub sent it with the update.
+        """
+        return self._meta
+
+    @property
+    def installed(self) -> int:
+        """The number of the installation that runs (read-only)."""
+        return (read_meta(self._path(self._running)) or {}).get("n", 0) if self._running else 0
+
+    def firmware_validated(self) -> bool:
+        """Return False while the running slot is on trial."""
+        return not self._on_trial
+
+    def firmware_auto_reverted(self) -> bool:
+        """Return True from going back until the next installation."""
+        return bool(self._state.get("rev"))
+
+    def last_failure(self):
+        """Return what went wrong in earlier starts, in words; None if nothing did."""
+        state = self._state
+        words = []
+        if not self._running:
+            words.append("no whole application is left, the rescue application runs")
+        if state.get("rev"):
+            why = _WORDS.get(state.get("why"), "failed")
+            words.append("went back: release %s %s" % (state.get("bad"), why))
+        if state.get("safe"):
+            words.append("%d starts in safe mode" % state["safe"])
+        if state.get("tb"):
+            words.append(state["tb"])
+        return ": ".join(words) or None
+
+    def fwup_check(self, meta: dict, deployment: bool):
+        """
+        Refuse a deployment's release that crashed or hung here; put everything off while the
+        running one is on trial, since the idle slot is what it would go back to.
+        """
+        if self._on_trial:
+            return reschedule(_RETRY, "the running release is not confirmed yet")
+        state = self._state
+        why = state.get("why")
+        if deployment and why in _REFUSED and meta.get("uuid") == state.get("bad"):
+            return ignore("this release %s on this device: %s" % (why, state.get("tb", "")))
+        return None
+
+    def fwup_accepts(self, first, conf) -> bool:
+        """Take a zip file, unless it is a ``.fw`` with nothing but one ``.bin`` in it."""
+        if bytes(first[:2]) != b"PK":
+            return False
+        names = [] if conf is None else conf.split('file-resource "')[1:]
+        return not (len(names) == 1 and names[0].split('"')[0].endswith(".bin"))
+
+    # An update
+
+    def fwup_begin(self, size, meta: dict) -> None:
+        """Choose the idle slot. What is in it goes when the first file comes."""
+        self.fwup_abort()
+        idle = "b" if self._running == "a" else "a"
+        if not self._running and self._state.get("run") == idle:
+            idle = "b"  # from the rescue application: keep what may be mended
+        self._slot = Slot(self._path(idle), self._root or "/")
+        self._slot.check_room(size)
+        _autoreload(False)
+        gc.collect()  # the window for inflating wants up to 32 KB in one piece
+        kept = {key: meta[key] for key in meta if meta[key] is not None}
+        kept["n"] = self._newest() + 1
+        self._slot.manifest = Manifest(kept)
+        self._idle = idle
+        self._reader = ArchiveReader(self._slot, "/slots/a/", self._max_files)
+
+    def _newest(self) -> int:
+        return max((read_meta(self._path(slot)) or {}).get("n", 0) for slot in ("a", "b"))
+
+    def fwup_chunk(self, data: memoryview) -> None:
+        """Unpack the next bytes of the archive."""
+        self._reader.feed(data)
+
+    def fwup_finish(self) -> None:
+        """Check that all is there and nothing else, write the manifest, and then the record."""
+        self._reader.finish()
+        self._reader = None
+        self._slot.finish()
+        state = dict(self._state)
+        for key in ("rev", "tb", "ends", "crashes"):
+            state.pop(key, None)
+        # The rescue application is no slot to go back to: the guard comes back to it by itself.
+        state["run"], state["old"], state["trial"] = self._idle, self._running, 1
+        self._record.save(state)
+        self._slot = None
+
+    def fwup_abort(self) -> None:
+        """Forget the new files. They are removed before the next try."""
+        slot, self._slot, self._reader = self._slot, None, None
+        if slot is not None:
+            slot.close()
+            _autoreload(True)
+
+    def fwup_confirm(self) -> None:
+        """Keep the running release; the watchdog of its trial goes off."""
+        state = dict(self._state)
+        for key in ("ends", "crashes", "safe", "tb"):
+            state.pop(key, None)
+        if state.get("bad") == (self._meta or {}).get("uuid"):
+            state.pop("bad")
+            state.pop("why", None)
+        state["trial"] = 0
+        self._remember(state)
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            watchdog.deinit()
+
+    def poll(self) -> bool:
+        """
+        Feed the trial's watchdog and look at the time: after ten steady minutes earlier crashes are
+        forgotten; a trial that was not confirmed in time has failed.
+
+        :return: True if the board must restart, to go back
+        """
+        if self._watchdog is not None:
+            self._watchdog.feed()
+        if self._begun is None:
+            return False
+        passed = (self._clock() - self._begun) & _TICKS
+        if self._on_trial:
+            if passed < self._trial_timeout:
+                return False
+            self._begun = None
+            state = dict(self._state)
+            state["ends"] = state.get("ends", "?")[:-1] + "u"
+            self._remember(state)
+            return True
+        if passed >= _STEADY:
+            self._begun = None
+            state = dict(self._state)
+            for key in ("crashes", "safe", "tb"):
+                state.pop(key, None)
+            if len(state) != len(self._state):
+                self._remember(state)
+        return False
+
+    def _remember(self, state: dict) -> None:
+        self._record.save(state)
+        self._state = state
+
+    def _path(self, slot: str) -> str:
+        return self._root + "/slots/" + slot
+
+
+def _check_drive(root: str) -> None:
+    try:
+        import storage  # noqa: PLC0415 only boards have it
+
+        read_only = storage.getmount(root or "/").readonly
+    except (ImportError, OSError):
+        read_only = False
+    if read_only:
+        raise ValueError(
+            "AppSlotWriter: the drive is read-only for code. /boot.py must call nh_boot.boot(), or"
+            ' storage.remount("/", False); NERVESHUB_DEVELOP in settings.toml leaves it to the PC'
+        )
+    for name in ("/nh_boot.py", "/slots", "/slots/a", "/slots/b"):
+        try:
+            os.stat(root + name)
+        except OSError:
+            if name == "/nh_boot.py" or not _made(root + name):
+                raise ValueError(
+                    "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
+                    % (root + name)
+                ) from None
+
+
+def _autoreload(on: bool) -> None:
+    """A file saved from outside must not restart the board while it unpacks."""
+    try:
+        import supervisor  # noqa: PLC0415 only boards have it
+
+        supervisor.runtime.autoreload = on
+    except (ImportError, AttributeError):
+        pass
+
+
+def _made(folder: str) -> bool:
+    """Make a folder that a power cut has torn from a prepared drive."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _running(root: str, state: dict) -> str:
+    """The slot that this application was started from; "" for the rescue application."""
+    try:
+        folder = os.getcwd()
+    except OSError:
+        # A power cut has torn the folder above, so FAT can't find the way up. What the guard has
+        # noted serves.
+        return state.get("run", "")
+    if folder == root + "/app":
+        return ""
+    for slot in ("a", "b"):
+        if folder == root + "/slots/" + slot:
+            return slot
+    raise ValueError(
+        "AppSlotWriter: this application was started in %s and not by the boot guard. /code.py must"
+        " call nh_boot.code()" % folder
+    )
+
+
+def _release(root: str, slot: str):
+    meta = read_meta(root + "/slots/" + slot if slot else root + "/app")
+    if meta is not None:
+        meta.pop("n", None)
+    return meta

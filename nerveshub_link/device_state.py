@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.device_state`
+====================================================
+
+What a device remembers over power cuts: one small record, in two copies that are written in turn,
+so that a cut while one is written leaves the other. A torn, missing or foreign copy is detected.
+
+Each copy is a file of 15 sectors with the record in the middle one. CIRCUITPY lies on raw flash,
+where writing one sector erases the 4 KB around it; wherever those begin, here they belong to this
+file alone. It is made once and then rewritten in place: its name, length and chain never change.
+Each copy has a folder of its own, in the root directory, because closing a file rewrites the folder
+that it is in. A write costs two erases, none of them in the block with boot record and FAT.
+
+The frame, little-endian: ``NHst``, format version (u16), length of the JSON (u16), sequence number
+(u32), JSON, CRC-32 of all before (u32). The boot guard reads and writes the same, with code of its
+own (``examples/board/nh_boot.py``), so that no update of the library can break it.
+
+====================  ==============================================================================
+key                   meaning
+====================  ==============================================================================
+``run``               the slot to run, ``"a"`` or ``"b"``; ``""`` for the rescue application
+``old``               the slot to go back to; ``""`` if there is none
+``trial``             1 while ``run`` is not confirmed
+``ends``              how each start of the trial ended, a letter each: ``c`` crashed, ``e`` ended
+                      by itself, ``h`` hung, ``p`` lost power, ``r`` reset itself, ``u`` was not
+                      confirmed in time; ``?`` has not ended yet
+``crashes``           crashes of the confirmed application without ten steady minutes in between
+``safe``              starts in safe mode without ten steady minutes in between
+``bad``, ``why``      uuid of the release that was given up last, and why: ``crashed``, ``hung``,
+                      ``power``, ``unconfirmed``, ``torn``
+``rev``               1 from going back until the next installation
+``tb``                end of the last traceback, or another word on the last failure
+====================  ==============================================================================
+"""
+
+import binascii
+import json
+import os
+import struct
+
+from .errors import NervesHubError
+
+_MAGIC = b"NHst"
+_VERSION = 1
+_HEAD = "<4sHHI"
+_HEAD_SIZE = 12
+_SECTOR = 512
+_MOST = _SECTOR - _HEAD_SIZE - 4
+_OFFSET = 7 * _SECTOR
+_FILE_SIZE = 15 * _SECTOR
+
+
+class StateError(NervesHubError):
+    """Raised when the record can't be kept: the drive or the NVM does not take it."""
+
+
+def pack(sequence: int, values: dict) -> bytes:
+    """
+    Frame a record. What is too long is cut from ``tb``, which is only for people.
+
+    :param int sequence: the greater, the newer
+    :param dict values: what to remember
+    :raises StateError: if it does not fit into one sector
+    """
+    text = json.dumps(values).encode()
+    if len(text) > _MOST and values.get("tb"):
+        shorter = dict(values)
+        while len(text) > _MOST and shorter["tb"]:
+            shorter["tb"] = shorter["tb"][16:]  # its end tells more than its beginning
+            text = json.dumps(shorter).encode()
+    if len(text) > _MOST:
+        raise StateError("the record has %d bytes, %d have room" % (len(text), _MOST))
+    frame = struct.pack(_HEAD, _MAGIC, _VERSION, len(text), sequence) + text
+    return frame + struct.pack("<I", binascii.crc32(frame))
+
+
+def unpack(data):
+    """
+    Read a frame, of a newer format, too, as far as it is known.
+
+    :param data: bytes that begin with the frame
+    :return: sequence number and values, or None if this is no whole record
+    """
+    if len(data) < _HEAD_SIZE:
+        return None
+    magic, version, length, sequence = struct.unpack_from(_HEAD, data, 0)
+    end = _HEAD_SIZE + length
+    if magic != _MAGIC or version < _VERSION or end + 4 > len(data):
+        return None
+    if struct.unpack_from("<I", data, end)[0] != binascii.crc32(data[:end]):
+        return None
+    try:
+        values = json.loads(bytes(data[_HEAD_SIZE:end]).decode())
+    except ValueError:
+        return None
+    return (sequence, values) if isinstance(values, dict) else None
+
+
+class DeviceState:
+    """
+    The record, in its two copies on the drive.
+
+    :param str root: folder of the drive, without a slash at its end; ``""`` on a board
+    """
+
+    def __init__(self, root: str = "") -> None:
+        self._root = root
+        self._sequence = 0
+        self._next = 0  # which copy is written next: never the newest one
+
+    def _folder(self, copy: int) -> str:
+        return self._root + ("/nh_a", "/nh_b")[copy]
+
+    def _read(self, copy: int):
+        try:
+            with open(self._folder(copy) + "/state.bin", "rb") as file:
+                file.seek(_OFFSET)
+                return unpack(file.read(_SECTOR))
+        except OSError:
+            return None
+
+    def load(self) -> dict:
+        """
+        Read the newest whole copy.
+
+        :return: its values; an empty dict if there is none
+        """
+        found = None
+        self._sequence, self._next = 0, 0
+        for copy in (0, 1):
+            record = self._read(copy)
+            if record is not None and (found is None or record[0] > found[0]):
+                found = record
+                self._sequence, self._next = record[0], 1 - copy
+        return found[1] if found is not None else {}
+
+    def save(self, values: dict) -> None:
+        """
+        Write the copy that is not the newest, and read it back. After `load`.
+
+        :param dict values: what to remember
+        :raises StateError: if that failed; then the newest copy is as it was
+        """
+        frame = pack(self._sequence + 1, values)
+        try:
+            self._write(self._next, frame)
+        except OSError as error:
+            raise StateError("the record can't be written: " + str(error)) from error
+        written = self._read(self._next)
+        if written is None or written[0] != self._sequence + 1:
+            raise StateError("the record was written and can't be read back")
+        self._sequence += 1
+        self._next = 1 - self._next
+
+    def _write(self, copy: int, frame: bytes) -> None:
+        path = self._folder(copy) + "/state.bin"
+        sector = bytearray(_SECTOR)
+        sector[: len(frame)] = frame
+        try:
+            if os.stat(path)[6] != _FILE_SIZE:
+                raise OSError("wrong length")
+            file = open(path, "r+b")
+        except OSError:
+            # A cut has torn its folder. In a new place it is not as well apart from other files.
+            file = self._create(copy)
+        with file:
+            file.seek(_OFFSET)
+            file.write(sector)
+
+    def _create(self, copy: int):
+        try:
+            os.mkdir(self._folder(copy))
+        except OSError:
+            pass  # it is there
+        file = open(self._folder(copy) + "/state.bin", "wb")
+        empty = bytes(_SECTOR)
+        for _ in range(_FILE_SIZE // _SECTOR):
+            file.write(empty)
+        return file
+
+    def create(self) -> None:
+        """
+        Make both copies, empty. On an empty drive, before anything else: then they lie apart.
+
+        :raises OSError: if the drive does not take them
+        """
+        for copy in (0, 1):
+            self._create(copy).close()

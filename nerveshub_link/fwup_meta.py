@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.fwup_meta`
+====================================================
+
+Reads the ``meta.conf`` of a fwup archive, as far as it tells of files. A leaf: whoever needs
+another of its lines finds it by `resources` alone.
+"""
+
+from .errors import UpdateError
+
+MIN_CONF = 10
+"""Bytes that a meta.conf has at least, for fwup."""
+MAX_CONF = 49_999
+"""Bytes that a meta.conf has at most, for fwup."""
+
+_SECTION = b"file-resource"
+
+
+def resources(conf: bytes):
+    """
+    Go through the files that an archive declares.
+
+    Reads what fwup's own printer writes: a section's head, each ``key=value`` and each ``}`` in a
+    line of its own, titles in double quotes.
+
+    :param bytes conf: the whole meta.conf
+    :return: an iterator over (name, values): bytes and a dict of bytes, such as
+        ``{b"length": b"37", b"blake2b-256": b"c5f5..."}``
+    :raises UpdateError: if a file's section can't be read
+    """
+    at = 0
+    name = None
+    while at < len(conf):
+        end = conf.find(b"\n", at)
+        if end < 0:
+            end = len(conf)
+        line = conf[at:end].strip()
+        at = end + 1
+        if name is None:
+            if line.startswith(_SECTION):
+                name, values = _title(line), {}
+        elif line == b"}":
+            yield name, values
+            name = None
+        else:
+            key, equals, value = line.partition(b"=")
+            if equals:
+                values[key.strip()] = value.strip().strip(b'"')
+    if name is not None:
+        raise UpdateError("meta.conf ends within a file-resource")
+
+
+def _title(line: bytes) -> bytes:
+    """The name in ``file-resource "name" {``."""
+    start, end = line.find(b'"') + 1, line.rfind(b'"')
+    if (
+        not 0 < start < end
+        or line[len(_SECTION) : start - 1].strip()
+        or line[end + 1 :].strip() != b"{"
+    ):
+        raise UpdateError("meta.conf has a file-resource that can't be read")
+    title = line[start:end]
+    if b'"' in title or b"\\" in title:
+        raise UpdateError("meta.conf has a file-resource with a quote or backslash in its name")
+    return title
+
+
+def length_of(values: dict) -> int:
+    """
+    How long a declared file is.
+
+    :param dict values: of `resources`
+    :return: bytes; 0 if nothing is said, as fwup has it
+    :raises UpdateError: if it is no plain number; fwup's sparse files have a list there
+    """
+    text = values.get(b"length", b"0")
+    if not text.isdigit() or len(text) > 9:
+        raise UpdateError("meta.conf declares a file with a length that can't be read")
+    return int(text)

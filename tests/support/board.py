@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What tests do with a simulated board: lay out its drive, wait for its events, fill its slots."""
+
+import contextlib
+import queue
+import zlib
+from pathlib import Path
+
+from nerveshub_tools.simulated_board import SimulatedBoard, make_drive
+
+from nerveshub_link.device_state import DeviceState
+from nerveshub_link.slot_manifest import Manifest
+
+TIMEOUT = 30
+META = {"product": "demo", "version": "1.0.0"}
+
+
+class Events(queue.Queue):
+    """All that happened, in order."""
+
+    def until(self, name, **fields):
+        """Wait for the first event of this name and with these fields; all before are dropped."""
+        while True:
+            event = self.get(timeout=TIMEOUT)
+            if event["event"] == name and fields.items() <= event.items():
+                return event
+
+    def said(self, text):
+        """Wait for a line that the board prints."""
+        return self.until("output", text=text)
+
+    def ends(self, file, how):
+        """Wait until a file's run ends like this."""
+        self.until("started", file=file)
+        return self.until("ended", how=how)
+
+
+def application(folder: Path, source: str, **files: str) -> str:
+    """Make an application's folder: its code.py, and further files by their paths."""
+    for name, text in {"code.py": source, **files}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return str(folder)
+
+
+def fill(drive: Path, slot: str, source: str, number: int, **state) -> None:
+    """Put a release into a slot, as `AppSlotWriter` does, and remember ``state``."""
+    folder = drive / "slots" / slot
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "code.py").write_text(source)
+    header = {**META, "uuid": f"uuid-{slot}", "platform": "p", "architecture": "x", "n": number}
+    manifest = Manifest(header)
+    manifest.add("code.py", len(source.encode()), zlib.crc32(source.encode()))
+    manifest.write(str(folder))
+    if state:
+        remember(drive, **state)
+
+
+def remember(drive: Path, **state) -> None:
+    """Write the record."""
+    record = DeviceState(str(drive))
+    record.load()
+    record.save(state)
+
+
+def recorded(drive: Path) -> dict:
+    """What the record says."""
+    return DeviceState(str(drive)).load()
+
+
+def new_drive(folder: Path, source: str, **settings) -> Path:
+    """A prepared drive whose slot a holds this application."""
+    app = application(folder / "first", source)
+    return make_drive(folder / "CIRCUITPY", app=app, meta=META, settings=settings)
+
+
+@contextlib.contextmanager
+def running(drive, **options):
+    """A simulated board that is on, and its events. The guard's waits pass at once."""
+    events = Events()
+    with SimulatedBoard(drive, events.put, **{"sleep_scale": 0, **options}) as board:
+        yield board, events

@@ -1,0 +1,454 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+Application updates on a prepared drive: real archives, real files, and the real guard after them.
+"""
+
+import os
+
+import pytest
+from support.applications import CODE, META, application, archive
+from support.fakes import FakeClock
+from support.machine import Machine
+
+from nerveshub_link import AppSlotWriter
+from nerveshub_link.errors import UpdateError
+
+OLD = dict(META, uuid="old", version="1.0.0")
+NEW = dict(META, uuid="new", author=None, description="what is new")
+FILES = application(60_000)
+RUNNING = {"code.py": "import test\ntest.run()", "lib/sensor.py": "VALUE = 1"}
+
+
+@pytest.fixture(name="machine")
+def board(tmp_path, monkeypatch):
+    """A prepared drive; the application in slot a runs."""
+    made = Machine(tmp_path)
+    made.install("a", RUNNING, number=1, **OLD)
+    made.remember(run="a", old="", trial=0)
+    monkeypatch.chdir(made.slot("a"))
+    return made
+
+
+def writer_on(machine, clock=None, **options):
+    return AppSlotWriter(machine.root, clock=clock or FakeClock(), **options)
+
+
+def update(writer, data, meta=None, piece=4096):
+    writer.fwup_begin(len(data), meta or NEW)
+    for at in range(0, len(data), piece):
+        writer.fwup_chunk(memoryview(data)[at : at + piece])
+    writer.fwup_finish()
+
+
+def content(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".nh" not in path.parts
+    }
+
+
+ARCHIVES = {
+    "fwup": archive(FILES),
+    "fwup, stored": archive(FILES, deflated=False, descriptors=False),
+    "zip": archive(FILES, fwup=False, descriptors=False),
+    "zip from a pipe": archive(FILES, fwup=False),
+}
+
+
+@pytest.mark.parametrize("data", ARCHIVES.values(), ids=ARCHIVES)
+@pytest.mark.parametrize("piece", [1021, 4096, 100_000])
+def test_an_update_unpacks_into_the_idle_slot_and_is_tried_at_the_next_start(machine, data, piece):
+    running = content(machine.slot("a"))
+    writer = writer_on(machine)
+    update(writer, data, piece=piece)
+    assert content(machine.slot("b")) == FILES
+    assert content(machine.slot("a")) == running
+    assert machine.record == {"run": "b", "old": "a", "trial": 1}
+    assert machine.power_on() == "b"
+    assert machine.on_trial
+
+
+def test_until_the_restart_the_device_reports_what_runs(machine):
+    writer = writer_on(machine)
+    update(writer, ARCHIVES["fwup"])
+    assert writer.firmware_meta() == OLD
+    assert writer.firmware_validated() is True
+    assert writer.installed == 1
+
+
+def test_after_the_restart_it_reports_the_new_release_as_not_confirmed(machine, monkeypatch):
+    update(writer_on(machine), ARCHIVES["fwup"])
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer = writer_on(machine)
+    assert writer.firmware_meta() == dict(META, uuid="new", description="what is new")
+    assert writer.firmware_validated() is False
+    assert writer.firmware_auto_reverted() is False
+    assert writer.installed == 2
+    writer.fwup_confirm()
+    assert writer.firmware_validated() is True
+    assert machine.record == {"run": "b", "old": "a", "trial": 0}
+    assert machine.power_on() == "b"
+    assert not machine.on_trial
+
+
+def test_the_next_update_goes_into_the_other_slot_and_leaves_nothing_of_the_release_before(
+    machine, monkeypatch
+):
+    update(writer_on(machine), ARCHIVES["fwup"])
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer = writer_on(machine)
+    writer.fwup_confirm()
+    files = {"code.py": b"third", "new/folder/x.py": b""}
+    update(writer, archive(files), dict(NEW, uuid="third"))
+    assert content(machine.slot("a")) == files
+    assert machine.power_on() == "a"
+    monkeypatch.chdir(machine.slot("a"))
+    assert writer_on(machine).installed == 3
+
+
+# Going back
+
+
+def go_back(machine, reset="SOFTWARE"):
+    update(writer_on(machine), archive({"code.py": b"1/0"}))
+    machine.power_on()
+    for _ in range(3):
+        if reset == "SOFTWARE":
+            machine.go()
+        else:
+            machine.power_on(reset)
+    assert machine.chosen == "a"
+    return writer_on(machine)
+
+
+def test_a_release_that_crashed_is_reported_and_refused_when_a_deployment_offers_it_again(machine):
+    writer = go_back(machine)
+    assert writer.firmware_meta() == OLD
+    assert writer.firmware_validated() is True
+    assert writer.firmware_auto_reverted() is True
+    failure = writer.last_failure()
+    assert failure.startswith("went back: release new crashed: ")
+    assert failure.endswith("ZeroDivisionError: division by zero")
+    refusal = writer.fwup_check(NEW, True)
+    assert refusal.kind == "ignore"
+    assert refusal.reason.startswith("this release crashed on this device: ")
+    assert writer.fwup_check(dict(NEW, uuid="newer"), True) is None
+
+
+def test_a_manual_push_is_tried_whatever_happened_before(machine):
+    assert go_back(machine).fwup_check(NEW, False) is None
+
+
+def test_a_release_that_only_lost_power_is_tried_again(machine):
+    writer = go_back(machine, "POWER_ON")
+    assert writer.last_failure() == "went back: release new was cut off by the power"
+    assert writer.fwup_check(NEW, True) is None
+
+
+def test_the_next_installation_ends_the_report_of_going_back_but_not_the_refusal(
+    machine, monkeypatch
+):
+    update(go_back(machine), archive({"code.py": b""}), dict(NEW, uuid="third"))
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer = writer_on(machine)
+    assert writer.firmware_auto_reverted() is False
+    assert writer.last_failure() is None
+    writer.fwup_confirm()
+    assert writer.fwup_check(NEW, True).kind == "ignore"
+
+
+def test_a_release_that_proved_good_after_all_is_refused_no_more(machine, monkeypatch):
+    update(go_back(machine), ARCHIVES["fwup"])
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer = writer_on(machine)
+    writer.fwup_confirm()
+    assert writer.fwup_check(NEW, True) is None
+
+
+def test_nothing_is_installed_over_what_a_trial_would_go_back_to(machine, monkeypatch):
+    update(writer_on(machine), ARCHIVES["fwup"])
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    for deployment in (True, False):
+        answer = writer_on(machine).fwup_check(dict(NEW, uuid="third"), deployment)
+        assert (answer.kind, answer.delay) == ("reschedule", 60_000)
+        assert answer.reason == "the running release is not confirmed yet"
+
+
+# poll()
+
+
+def on_trial(machine, monkeypatch, clock):
+    update(writer_on(machine), ARCHIVES["fwup"])
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    return writer_on(machine, clock)
+
+
+def test_a_trial_that_is_not_confirmed_in_time_asks_for_the_restart_that_goes_back(
+    machine, monkeypatch
+):
+    clock = FakeClock(ticks=(1 << 29) - 1000)
+    writer = on_trial(machine, monkeypatch, clock)
+    clock.advance(899_999)
+    assert writer.poll() is False
+    clock.advance(1)
+    assert writer.poll() is True
+    assert writer.poll() is False
+    assert machine.record["ends"] == "u"
+    assert machine.power_on("SOFTWARE") == "a"
+
+
+def test_poll_feeds_the_watchdog_of_a_trial_until_the_confirmation(machine, monkeypatch):
+    update(writer_on(machine), ARCHIVES["fwup"])
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    machine.board.read_only = False
+    machine.board.install()
+    watchdog = machine.board.watchdog
+    watchdog.mode = "watchdog.WatchDogMode.RESET"
+    writer = writer_on(machine)
+    for _ in range(3):
+        writer.poll()
+    assert watchdog.fed == 3
+    writer.fwup_confirm()
+    assert watchdog.mode is None
+    writer.poll()
+    assert watchdog.fed == 3
+    machine.board.uninstall()
+
+
+def test_a_watchdog_of_the_application_s_own_is_none_of_the_writer_s_business(machine):
+    machine.board.read_only = False
+    machine.board.install()
+    machine.board.watchdog.mode = "watchdog.WatchDogMode.RESET"
+    writer = writer_on(machine)
+    writer.poll()
+    assert machine.board.watchdog.fed == 0
+    machine.board.uninstall()
+
+
+def test_ten_steady_minutes_forget_earlier_crashes_and_cost_one_write(machine):
+    machine.remember(run="a", old="b", trial=0, crashes=4, safe=2, tb="ValueError")
+    clock = FakeClock()
+    writer = writer_on(machine, clock)
+    assert writer.last_failure() == "2 starts in safe mode: ValueError"
+    clock.advance(599_999)
+    writer.poll()
+    assert machine.record["crashes"] == 4
+    clock.advance(1)
+    writer.poll()
+    assert machine.record == {"run": "a", "old": "b", "trial": 0}
+
+
+def test_ten_steady_minutes_with_nothing_to_forget_write_nothing(machine):
+    clock = FakeClock()
+    writer = writer_on(machine, clock)
+    before = machine.records()
+    clock.advance(700_000)
+    writer.poll()
+    assert machine.records() == before
+
+
+# What is refused, and loses nothing
+
+
+def refused(machine, data, meta=None):
+    """Try an update that can't be taken; return the reason. What runs is as it was."""
+    running, record = content(machine.slot("a")), machine.record
+    writer = writer_on(machine)
+    with pytest.raises(UpdateError) as caught:
+        update(writer, data, meta)
+    writer.fwup_abort()
+    assert content(machine.slot("a")) == running
+    assert machine.record == record
+    assert machine.power_on() == "a"
+    update(writer_on(machine), ARCHIVES["fwup"])
+    assert content(machine.slot("b")) == FILES, "left-overs"
+    return str(caught.value)
+
+
+def test_an_archive_without_code_py_is_refused(machine):
+    assert refused(machine, archive({"main.py": b""})) == "the archive has no code.py"
+
+
+@pytest.mark.parametrize("path", ["boot.py", "safemode.py", "settings.toml", "nh_run.py"])
+def test_files_that_would_never_take_effect_are_refused_by_name(machine, path):
+    assert path in refused(machine, archive({"code.py": b"", path: b""}))
+
+
+@pytest.mark.parametrize("path", ["../x.py", "/x.py", "lib/../../x.py", ".nh/manifest", "a:b.py"])
+def test_no_path_leaves_the_slot(machine, path):
+    refused(machine, archive({"code.py": b"", path: b""}))
+
+
+def test_a_truncated_archive_is_refused(machine):
+    refused(machine, ARCHIVES["fwup"][:-30])
+
+
+def test_a_torn_archive_is_refused(machine):
+    data = bytearray(ARCHIVES["fwup"])
+    data[len(data) // 2] ^= 1
+    refused(machine, bytes(data))
+
+
+def test_something_that_is_no_archive_is_refused(machine):
+    refused(machine, bytes(5000))
+
+
+def test_a_release_that_does_not_fit_is_refused_before_anything_is_removed(machine, monkeypatch):
+    machine.install("b", {"code.py": "old", "big.bin": "x" * 30_000})
+    before = content(machine.slot("b"))
+    drive(monkeypatch, machine, 50)
+    with pytest.raises(UpdateError, match="no room: 6[0-9] KB are needed, 50 KB are free"):
+        update(writer_on(machine), ARCHIVES["fwup"])
+    assert content(machine.slot("b")) == before
+
+
+def test_what_the_idle_slot_holds_counts_as_free(machine, monkeypatch):
+    machine.install("b", {"code.py": "old", "big.bin": "x" * 60_000})
+    drive(monkeypatch, machine, 90)
+    update(writer_on(machine), ARCHIVES["fwup"])
+    assert content(machine.slot("b")) == FILES
+
+
+def test_a_zip_that_can_t_fit_is_refused_before_anything_is_removed(machine, monkeypatch):
+    machine.install("b", {"code.py": "old"})
+    drive(monkeypatch, machine, 12)
+    with pytest.raises(UpdateError, match="no room"):
+        update(writer_on(machine), ARCHIVES["zip"])
+    assert (machine.slot("b") / ".nh" / "manifest").exists()
+
+
+def drive(monkeypatch, machine, room):
+    """A drive with clusters of 1 KB, of which so many are for the idle slot."""
+
+    def statvfs(path):
+        used = sum(-(-len(data) // 1024) for data in content(machine.slot("b")).values())
+        return (1024, 1024, 960, room - used, room - used, 0, 0, 0, 0, 255)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+@pytest.mark.parametrize("stop", range(0, 40_000, 5_000))
+def test_an_update_that_is_dropped_anywhere_leaves_nothing_behind(machine, stop):
+    writer = writer_on(machine)
+    data = ARCHIVES["fwup, stored"]
+    writer.fwup_begin(len(data), NEW)
+    writer.fwup_chunk(memoryview(data)[:stop])
+    writer.fwup_abort()
+    assert machine.power_on() == "a"
+    files = {"code.py": CODE}
+    update(writer, archive(files))
+    assert content(machine.slot("b")) == files
+
+
+def test_a_file_that_can_t_be_read_back_is_told(machine, monkeypatch):
+    from nerveshub_link import slot_files  # noqa: PLC0415
+
+    monkeypatch.setattr(slot_files, "checksum", lambda path, buffer: (5, 5))
+    with pytest.raises(UpdateError, match="code.py can't be read back"):
+        update(writer_on(machine), ARCHIVES["fwup"])
+
+
+def test_a_file_that_the_archive_does_not_list_is_removed(machine):
+    writer = writer_on(machine)
+    data = ARCHIVES["fwup"]
+    writer.fwup_begin(len(data), NEW)
+    writer.fwup_chunk(data)
+    (machine.slot("b") / "lib" / "stray.py").write_bytes(b"")
+    writer.fwup_finish()
+    assert content(machine.slot("b")) == FILES
+
+
+def test_a_file_that_vanished_again_is_told(machine):
+    writer = writer_on(machine)
+    data = ARCHIVES["fwup"]
+    writer.fwup_begin(len(data), NEW)
+    writer.fwup_chunk(data)
+    (machine.slot("b") / "code.py").unlink()
+    with pytest.raises(UpdateError, match="were unpacked"):
+        writer.fwup_finish()
+    assert machine.record["run"] == "a"
+
+
+# From the rescue application
+
+
+def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, monkeypatch):
+    (machine.slot("a") / "code.py").write_text("torn")
+    assert machine.power_on() == "app"
+    monkeypatch.chdir(machine.slot("a").parent.parent / "app")
+    writer = writer_on(machine)
+    assert writer.last_failure() == (
+        "no whole application is left, the rescue application runs: "
+        "went back: release old had torn files"
+    )
+    update(writer, ARCHIVES["fwup"])
+    assert machine.power_on("SOFTWARE") in ("a", "b")
+    assert content(machine.slot(machine.chosen)) == FILES
+    assert machine.on_trial
+
+
+# Construction
+
+
+def test_a_drive_that_code_can_t_write_is_told_with_boot_py(machine):
+    machine.board.install()
+    with pytest.raises(ValueError, match="read-only for code. /boot.py must call nh_boot.boot"):
+        writer_on(machine)
+    machine.board.uninstall()
+
+
+def test_a_drive_that_was_not_prepared_is_told_with_the_command(tmp_path):
+    with pytest.raises(ValueError, match="nerveshub-link board prepare"):
+        AppSlotWriter(str(tmp_path))
+
+
+def test_an_application_that_the_guard_did_not_start_is_told(machine, monkeypatch):
+    monkeypatch.chdir(machine.root)
+    with pytest.raises(ValueError, match="not by the boot guard. /code.py must call nh_boot.code"):
+        writer_on(machine)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, 59, 86401, "900", None])
+def test_a_trial_timeout_out_of_range_is_told_by_name(machine, value):
+    with pytest.raises(ValueError, match="trial_timeout must be"):
+        writer_on(machine, trial_timeout=value)
+
+
+# Which images are its own
+
+
+@pytest.mark.parametrize(
+    "first, conf, taken",
+    [
+        (b"PK\x03\x04", None, True),
+        (b"PK\x03\x04", 'file-resource "code.py" {\n}', True),
+        (b"PK\x03\x04", 'file-resource "firmware.bin" {\n}', False),
+        (b"PK\x03\x04", 'file-resource "a.bin" {\n}\nfile-resource "code.py" {\n}', True),
+        (b"\xe9\x03\x02\x20", None, False),
+    ],
+)
+def test_it_takes_archives_of_files_and_no_firmware(machine, first, conf, taken):
+    assert writer_on(machine).fwup_accepts(memoryview(first), conf) is taken
+
+
+def test_autoreload_is_off_while_it_unpacks(machine):
+    machine.board.read_only = False
+    machine.board.install()
+    import supervisor  # noqa: PLC0415 the stand-in
+
+    writer = writer_on(machine)
+    writer.fwup_begin(1000, NEW)
+    assert supervisor.runtime.autoreload is False
+    writer.fwup_abort()
+    assert supervisor.runtime.autoreload is True
+    machine.board.uninstall()

@@ -1,0 +1,580 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""``board prepare`` and ``board status``: a folder plays the mounted CIRCUITPY."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from nerveshub_tools import board_drive, board_library, board_prepare, board_settings
+from nerveshub_tools.board_drive import BoardError, Drive
+from nerveshub_tools.cli import main
+from nerveshub_tools.images import read_meta as read_archive
+from nerveshub_tools.packer import pack
+from support import checkout
+from support.board import application, fill, recorded, remember
+
+from nerveshub_link.device_state import DeviceState
+from nerveshub_link.slot_manifest import read_meta
+
+BOOT_OUT = """\
+Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3
+Board ID:adafruit_qtpy_esp32s3_nopsram
+UID:123456
+"""
+EXAMPLES = checkout.ROOT / "examples" / "board"
+ROOT_FILES = ("boot.py", "code.py", "nh_boot.py", "nh_run.py", "nh_trial.py", "safemode.py")
+PRODUCT = ("--product", "greenhouse")
+RELEASE = (*PRODUCT, "--version", "1.2.3")
+
+
+@pytest.fixture
+def drive(tmp_path) -> Path:
+    """A fresh CIRCUITPY, as CircuitPython formats it."""
+    drive = tmp_path / "CIRCUITPY"
+    for name in ("lib", "sd"):
+        (drive / name).mkdir(parents=True)
+    (drive / "boot_out.txt").write_text(BOOT_OUT)
+    (drive / "settings.toml").write_text("")
+    return drive
+
+
+@pytest.fixture
+def app(tmp_path) -> str:
+    return application(tmp_path / "app", "print('hello')\n", **{"lib/sensor.py": "X = 1\n"})
+
+
+def run(*words, input=None):
+    return CliRunner().invoke(main, ["board", *map(str, words)], input=input)
+
+
+def prepare(drive, *words, input=None):
+    """Run it; the library is copied, unless the words say otherwise."""
+    library = () if "--library" in words else ("--library", "copy")
+    return run("prepare", drive, *library, *words, input=input)
+
+
+def contents(drive):
+    return {
+        path.relative_to(drive).as_posix(): path.read_bytes()
+        for path in drive.rglob("*")
+        if path.is_file()
+    }
+
+
+# A new board
+
+
+def test_a_new_drive_gets_guard_rescue_application_library_slots_and_record(drive, app):
+    done = prepare(drive, "--app", app, *RELEASE)
+    assert done.exit_code == 0, done.output
+    found = contents(drive)
+    for name in ROOT_FILES:
+        assert found[name] == (EXAMPLES / name).read_bytes()
+    assert found["app/code.py"] == (EXAMPLES / "app" / "code.py").read_bytes()
+    assert found["slots/a/code.py"] == b"print('hello')\n"
+    assert found["slots/a/lib/sensor.py"] == b"X = 1\n"
+    assert found["slots/a/.nh/pad"] == bytes(7 * 512)
+    assert (drive / "slots" / "b").is_dir() and (drive / "data").is_dir()
+    package = {path.name for path in (checkout.ROOT / "nerveshub_link").glob("*.py")}
+    assert {path.name for path in (drive / "lib" / "nerveshub_link").iterdir()} == package
+    assert {"lib/adafruit_ticks.py", "lib/adafruit_connection_manager.py"} <= set(found)
+    assert recorded(drive) == {"run": "a"}
+
+
+def test_slot_a_is_the_release_that_the_packer_would_make(drive, app, tmp_path):
+    prepare(drive, "--app", app, *RELEASE, "--description", "first")
+    meta = read_meta(str(drive / "slots" / "a"))
+    assert meta.pop("n") == 1
+    given = {key: meta[key] for key in meta if key != "uuid"}
+    assert given == {
+        "product": "greenhouse",
+        "version": "1.2.3",
+        "platform": "adafruit_qtpy_esp32s3_nopsram",
+        "architecture": "xtensa",
+        "description": "first",
+    }
+    pack(app, tmp_path / "x.fw", given)
+    assert read_archive(tmp_path / "x.fw") == meta
+
+
+def test_the_rescue_application_is_another_release_of_the_same_product(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    rescue, slot = (read_meta(str(drive / name)) for name in ("app", "slots/a"))
+    assert rescue.pop("uuid") != slot.pop("uuid")
+    assert slot.pop("n") == 1
+    assert rescue == slot
+
+
+def test_without_an_application_the_rescue_application_fetches_the_first_release(drive):
+    done = prepare(drive, *PRODUCT)
+    assert "the rescue application fetches the first release" in done.output
+    assert recorded(drive) == {"run": ""}
+    assert read_meta(str(drive / "app"))["version"] == "0.0.0"
+
+
+def test_what_is_written_often_does_not_share_blocks_with_what_must_last(drive, app, monkeypatch):
+    order = []
+    create, save, write = DeviceState.create, DeviceState.save, Drive.write
+    make_folder = board_prepare.Preparation._make_folder
+    monkeypatch.setattr(DeviceState, "create", lambda s: (order.append("record"), create(s)))
+    monkeypatch.setattr(DeviceState, "save", lambda s, v: (order.append("content"), save(s, v)))
+    monkeypatch.setattr(Drive, "write", lambda s, n, d: (order.append(n), write(s, n, d)))
+    monkeypatch.setattr(
+        board_prepare.Preparation,
+        "_make_folder",
+        lambda s, n: (order.append(n + "/"), make_folder(s, n)),
+    )
+    prepare(drive, "--app", app, *RELEASE)
+    shown = ["lib" if name.startswith("lib/") else name for name in order]
+    assert [name for at, name in enumerate(shown) if name != "lib" or shown[at - 1] != "lib"] == [
+        "record",
+        "nh_boot.py",
+        "nh_run.py",
+        "nh_trial.py",
+        "boot.py",
+        "code.py",
+        "safemode.py",
+        "settings.toml",
+        "app/code.py",
+        "app/.nh/manifest",
+        "lib",
+        "slots/",
+        "nh_pad/1.bin",
+        "slots/a/",
+        "nh_pad/2.bin",
+        "slots/b/",
+        "nh_pad/3.bin",
+        "data/",
+        "slots/a/code.py",
+        "slots/a/lib/sensor.py",
+        "slots/a/.nh/manifest",
+        "slots/a/.nh/pad",
+        "content",
+    ]
+    assert {len((drive / "nh_pad" / f"{number}.bin").read_bytes()) for number in (1, 2, 3)} == {
+        4096
+    }
+
+
+def test_settings_get_a_template_and_what_it_lacks_is_told(drive):
+    done = prepare(drive, *PRODUCT)
+    settings = board_settings.read(drive / "settings.toml")
+    assert settings["CIRCUITPY_SAFE_MODE_DELAY"] == "0"
+    assert "lacks: CIRCUITPY_WIFI_SSID, CIRCUITPY_WIFI_PASSWORD, NERVESHUB_HOST," in done.output
+
+
+def test_settings_that_are_there_are_kept_and_what_they_lack_is_told(drive):
+    text = 'CIRCUITPY_WIFI_SSID = "home"\nNERVESHUB_HOST = "nh.example"\n'
+    (drive / "settings.toml").write_text(text)
+    done = prepare(drive, *PRODUCT)
+    assert (drive / "settings.toml").read_text() == text
+    assert (
+        "lacks: CIRCUITPY_WIFI_PASSWORD, NERVESHUB_PRODUCT_KEY, NERVESHUB_PRODUCT_SECRET,"
+        " CIRCUITPY_SAFE_MODE_DELAY = 0"
+    ) in done.output
+
+
+def test_it_ends_by_telling_how_the_drive_is_edited_again(drive):
+    output = prepare(drive, *PRODUCT).output
+    for text in ("read-only", "NERVESHUB_DEVELOP = 1", "safe mode", "extended", "CircuitPython 10"):
+        assert text in output
+
+
+# Boards and drives that are refused
+
+
+def refused(drive, *words):
+    before = contents(drive)
+    done = prepare(drive, *words)
+    assert done.exit_code == 1
+    assert contents(drive) == before
+    return done.output
+
+
+def test_a_folder_without_boot_out_txt_is_refused(drive):
+    (drive / "boot_out.txt").unlink()
+    assert "boot_out.txt" in refused(drive, *PRODUCT)
+
+
+@pytest.mark.parametrize("version", ["9.2.9", "10.0.3", "10.0.0-beta.2"])
+def test_a_circuitpython_that_is_too_old_is_refused(drive, version):
+    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("10.1.0", version))
+    output = refused(drive, *PRODUCT)
+    assert f"CircuitPython {version}" in output
+    assert "10.1 or newer" in output.replace("\n", " ")
+
+
+@pytest.mark.parametrize("version", ["10.1.0", "10.3.0-alpha.4-185-gcd3da4a5d8", "11.0.0"])
+def test_newer_ones_are_taken(drive, version):
+    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("10.1.0", version))
+    assert prepare(drive, *PRODUCT).exit_code == 0
+
+
+def test_a_boot_out_txt_that_tells_nothing_is_refused(drive):
+    (drive / "boot_out.txt").write_text("no CircuitPython\n")
+    assert "does not tell the board" in refused(drive, *PRODUCT)
+
+
+@pytest.mark.parametrize(
+    ("chip", "architecture"), [("ESP32S2", "xtensa"), ("ESP32S3", "xtensa"), ("ESP32C6", "riscv")]
+)
+def test_the_architecture_comes_from_the_chip(drive, chip, architecture):
+    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", chip + "\n"))
+    prepare(drive, *PRODUCT)
+    assert read_meta(str(drive / "app"))["architecture"] == architecture
+
+
+def test_an_unknown_chip_needs_the_architecture_in_words(drive):
+    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", "rp2040\n"))
+    assert "--architecture" in refused(drive, *PRODUCT)
+    assert prepare(drive, *PRODUCT, "--architecture", "arm").exit_code == 0
+
+
+def test_product_and_version_are_asked_for_by_name(drive, app):
+    assert "--product is needed" in refused(drive)
+    assert "--version is needed" in refused(drive, *PRODUCT, "--app", app)
+    assert "SemVer" in refused(drive, *PRODUCT, "--app", app, "--version", "1")
+
+
+def test_a_folder_that_is_no_application_is_refused(drive, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    output = refused(drive, *RELEASE, "--app", tmp_path / "nothing")
+    assert "it has no code.py" in output
+
+
+def test_a_read_only_drive_is_refused_with_the_way_out(drive, monkeypatch):
+    monkeypatch.setattr(board_drive.os, "access", lambda path, mode: mode != os.W_OK)
+    output = refused(drive, *PRODUCT)
+    assert "read-only" in output
+    assert "NERVESHUB_DEVELOP = 1" in output
+
+
+def test_there_must_be_room_for_the_application_twice(drive, tmp_path, monkeypatch):
+    app = application(tmp_path / "app", "", **{"big.bin": "x" * 300_000})
+    monkeypatch.setattr(Drive, "cluster", lambda self: 512)
+    library = sum(
+        (path.stat().st_size + 511) // 512 * 512 for path in board_library.copies().values()
+    )
+    monkeypatch.setattr(Drive, "free", lambda self: library + 500_000)
+    output = refused(drive, *RELEASE, "--app", app)
+    assert "586 KB of it for the application, twice" in output
+    assert f"{(library + 500_000 + 1023) // 1024:,} KB are free" in output
+    monkeypatch.setattr(Drive, "free", lambda self: library + 700_000)
+    assert prepare(drive, *RELEASE, "--app", app).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "the drive is full: nh_run.py needs 3 KB, 7 KB are free"),
+        (errno.EROFS, "is read-only"),
+        (errno.EIO, "nh_run.py can't be written"),
+    ],
+)
+def test_an_error_while_writing_is_told_and_the_next_run_goes_on(
+    drive, app, monkeypatch, number, text
+):
+    real = os.fsync
+    calls = []
+
+    def fsync(descriptor):
+        calls.append(1)
+        if len(calls) == 2:
+            monkeypatch.setattr(Drive, "free", lambda self: 7 * 1024)
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(board_drive.os, "fsync", fsync)
+        done = prepare(drive, "--app", app, *RELEASE)
+    monkeypatch.undo()
+    assert done.exit_code == 1
+    assert text in done.output
+    assert recorded(drive) == {}
+    done = prepare(drive, "--app", app, *RELEASE, "--yes")
+    assert done.exit_code == 0, done.output
+    assert run("status", drive).exit_code == 0
+
+
+# What is there already
+
+
+def test_files_of_the_board_are_kept_under_another_name_after_a_question(drive):
+    (drive / "code.py").write_text("print('mine')\n")
+    (drive / "boot.py").write_text("import usb_hid\n")
+    done = prepare(drive, *PRODUCT, input="n\n")
+    assert "code.py is kept as code.py.before-nerveshub" in done.output
+    assert "boot.py is kept as boot.py.before-nerveshub" in done.output
+    assert done.exit_code == 1
+    assert (drive / "code.py").read_text() == "print('mine')\n"
+    assert not (drive / "nh_boot.py").exists()
+    done = prepare(drive, *PRODUCT, input="y\n")
+    assert done.exit_code == 0, done.output
+    assert (drive / "code.py.before-nerveshub").read_text() == "print('mine')\n"
+    assert (drive / "boot.py.before-nerveshub").read_text() == "import usb_hid\n"
+
+
+def test_nothing_that_was_kept_before_is_overwritten(drive):
+    for number in range(3):
+        (drive / "code.py").write_text(f"print({number})\n")
+        assert prepare(drive, *PRODUCT, "--yes").exit_code == 0
+    kept = sorted(path.name for path in drive.glob("code.py.*"))
+    assert kept == [f"code.py.before-nerveshub{end}" for end in ("", "-2", "-3")]
+    assert (drive / kept[0]).read_text() == "print(0)\n"
+
+
+def test_a_code_txt_that_circuitpython_would_prefer_is_put_aside(drive):
+    (drive / "code.txt").write_text("print('mine')\n")
+    prepare(drive, *PRODUCT, "--yes")
+    assert not (drive / "code.txt").exists()
+    assert (drive / "code.txt.before-nerveshub").exists()
+
+
+def test_a_drive_that_is_not_empty_had_better_be_erased(drive):
+    (drive / "sounds").mkdir()
+    (drive / "sounds" / "beep.wav").write_bytes(b"beep")
+    assert "storage.erase_filesystem()" in prepare(drive, *PRODUCT, "--yes").output
+
+
+def test_a_fresh_drive_needs_no_erasing(drive):
+    (drive / ".fseventsd").mkdir()
+    (drive / "code.py").write_text('print("Hello World!")\n')
+    assert "erase_filesystem()" not in prepare(drive, *PRODUCT, "--yes").output
+
+
+def test_a_second_run_changes_nothing_and_asks_nothing(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    before = contents(drive)
+    done = prepare(drive)
+    assert done.exit_code == 0, done.output
+    assert "Go on?" not in done.output
+    assert contents(drive) == before
+
+
+def test_a_second_run_updates_guard_and_library_and_keeps_slots_and_record(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    before = contents(drive)
+    fill(drive, "b", "print('newer')\n", 2, run="b", old="a", trial=1, ends="p?")
+    state = recorded(drive)
+    (drive / "nh_boot.py").write_text("an older one")
+    (drive / "lib" / "nerveshub_link" / "left_over.mpy").write_text("")
+    (drive / "data" / "mine").write_text("1")
+    done = prepare(drive, "--app", app, *RELEASE, input="y\n")
+    assert "nh_boot.py is replaced by this version" in done.output
+    assert "lib/nerveshub_link and what it needs are replaced" in done.output
+    assert "--reset" in done.output
+    found = contents(drive)
+    assert found["nh_boot.py"] == before["nh_boot.py"]
+    assert "lib/nerveshub_link/left_over.mpy" not in found
+    assert found["slots/b/code.py"] == b"print('newer')\n"
+    assert found["data/mine"] == b"1"
+    assert recorded(drive) == state
+
+
+def test_reset_begins_anew_after_a_question(drive, app, tmp_path):
+    prepare(drive, "--app", app, *RELEASE)
+    fill(drive, "b", "print('newer')\n", 2, run="b", old="a", trial=0, rev=1)
+    (drive / "data" / "mine").write_text("1")
+    other = application(tmp_path / "other", "print('other')\n")
+    words = ("--app", other, *PRODUCT, "--version", "2.0.0", "--reset")
+    done = prepare(drive, *words, input="n\n")
+    assert "slots/b and its 2 files are removed" in done.output
+    assert recorded(drive)["run"] == "b"
+    assert prepare(drive, *words, input="y\n").exit_code == 0
+    found = contents(drive)
+    assert found["slots/a/code.py"] == b"print('other')\n"
+    assert [name for name in found if name.startswith("slots/b")] == []
+    assert "slots/a/lib/sensor.py" not in found
+    assert recorded(drive) == {"run": "a"}
+    assert found["data/mine"] == b"1"
+
+
+def test_slots_of_a_board_that_lost_its_record_are_left_to_the_guard(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    for copy in "ab":
+        (drive / f"nh_{copy}" / "state.bin").write_bytes(bytes(15 * 512))
+    done = prepare(drive)
+    assert "the guard chooses the newest whole one" in done.output
+    assert recorded(drive) == {}
+    assert (drive / "slots" / "a" / "code.py").exists()
+
+
+# The library
+
+
+def test_circup_installs_the_library_where_it_can(drive, monkeypatch):
+    def circup(drive):
+        for name in ("nerveshub_link/app_slot_writer.mpy", "adafruit_ticks.mpy"):
+            drive.write("lib/" + name, b"compiled")
+
+    monkeypatch.setattr(board_library, "circup", circup)
+    done = prepare(drive, *PRODUCT, "--library", "auto")
+    assert "installed by circup" in done.output
+    assert [name for name in contents(drive) if name.startswith("lib/") and ".py" in name] == []
+
+
+def test_where_circup_can_not_the_library_is_copied_and_the_reason_told(drive, monkeypatch):
+    monkeypatch.setattr(board_library, "_command", lambda: None)
+    done = prepare(drive, *PRODUCT, "--library", "auto")
+    assert done.exit_code == 0
+    assert "copied from this computer: circup is not installed" in done.output
+    assert (drive / "lib" / "nerveshub_link" / "link.py").exists()
+    done = prepare(drive, *PRODUCT, "--library", "circup")
+    assert done.exit_code == 1
+    assert "--library copy" in done.output
+
+
+def test_a_record_that_does_not_stay_is_told(drive, app, monkeypatch):
+    monkeypatch.setattr(DeviceState, "_write", lambda s, copy, frame: None)
+    done = prepare(drive, "--app", app, *RELEASE)
+    assert done.exit_code == 1
+    assert "can't be read back: is the drive full, or damaged?" in done.output
+
+
+def test_a_circup_that_ends_well_without_having_installed_anything_did_not_work(drive, monkeypatch):
+    monkeypatch.setattr(board_library, "_command", lambda: ["echo", "WARNING: not found:"])
+    why = board_library.circup(Drive(drive))
+    assert why.startswith("circup did not install it: WARNING: not found:")
+
+
+def test_what_it_needs_is_what_the_librarys_requirements_say():
+    lines = (checkout.ROOT / "requirements.txt").read_text().splitlines()
+    named = [line.split("-")[-1].split(">")[0].strip() for line in lines if "circuitpython" in line]
+    assert sorted(
+        name.replace("_", "").replace("adafruit", "") for name in board_library.NEEDS
+    ) == (sorted(named))
+
+
+# Status
+
+
+def status(drive):
+    done = run("status", drive)
+    return done.exit_code, " ".join(done.output.split())
+
+
+def test_status_of_a_new_board_in_words(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    code, words = status(drive)
+    assert code == 0, words
+    uuid = read_meta(str(drive / "slots" / "a"))["uuid"]
+    for text in (
+        "board adafruit_qtpy_esp32s3_nopsram, CircuitPython 10.1.0, ESP32S3",
+        "record slot a runs, confirmed; nothing to go back to",
+        f"slot a greenhouse 1.2.3 {uuid}, 2 files, 1 KB, whole",
+        "slot b empty",
+        "guard as these tools have it",
+    ):
+        assert text in words
+
+
+def test_status_of_a_trial_tells_how_each_start_ended(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    fill(drive, "b", "", 2, run="b", old="a", trial=1, ends="cp?")
+    code, words = status(drive)
+    assert code == 0
+    assert (
+        "slot b runs, on trial: start crashed, start lost power, start has not ended yet;"
+        " slot a is kept to go back to"
+    ) in words
+
+
+def test_status_tells_why_it_went_back(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    remember(drive, run="a", rev=1, bad="some-uuid", why="hung", tb="watchdog: [bold]x", safe=2)
+    _, words = status(drive)
+    assert "went back release some-uuid hung" in words
+    assert "last words watchdog: [bold]x" in words
+    assert "safe mode 2 starts" in words
+
+
+def wrong(drive):
+    code, words = status(drive)
+    assert code == 1
+    return words
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("slots/a/lib/sensor.py", "lib/sensor.py is missing"),
+        ("app/code.py", "the rescue application is not whole"),
+        ("app/.nh/manifest", "the rescue application is not whole"),
+        ("nh_run.py", "nh_run.py is missing"),
+        ("safemode.py", "safemode.py does not call the guard"),
+    ],
+)
+def test_status_finds_what_is_missing(drive, app, name, text):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / name).unlink()
+    assert text in wrong(drive)
+
+
+def test_status_finds_a_torn_slot_and_a_damaged_manifest(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / "slots" / "a" / "code.py").write_text("print('hellO')\n")
+    assert "torn: code.py is not what it was" in status(drive)[1]
+    manifest = drive / "slots" / "a" / ".nh" / "manifest"
+    manifest.write_bytes(manifest.read_bytes()[:-3])
+    words = wrong(drive)
+    assert "its manifest is damaged" in words
+    assert "slot a is to run and is not whole" in words
+
+
+def test_status_finds_a_lost_record(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    for copy in "ab":
+        (drive / f"nh_{copy}" / "state.bin").unlink()
+    assert "there is no record" in wrong(drive)
+
+
+def test_status_of_a_drive_that_nobody_prepared(drive):
+    words = wrong(drive)
+    assert "there is no record" in words
+    assert "nh_boot.py is missing" in words
+
+
+def test_status_tells_of_another_version_of_the_guard_but_does_not_blame_it(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / "nh_boot.py").write_text("another version")
+    code, words = status(drive)
+    assert code == 0
+    assert "nh_boot.py is another version than these tools have" in words
+
+
+def test_status_does_not_pass_on_what_would_steer_the_terminal(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    remember(drive, run="a", tb="\x1b[31mred")
+    assert "\x1b" not in run("status", drive).output
+
+
+# Settings
+
+
+def test_settings_are_read_as_circuitpython_does(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        '# NERVESHUB_PORT = 1\nNERVESHUB_HOST = "a\\"b" # yes\nNERVESHUB_SSL=0\nOTHER = 1.5x\n'
+        'TABLE = ["x"]\n'
+    )
+    assert board_settings.read(path) == {
+        "NERVESHUB_HOST": 'a"b',
+        "NERVESHUB_SSL": "0",
+        "OTHER": "1",
+    }
+    assert board_settings.read(tmp_path / "nothing") == {}
+
+
+def test_the_template_takes_any_text(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(board_settings.template(CIRCUITPY_WIFI_PASSWORD='quote " and \\ and {}'))
+    assert board_settings.read(path)["CIRCUITPY_WIFI_PASSWORD"] == 'quote " and \\ and {}'
+
+
+def test_the_errors_of_a_drive_are_ours():
+    with pytest.raises(BoardError):
+        Drive(checkout.ROOT)

@@ -1,0 +1,387 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""The boot guard: which application runs, after whatever happened to the one before."""
+
+import pytest
+from support.machine import Machine
+
+GOOD = {"code.py": "pass", "lib/sensor.py": "VALUE = 1"}
+BAD = {"code.py": "import sensor\nraise ValueError('a bug')", "lib/sensor.py": "VALUE = 2"}
+
+
+@pytest.fixture(name="machine")
+def board(tmp_path):
+    made = Machine(tmp_path)
+    made.install("a", GOOD, number=1, uuid="old", version="1.0.0")
+    made.remember(run="a", old="", trial=0)
+    return made
+
+
+@pytest.fixture(name="trial")
+def board_with_an_update(machine):
+    """Slot b was installed, and the board restarts."""
+    machine.install("b", BAD, number=2, uuid="new", version="1.1.0")
+    machine.remember(run="b", old="a", trial=1)
+    return machine
+
+
+def crash(machine, times=1):
+    for _ in range(times):
+        machine.go()
+
+
+# What runs
+
+
+def test_a_confirmed_application_runs_and_nothing_is_written(machine):
+    before = machine.records()
+    assert machine.power_on() == "a"
+    assert not machine.on_trial
+    assert machine.records() == before
+
+
+def test_boot_makes_the_drive_writable_for_code(machine):
+    assert machine.board.read_only
+    machine.power_on()
+    assert not machine.board.read_only
+
+
+def test_a_setting_leaves_the_drive_to_the_computer(machine, monkeypatch):
+    monkeypatch.setenv("NERVESHUB_DEVELOP", "1")
+    machine.power_on()
+    assert machine.board.read_only
+
+
+def test_the_application_runs_as_main_in_its_slot_with_its_own_lib_first(machine):
+    seen = {}
+    code = (
+        "import os, sys, test, sensor\ntest.seen.update(n=__name__, f=os.getcwd(), p=sys.path[0])"
+    )
+    machine.install("a", {"code.py": code, "lib/sensor.py": ""})
+    machine.power_on()
+    assert machine.run(seen=seen) == "end"
+    slot = str(machine.slot("a"))
+    assert seen == {"n": "__main__", "f": slot, "p": slot + "/lib"}
+
+
+def test_the_start_of_a_trial_is_counted_before_it_is_handed_over(trial):
+    assert trial.power_on() == "b"
+    assert trial.record["ends"] == "?"
+    assert trial.on_trial
+
+
+WATCHDOG = "import microcontroller, test\ntest.seen.append(microcontroller.watchdog.timeout)"
+
+
+def test_the_watchdog_is_armed_on_trial_and_only_then(trial):
+    seen = []
+    trial.install("b", {"code.py": WATCHDOG})
+    trial.power_on()
+    trial.run(seen=seen)
+    trial.remember(run="b", old="a", trial=0)
+    trial.power_on()
+    trial.run(seen=seen)
+    assert seen == [90, None]
+
+
+@pytest.mark.parametrize("text, seconds", [("300", 300), ("0", None), ("nonsense", 90)])
+def test_the_watchdog_of_a_trial_can_be_set(trial, monkeypatch, text, seconds):
+    monkeypatch.setenv("NERVESHUB_WATCHDOG", text)
+    seen = []
+    trial.install("b", {"code.py": WATCHDOG})
+    trial.power_on()
+    trial.run(seen=seen)
+    assert seen == [seconds]
+
+
+def test_a_watchdog_that_goes_on_after_a_crash_does_not_bite_the_guard(trial):
+    trial.power_on()
+    trial.run()
+    assert trial.board.watchdog.mode is not None
+    trial.guard()
+    assert trial.board.watchdog.mode is None
+
+
+# Going back
+
+
+def test_three_crashes_go_back_without_a_network_and_without_a_person(trial):
+    assert trial.power_on() == "b"
+    assert trial.go() == "b"
+    assert trial.go() == "b"
+    assert trial.go() == "a"
+    record = trial.record
+    assert (record["run"], record["trial"], record["rev"]) == ("a", 0, 1)
+    assert (record["bad"], record["why"]) == ("new", "crashed")
+    assert record["tb"].endswith("ValueError: a bug")
+    assert trial.go() == "a"
+
+
+@pytest.mark.parametrize("code", ["pass", "import sys\nsys.exit(0)", "raise SystemExit", "1/0"])
+def test_whatever_ends_a_trial_counts(trial, code):
+    trial.install("b", {"code.py": code}, uuid="new")
+    trial.power_on()
+    crash(trial, 2)
+    assert trial.go() == "a"
+    assert trial.record["why"] == "crashed"
+
+
+def test_a_hang_is_ended_by_the_watchdog_and_called_so(trial):
+    trial.power_on()
+    trial.power_on("WATCHDOG")
+    trial.power_on("WATCHDOG")
+    assert trial.power_on("WATCHDOG") == "a"
+    assert trial.record["why"] == "hung"
+
+
+@pytest.mark.parametrize("reset", ["POWER_ON", "RESET_PIN", "UNKNOWN"])
+def test_lost_power_goes_back_and_does_not_read_like_bad_code(trial, reset):
+    trial.power_on()
+    for _ in range(2):
+        assert trial.power_on(reset) == "b"
+    assert trial.power_on(reset) == "a"
+    assert trial.record["why"] == "power"
+
+
+def test_a_brownout_goes_back_and_does_not_read_like_bad_code(trial):
+    trial.power_on()
+    for _ in range(2):
+        assert trial.power_on(safe_mode="BROWNOUT") == "b"
+    assert trial.power_on(safe_mode="BROWNOUT") == "a"
+    assert trial.record["why"] == "power"
+
+
+def test_a_release_that_resets_itself_was_not_confirmed(trial):
+    trial.install("b", {"code.py": "import microcontroller\nmicrocontroller.reset()"}, uuid="new")
+    trial.power_on()
+    for _ in range(2):
+        assert trial.run() == "reset"
+        assert trial.power_on("SOFTWARE") == "b"
+    assert trial.run() == "reset"
+    assert trial.power_on("SOFTWARE") == "a"
+    assert trial.record["why"] == "unconfirmed"
+
+
+def test_what_most_starts_died_of_is_the_reason(trial):
+    trial.power_on()
+    crash(trial)
+    trial.power_on("POWER_ON")
+    assert trial.power_on("POWER_ON") == "a"
+    assert trial.record["why"] == "power"
+
+
+def test_of_two_reasons_as_frequent_the_severer_counts(trial):
+    trial.remember(run="b", old="a", trial=1, ends="phc")
+    assert trial.power_on() == "a"
+    assert trial.record["why"] == "crashed"
+
+
+def test_a_trial_that_was_not_confirmed_in_time_goes_back_at_once(trial):
+    trial.remember(run="b", old="a", trial=1, ends="u")
+    assert trial.power_on("SOFTWARE") == "a"
+    assert trial.record["why"] == "unconfirmed"
+
+
+def test_ctrl_c_uses_up_no_start(trial):
+    trial.install("b", {"code.py": "raise KeyboardInterrupt"}, uuid="new")
+    trial.power_on()
+    for _ in range(5):
+        assert trial.run() == "interrupt"
+        assert trial.record["ends"] == ""
+        trial.board.reloaded("REPL_RELOAD")
+        assert trial.guard() == "b"
+
+
+def test_a_wake_from_deep_sleep_uses_up_no_start(trial):
+    trial.power_on()
+    for _ in range(5):
+        assert trial.power_on("DEEP_SLEEP_ALARM") == "b"
+        assert trial.record["ends"] == "?"
+
+
+def test_a_wake_from_a_sleep_that_was_only_pretended_uses_up_no_start(trial):
+    trial.power_on()
+    trial.board.wake_alarm = "a time alarm"
+    for _ in range(5):
+        assert trial.power_on("POWER_ON") == "b"
+        assert trial.record["ends"] == "?"
+
+
+# After the confirmation
+
+
+def test_five_crashes_of_a_confirmed_application_go_back(trial):
+    trial.remember(run="b", old="a", trial=0)
+    trial.power_on()
+    for _ in range(4):
+        assert trial.go() == "b"
+    assert trial.go() == "a"
+    assert (trial.record["bad"], trial.record["why"], trial.record["rev"]) == ("new", "crashed", 1)
+
+
+def test_without_a_slot_to_go_back_to_it_is_tried_again_more_and_more_slowly(machine):
+    machine.install("a", BAD)
+    machine.power_on()
+    for _ in range(8):
+        assert machine.go() == "a"
+    assert machine.slept == [2, 4, 8, 16, 32, 32, 32, 32]
+
+
+def test_a_crash_after_ten_good_minutes_is_not_counted(machine, monkeypatch):
+    times = iter([0, 601])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    machine.install("a", BAD)
+    machine.power_on()
+    machine.go()
+    assert machine.record["crashes"] == 0
+
+
+def test_an_application_that_ends_is_started_again(machine):
+    machine.power_on()
+    for _ in range(7):
+        assert machine.go() == "a"
+    assert machine.slept == [1] * 7
+    assert "crashes" not in machine.record
+
+
+@pytest.mark.parametrize("reset", ["POWER_ON", "SOFTWARE", "RESET_PIN", "DEEP_SLEEP_ALARM"])
+def test_restarts_of_a_confirmed_application_are_not_counted(machine, reset):
+    before = machine.records()
+    for _ in range(9):
+        assert machine.power_on(reset) == "a"
+    assert machine.records() == before
+
+
+# Torn files
+
+
+@pytest.mark.parametrize("path", ["code.py", "lib/sensor.py", ".nh/manifest"])
+@pytest.mark.parametrize("harm", ["change", "shorten", "lengthen", "remove"])
+def test_a_slot_with_a_torn_file_never_runs(trial, path, harm):
+    file = trial.slot("b") / path
+    data = bytearray(file.read_bytes())
+    if harm == "change":
+        data[len(data) // 2] ^= 1
+    elif harm == "shorten":
+        data = data[:-1]
+    else:
+        data += b"x"
+    file.write_bytes(data)
+    if harm == "remove":
+        file.unlink()
+    assert trial.power_on() == "a"
+    assert trial.record["rev"] == 1
+
+
+def test_a_torn_confirmed_slot_goes_back_to_the_other_one(trial):
+    trial.remember(run="b", old="a", trial=0)
+    (trial.slot("b") / "code.py").write_text("torn")
+    assert trial.power_on() == "a"
+    assert (trial.record["why"], trial.record["trial"]) == ("torn", 0)
+
+
+def test_a_slot_that_was_never_tried_is_tried_when_the_running_one_is_torn(machine):
+    # The power went between the new slot's manifest and the record.
+    machine.install("b", GOOD, number=2, uuid="new")
+    (machine.slot("a") / "code.py").write_text("torn")
+    assert machine.power_on() == "b"
+    assert machine.on_trial and machine.record["ends"] == "?"
+
+
+def test_without_a_whole_slot_the_rescue_application_runs(machine):
+    (machine.slot("a") / "code.py").write_text("torn")
+    assert machine.power_on() == "app"
+    assert machine.go() == "app"
+
+
+def test_a_used_up_trial_without_a_slot_to_go_back_to_leads_to_the_rescue_application(trial):
+    (trial.slot("a") / "code.py").write_text("torn")
+    trial.power_on()
+    crash(trial, 2)
+    assert trial.go() == "app"
+    assert trial.power_on() == "app"
+
+
+def test_a_rescue_application_that_crashes_is_tried_again_slowly(machine):
+    machine.remember(run="")
+    (machine.slot("a").parent.parent / "app" / "code.py").write_text("1/0")
+    machine.power_on()
+    assert machine.go() == "app"
+    assert machine.slept == [30]
+
+
+# The record
+
+
+def test_of_two_copies_the_newer_one_counts(machine):
+    machine.remember(run="a", old="b")
+    machine.remember(run="a", old="")
+    assert machine.power_on() == "a"
+    assert machine.record == {"run": "a", "old": ""}
+
+
+def test_without_a_record_the_newer_whole_slot_runs_on_trial(trial):
+    for name in ("nh_a", "nh_b"):
+        (trial.slot("a").parent.parent / name / "state.bin").write_bytes(b"\xff" * 7680)
+    assert trial.power_on() == "b"
+    record = trial.record
+    assert (record["run"], record["old"], record["trial"], record["ends"]) == ("b", "a", 1, "?")
+
+
+def test_without_a_record_and_without_its_folders_the_board_starts_all_the_same(trial):
+    for name in ("nh_a", "nh_b"):
+        (trial.slot("a").parent.parent / name / "state.bin").unlink()
+        (trial.slot("a").parent.parent / name).rmdir()
+    assert trial.power_on() == "b"
+    assert trial.record["ends"] == "?"
+
+
+def test_a_trial_that_can_t_be_counted_is_none(trial, monkeypatch):
+    monkeypatch.setattr("builtins.open", read_only(open))
+    assert trial.power_on() == "a"
+
+
+def read_only(real):
+    def refusing(path, mode="r", *more):
+        if any(letter in mode for letter in "wa+"):
+            raise OSError(30, "Read-only file system")
+        return real(path, mode, *more)
+
+    return refusing
+
+
+def test_a_record_of_a_newer_format_is_read_as_far_as_it_is_known(machine):
+    machine.remember(run="a", old="", trial=0, colour="green")
+    machine.install("a", BAD)
+    machine.power_on()
+    machine.go()
+    assert machine.record["colour"] == "green"
+    assert machine.record["crashes"] == 1
+
+
+def test_a_guard_that_fails_itself_runs_a_whole_application(machine):
+    machine.remember(run=["nonsense"])
+    assert machine.power_on() == "a"
+
+
+# Safe mode
+
+
+def test_the_board_never_stays_in_safe_mode_and_waits_longer_each_time(machine):
+    for _ in range(8):
+        assert machine.power_on(safe_mode="HARD_FAULT") == "a"
+    assert machine.slept == [10, 20, 40, 80, 160, 320, 600, 600]
+
+
+def test_a_safe_mode_whose_record_can_t_be_written_is_left_all_the_same(machine, monkeypatch):
+    monkeypatch.setattr("builtins.open", read_only(open))
+    machine.board.boot(safe_mode="BROWNOUT")
+    assert machine._vm("safemode.py") == "reset"
+
+
+def test_a_hard_fault_on_trial_counts_as_a_crash(trial):
+    trial.power_on()
+    trial.power_on(safe_mode="HARD_FAULT")
+    assert trial.record["ends"] == "c?"
+    assert trial.record["tb"] == "safe mode: HARD_FAULT"

@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.board_drive`
+================================================================================
+
+A mounted CIRCUITPY, seen from the computer: which board it is, how much room it has, and writing to
+it in an order that stays.
+"""
+
+import errno
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, Optional
+
+from .metadata import CHIPS
+
+BOOT_OUT = "boot_out.txt"
+OLDEST = (10, 1)
+"""The first CircuitPython whose hashlib knows SHA-256."""
+_SECTOR = 512
+_VERSION = re.compile(r"CircuitPython (\d+)\.(\d+)\.(\S+) on .*? with (\S+)")
+_BOARD_ID = re.compile(r"^Board ID:\s*(\S+)", re.M)
+_ARCHITECTURES = dict(CHIPS.values())
+# What CircuitPython and desktops put on every drive.
+_OF_EVERY_DRIVE = {"boot_out.txt", "code.py", "settings.toml", "sd", "system volume information"}
+
+
+class BoardError(Exception):
+    """Raised when a drive can't be used. Says what to do about it."""
+
+
+@dataclass
+class BoardInfo:
+    """
+    What ``boot_out.txt`` tells.
+
+    :param str board_id: as ``board.board_id``
+    :param str version: of CircuitPython
+    :param str chip: such as ``ESP32S3``
+    """
+
+    board_id: str
+    version: str
+    chip: str
+
+    @property
+    def architecture(self) -> Optional[str]:
+        """What NervesHub calls the chip's architecture; None if that is unknown (read-only)."""
+        return _ARCHITECTURES.get(self.chip.lower().replace("-", ""))
+
+
+class Drive:
+    """
+    A drive.
+
+    :param path: where it is mounted
+    :raises BoardError: if it is no CIRCUITPY
+    """
+
+    def __init__(self, path) -> None:
+        self.path = Path(path)
+        if not (self.path / BOOT_OUT).is_file():
+            raise BoardError(
+                f"{self.path} has no {BOOT_OUT}: give the folder where CIRCUITPY is mounted, such"
+                " as /media/you/CIRCUITPY, /Volumes/CIRCUITPY or D:\\. If it is the right one,"
+                " press the board's reset button: CircuitPython writes the file when it starts"
+            )
+
+    def info(self) -> BoardInfo:
+        """
+        Which board, and which CircuitPython.
+
+        :raises BoardError: if that can't be read
+        """
+        text = (self.path / BOOT_OUT).read_text(encoding="utf-8", errors="replace")
+        version, board = _VERSION.search(text), _BOARD_ID.search(text)
+        if not version or not board:
+            raise BoardError(
+                f"{BOOT_OUT} does not tell the board and the version of CircuitPython: is this"
+                " CircuitPython? Press reset, so that it is written anew"
+            )
+        return BoardInfo(board[1], ".".join(version.group(1, 2, 3)), version[4])
+
+    def check(self) -> BoardInfo:
+        """
+        Can this board run the library, and may we write to it?
+
+        :raises BoardError: if not
+        """
+        info = self.info()
+        if tuple(int(part) for part in info.version.split(".")[:2]) < OLDEST:
+            raise BoardError(
+                f"this board runs CircuitPython {info.version}, and nerveshub_link needs 10.1 or"
+                " newer. Get it at https://circuitpython.org/downloads, install it, and come back"
+            )
+        if not os.access(self.path, os.W_OK):
+            raise BoardError(self.read_only())
+        return info
+
+    def read_only(self) -> str:
+        """The words for a drive that the computer may not write to."""
+        return (
+            f"{self.path} is read-only. A prepared board keeps the drive for its own code: at its"
+            " serial prompt, add the line NERVESHUB_DEVELOP = 1 to /settings.toml and press reset,"
+            " or start the board in safe mode. If the drive is damaged, let the computer repair it"
+        )
+
+    # Room
+
+    def cluster(self) -> int:
+        """Bytes of the smallest piece that a file can take."""
+        return os.statvfs(self.path).f_frsize if hasattr(os, "statvfs") else _SECTOR
+
+    def free(self) -> int:
+        """Bytes that are free."""
+        if hasattr(os, "statvfs"):
+            found = os.statvfs(self.path)
+            return found.f_bavail * found.f_frsize
+        return shutil.disk_usage(self.path).free
+
+    def taken(self, size: int) -> int:
+        """Bytes that a file of this size takes."""
+        cluster = self.cluster()
+        return (size + cluster - 1) // cluster * cluster
+
+    def is_used(self) -> bool:
+        """Does it hold more than CircuitPython puts on an empty drive?"""
+        for path in self.path.iterdir():
+            if path.name.startswith(".") or path.name.lower() in _OF_EVERY_DRIVE:
+                continue
+            if path.is_file() or any(path.iterdir()):
+                return True
+        return False
+
+    # Files
+
+    def file(self, name: str) -> Path:
+        """Where a file of this path is."""
+        return self.path / name
+
+    def files(self, folder: str) -> Iterator[Path]:
+        """All files in a folder of the drive and below."""
+        for path in sorted(self.file(folder).rglob("*")):
+            if path.is_file():
+                yield path
+
+    def holds(self, name: str, data: bytes) -> bool:
+        """Is this file there, with exactly these bytes?"""
+        path = self.file(name)
+        return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+    def write(self, name: str, data: bytes) -> None:
+        """
+        Write a file, and wait until the drive has it, so that the next one comes behind it.
+
+        :raises BoardError: if the drive does not take it
+        """
+        path = self.file(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self.failure(error, name, len(data)) from error
+
+    def failure(self, error: OSError, name: str, size: int) -> BoardError:
+        """What an error of the operating system means here."""
+        if error.errno == errno.ENOSPC:
+            return BoardError(
+                f"the drive is full: {name} needs {kilobytes(size)}, {kilobytes(self.free())} are"
+                " free. Remove what the board does not need, and run this again"
+            )
+        if error.errno == errno.EROFS:
+            return BoardError(self.read_only())
+        return BoardError(f"{name} can't be written: {error.strerror or error}")
+
+
+def kilobytes(size: int) -> str:
+    """Bytes in words."""
+    return f"{(size + 1023) // 1024:,} KB"

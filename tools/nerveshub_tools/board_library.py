@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.board_library`
+================================================================================
+
+Brings `nerveshub_link` and what it needs into a board's ``/lib``: with circup, which knows the
+compiled releases, else as copies of what is installed on this computer.
+"""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, Optional
+
+from .board_drive import BoardError, Drive
+
+PACKAGE = "nerveshub_link"
+NEEDS = ("adafruit_connection_manager", "adafruit_ticks")
+"""The same as in the library's requirements.txt."""
+_TIMEOUT = 180
+
+
+def copies() -> Dict[str, Path]:
+    """
+    What would be copied: path on the drive -> file here.
+
+    :raises BoardError: if something is not installed
+    """
+    found = {}
+    for name in (PACKAGE, *NEEDS):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise BoardError(
+                f"{name} is not installed on this computer: pip install"
+                " 'nerveshub-tools[device]', or install circup, which fetches it"
+            )
+        source = Path(spec.origin)
+        if spec.submodule_search_locations:
+            for path in sorted(source.parent.glob("*.py")):
+                found[f"lib/{name}/{path.name}"] = path
+        else:
+            found[f"lib/{name}.py"] = source
+    return found
+
+
+def clean(drive: Drive) -> None:
+    """Remove older copies: a stale .py hides a newer .mpy, and a module that is gone stays."""
+    shutil.rmtree(drive.file(f"lib/{PACKAGE}"), ignore_errors=True)
+    for name in NEEDS:
+        for suffix in (".py", ".mpy"):
+            drive.file(f"lib/{name}{suffix}").unlink(missing_ok=True)
+
+
+def circup(drive: Drive) -> Optional[str]:
+    """
+    Let circup install the library.
+
+    :return: None if it did; else why not, in words
+    """
+    command = _command()
+    if command is None:
+        return "circup is not installed (pip install circup)"
+    try:
+        done = subprocess.run(
+            [*command, "--path", str(drive.path.resolve()), "install", "--upgrade", PACKAGE],
+            cwd=drive.path,  # in a folder that holds something of this name, it would copy that
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"circup failed: {error.__class__.__name__}"
+    # It ends with 0 even when it did not find the library.
+    folder = drive.file(f"lib/{PACKAGE}")
+    if done.returncode == 0 and any(folder.glob("app_slot_writer.*")):
+        return None
+    if done.returncode == 0 and folder.is_dir():
+        return "circup's nerveshub_link is too old for this"
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    return "circup did not install it: " + (lines[-1].strip()[:200] if lines else "it said nothing")
+
+
+def _command() -> Optional[list]:
+    if importlib.util.find_spec("circup"):
+        return [sys.executable, "-c", "from circup import main; main()"]
+    found = shutil.which("circup")
+    return [found] if found else None

@@ -1,0 +1,257 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.simulated_board`
+================================================================================
+
+A board without a board: a folder is its drive, laid out by ``board prepare``, with the real boot
+guard, the real library and an application that does not know the difference. Each run of a file is
+a process of its own (`nerveshub_tools.board_process`); this is the supervisor between them.
+
+===========================  =======================================================================
+what happens                 what comes next, as with CircuitPython
+===========================  =======================================================================
+power on, reset              ``boot.py``, then ``code.py``; the drive is read-only for code
+``supervisor.reload()``      what was named as the next code file, else ``code.py``
+an exception, an end         the same if it was asked for, else the board waits at its prompt; a
+                             watchdog that an exception has left armed resets it then
+Ctrl-C                       the prompt; Ctrl-D there starts anew
+watchdog                     a reset that says so
+brownout, hard fault         safe mode: ``safemode.py`` alone, then it waits for ever
+===========================  =======================================================================
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Callable, Optional
+
+from . import child_process
+from .board_drive import BOOT_OUT, Drive
+from .board_modules import Board
+
+_HUNG = 18  # board_process.HUNG; that module is a program
+BOOT_OUT_TEXT = """\
+Adafruit CircuitPython 10.1.0 on 2026-02-02; Simulated board with ESP32S3
+Board ID:simulated
+"""
+
+
+def make_drive(folder, **wish) -> Path:
+    """
+    Lay out a new drive, as ``board prepare`` does.
+
+    :param folder: made if it is not there
+    :param wish: as `nerveshub_tools.board_prepare.Wish` takes it; the library is copied
+    """
+    from .board_prepare import Preparation, Wish  # noqa: PLC0415 it needs the library
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BOOT_OUT).write_text(BOOT_OUT_TEXT)
+    work = Preparation(
+        Drive(folder), Wish(**{"library": "copy", **wish}), lambda text: True, lambda text: None
+    )
+    work.run()
+    return folder
+
+
+class SimulatedBoard:
+    """
+    :param folder: the drive
+    :param on_event: called, from a thread, with each event: a dict with the key ``event``:
+        ``boot``, ``started``, ``output``, ``ended``, ``watchdog``, ``prompt``, ``safe_mode``,
+        ``died``
+    :param str ca: path of the CA that servers must come from; the system's if None
+    :param str uid: the chip's unique id in hex
+    :param float sleep_scale: how long a second is in a ``time.sleep`` of at least one; less than 1
+        for tests, which then hear of it by the event ``sleep``
+    """
+
+    def __init__(
+        self,
+        folder,
+        on_event: Callable[[dict], None],
+        *,
+        ca: Optional[str] = None,
+        uid: str = "0123456789ab",
+        sleep_scale: float = 1,
+    ) -> None:
+        self.drive = Path(os.path.realpath(folder))
+        """Where its drive is."""
+        self._on_event = on_event
+        self._environment = {"SSL_CERT_FILE": str(ca)} if ca else {}
+        self._options = {
+            "drive": str(self.drive),
+            "uid": uid,
+            "board_id": Drive(self.drive).info().board_id,
+            "sleep_scale": sleep_scale,
+        }
+        self._board = Board()
+        self._started = 0.0
+        self._child: Optional[subprocess.Popen] = None
+        self._lock = threading.Lock()
+        self._actions: queue.Queue = queue.Queue()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="board", daemon=True)
+
+    def __enter__(self) -> "SimulatedBoard":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.stop()
+
+    def join(self) -> None:
+        """Wait until it was switched off."""
+        self._thread.join()
+
+    # What happens to a board
+
+    def stop(self) -> None:
+        """Switch it off."""
+        with self._lock:
+            self._stopping = True
+            child = self._child
+            if child:
+                child_process.close(child)
+        self._actions.put(None)
+        if child:
+            child_process.reap(child)
+        self._thread.join()
+
+    def cut_power(self, reset: str = "POWER_ON") -> None:
+        """Take the power away, in the middle of whatever it does, and bring it back."""
+        self._hit(reset, "NONE")
+
+    def press_reset(self) -> None:
+        """Press the reset button."""
+        self._hit("RESET_PIN", "NONE")
+
+    def fail(self, reason: str = "BROWNOUT") -> None:
+        """Let it end up in safe mode: ``BROWNOUT``, ``HARD_FAULT`` and so on."""
+        self._hit("BROWNOUT" if reason == "BROWNOUT" else "SOFTWARE", reason)
+
+    def press_ctrl_c(self) -> None:
+        """Interrupt what runs, as from the serial prompt."""
+        with self._lock:
+            if self._child:
+                self._child.send_signal(signal.SIGINT)
+
+    def press_ctrl_d(self) -> None:
+        """Start ``code.py`` anew, at the prompt."""
+        self._actions.put("ctrl-d")
+
+    def _hit(self, reset: str, safe_mode: str) -> None:
+        with self._lock:
+            self._actions.put((reset, safe_mode))
+            if self._child:
+                self._child.kill()
+
+    # The supervisor
+
+    def _run(self) -> None:
+        start = ("POWER_ON", "NONE")
+        while start is not None:
+            self._board.boot(*start)
+            self._started = time.monotonic()
+            self._on_event({"event": "boot", "reset": start[0], "safe_mode": start[1]})
+            start = self._safe_mode(start[1]) if start[1] != "NONE" else self._start()
+
+    def _safe_mode(self, reason: str) -> Optional[tuple]:
+        if reason != "USER" and (self.drive / "safemode.py").is_file():
+            how = self._process("/safemode.py", "/")
+            if isinstance(how, tuple) or how is None:
+                return how
+        self._on_event({"event": "safe_mode", "reason": reason})
+        return self._wait(lambda action: isinstance(action, tuple))
+
+    def _start(self) -> Optional[tuple]:
+        """From a hard start to the next one; None if it was switched off."""
+        if (self.drive / "boot.py").is_file():
+            how = self._process("/boot.py", "/")
+            if isinstance(how, tuple) or how is None:
+                return how
+            self._board.ended()
+        while True:
+            named = self._board.take_next_code()
+            file, folder, on_success, on_error = named or ("/code.py", "/", False, False)
+            how = self._process(file, folder or "/")
+            if isinstance(how, tuple) or how is None:
+                return how
+            if (
+                how == "reload"
+                or (how == "ended" and on_success)
+                or (how == "crashed" and on_error)
+            ):
+                continue
+            if how == "crashed" and self._board.watchdog.mode:
+                return "WATCHDOG", "NONE"
+            self._on_event({"event": "prompt"})
+            action = self._wait(lambda action: True)
+            if action != "ctrl-d":
+                return action
+            self._board.reloaded("REPL_RELOAD")
+
+    def _wait(self, wanted) -> Optional[tuple]:
+        while True:
+            action = self._actions.get()
+            if action is None or wanted(action):
+                return action
+
+    def _process(self, file: str, folder: str):
+        """
+        Run a file.
+
+        :return: how it ended: a word, or how the next hard start begins; None if switched off
+        """
+        options = {
+            **self._options,
+            "file": file if not file.startswith(str(self.drive)) else file[len(str(self.drive)) :],
+            "folder": folder if folder.startswith(str(self.drive)) else str(self.drive) + folder,
+            "uptime": time.monotonic() - self._started,
+            "board": self._board.state(),
+        }
+        with self._lock:
+            if self._stopping:
+                return None
+            if not self._actions.empty():  # hit between two runs
+                action = self._actions.get()
+                if action != "ctrl-d":
+                    return action
+            module = "nerveshub_tools.board_process"
+            self._child = child = child_process.start(module, options, **self._environment)
+        how = None
+        for event in child_process.events(child):
+            if event["event"] == "ended":
+                how = event["how"]
+                self._board.restore(event.pop("board"))
+            self._on_event(event)
+        code = child.wait()
+        child_process.close(child)
+        with self._lock:
+            self._child = None
+            if self._stopping:
+                return None
+        return self._outcome(how, code)
+
+    def _outcome(self, how: Optional[str], code: int):
+        if not self._actions.empty():
+            action = self._actions.get()
+            if action != "ctrl-d":
+                return action
+        if how == "reset":
+            return "SOFTWARE", "NONE"
+        if code == _HUNG:
+            self._on_event({"event": "watchdog"})
+            return "WATCHDOG", "NONE"
+        if how is None:
+            # No file can do that, only a fault in these tools.
+            self._on_event({"event": "died", "code": code})
+            return None
+        return how
