@@ -147,6 +147,8 @@ class UpdateManager:
         :param dict payload: the message
         :param int now: ticks in milliseconds
         """
+        if self.state == CLOSED:
+            return
         if not is_offer(payload):
             self._log("debug", "update: nothing to do")
             return

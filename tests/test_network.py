@@ -278,7 +278,7 @@ def test_zero_means_never():
 
 def test_update_in_hand_is_not_cut_short_by_a_restart():
     desk, radio = with_radio(
-        fwup_writer=RecordingWriter(), idle_timeout=600, network_reset_after=60
+        fwup_writer=RecordingWriter(), idle_timeout=600, minimum_speed=0, network_reset_after=60
     )
     hub = desk.joined()
     image = b"x" * 5000
@@ -298,7 +298,11 @@ def test_update_in_hand_is_not_cut_short_by_a_restart():
 
 def test_long_download_alone_is_no_loss_of_network_and_its_failure_is_told_after_the_join():
     desk, radio = with_radio(
-        fwup_writer=RecordingWriter(), network=Connections(room=1), network_reset_after=300
+        fwup_writer=RecordingWriter(),
+        network=Connections(room=1),
+        network_reset_after=300,
+        minimum_speed=0,
+        download_retries=0,
     )
     hub = desk.joined()
     hub.say(None, None, "device", "update", update(bytes(100_000)))
@@ -319,7 +323,11 @@ def test_long_download_alone_is_no_loss_of_network_and_its_failure_is_told_after
 
 def test_network_that_is_lost_after_a_download_alone_counts_from_its_end():
     desk, radio = with_radio(
-        fwup_writer=RecordingWriter(), network=Connections(room=1), network_reset_after=300
+        fwup_writer=RecordingWriter(),
+        network=Connections(room=1),
+        network_reset_after=300,
+        minimum_speed=0,
+        retry_delay=3600,
     )
     desk.joined().say(None, None, "device", "update", update(bytes(100_000)))
     files = desk.connect(5)

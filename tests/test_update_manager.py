@@ -284,6 +284,14 @@ def test_message_that_offers_nothing_is_answered_by_nothing(tweaks):
     assert (bench.heard, bench.client.heard, bench.manager.state) == ([], [], updates.IDLE)
 
 
+def test_offer_after_the_link_was_closed_is_answered_by_nothing():
+    for bench in (Bench(), Bench(*served()).offer()):
+        bench.manager.close()
+        heard = list(bench.heard)
+        bench.offer()
+        assert (bench.heard, bench.manager.state) == (heard, updates.CLOSED)
+
+
 def test_empty_message_is_answered_by_nothing():
     bench = Bench()
     bench.manager.offer({}, bench.clock())

@@ -14,7 +14,7 @@ What the replay changes, and why:
 * Heartbeats of the link are answered at once, as the real server does; those of the captured
   client were its own, their answers go in as they are: an answer that nobody asked for.
 * Where the captured client closed, the link is told to ``reconnect()``.
-* ``size`` and ``checksum`` of an update become those of `IMAGE`: the files were not captured.
+* ``size`` and checksums of an update become those of `IMAGE`: the files were not captured.
 """
 
 import hashlib
@@ -236,7 +236,9 @@ class Line:
         if event in ("phx_error", "phx_close") and self._mine(join_ref) == self._joins.get(topic):
             self._joined.discard(topic)
         if event == "update":
-            payload = dict(payload, size=len(IMAGE), checksum=_upper_hex(IMAGE))
+            checksum = _upper_hex(IMAGE)  # it is smaller than one part
+            payload = dict(payload, size=len(IMAGE), checksum=checksum)
+            payload["partials_checksums"] = [checksum]
         own = self._mine(join_ref)
         if event == "phx_reply" and join_ref is not None:
             ref = own if ref == join_ref else ref
