@@ -140,6 +140,8 @@ class NervesHubLink:
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log
+        if config.fwup_writer is not None:
+            config.fwup_writer.log = self._log
         self._connection = Connection(config, socket_pool, call, self._log)
         self._channels = Channels(
             self._connection.socket.send_text,
@@ -312,6 +314,8 @@ class NervesHubLink:
             self._device.reboot(now)
         elif action == updates.REJOIN and self.connected:
             self._device.join(now)
+        elif action == updates.BLOCKS and self.connected:
+            self._channels.beat(now)
         elif action == updates.NEED_ROOM:
             self._log("warning", "no memory for a second connection: hanging up for the download")
             self._connection.hang_up(now)
