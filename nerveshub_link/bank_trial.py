@@ -8,8 +8,8 @@
 Which CircuitPython runs, whether it is on trial, and going back. Apart from `DualBankWriter`, which
 knows how an image gets into the bank: this knows what happens to it afterwards.
 
-CircuitPython does not tell which bank runs. But the text of ``os.uname().version`` is that of the
-build, and both are remembered: that of the running one, and that of the new one, found in its image.
+CircuitPython does not tell which bank runs. But ``os.uname().version`` tells the build, and both
+are remembered: that of the running one, and that of the new one, which is found in its image.
 
 ======================  ============================  =================================
 remembered              the new one runs              the old one runs
@@ -87,42 +87,80 @@ class BankTrial:
         record = self._record
         if record is None:
             blank = "is blank" if self._store.blank else "holds something else"
-            self._record = _record({"v": self._version, "m": None, "n": 0})
+            self._unknown("the NVM %s: whether this firmware is good is not known" % blank)
             self._record["t"] = ON_TRIAL
-            self._record["why"] = "the NVM %s: whether this firmware is good is not known" % blank
             self._start(end)
             return
-        state, run, old = record["t"], record["run"], record["old"] or {"v": None}
-        if self._version == run["v"] or (not run["v"] and self._version != old["v"]):
-            if state == GOING_BACK:
-                # The power was cut in the wrong moment, or the other bank's image does not start.
-                record["wait"] += 1
-                if record["wait"] > _TRIES:
-                    self._stay("the other bank does not start")
-                else:
-                    self._go_back()
-            elif state:
-                if state != ON_TRIAL:
-                    record["t"] = ON_TRIAL
-                    record["ends"] = ""
-                self._start(end)
-        elif not state or self._version != old["v"]:
-            self._record = _record({"v": self._version, "m": None, "n": 0})
-            self._record["why"] = "another CircuitPython runs than was installed: by USB?"
+        state, run, old = record["t"], record["run"], record["old"]
+        # From a firmware of which nothing was known it goes back to another of that kind.
+        before = old["v"] if old else (self._version if state == GOING_BACK else None)
+        if self._version == run["v"] or (not run["v"] and self._version != before):
+            self._new_runs(state, end)
+        elif state and self._version == before:
+            self._old_runs(state, end)
+        else:
+            self._unknown("another CircuitPython runs than was installed: by USB?")
             self._save_quietly()
-        elif state == SWITCHED and not record["wait"]:
+
+    def _unknown(self, why: str) -> None:
+        self._record = _record({"v": self._version, "m": None, "n": 0})
+        self._record["why"] = why
+
+    def _new_runs(self, state: int, end) -> None:
+        record = self._record
+        if state == GOING_BACK:
+            # The power was cut in the wrong moment, or the other bank's image does not start.
+            record["wait"] += 1
+            if record["wait"] > _TRIES:
+                self._stay("the other bank does not start")
+            else:
+                self._go_back()
+        elif state:
+            if state != ON_TRIAL:
+                record["t"] = ON_TRIAL
+                record["ends"] = ""
+            self._start(end)
+
+    def _old_runs(self, state: int, end) -> None:
+        record = self._record
+        if state == SWITCHED and not record["wait"]:
             record["wait"] = 1
             self.restart_due = True
-            self._save_quietly()
         elif state == INSTALLING:
-            self._keep_old("the power was cut before the new firmware was switched to")
-            self._save_quietly()
+            self._keep_old("the power was cut before the new firmware was switched to", "", end)
         else:
             if state == SWITCHED:
                 record["ends"] = "n"
             elif state == ON_TRIAL:
                 record["ends"] += "o"
-            self._reverted()
+            ends = [letter for letter in _WORST if letter in record["ends"]]
+            letter = ends[0] if ends else "u"
+            meta = record["run"]["m"]
+            why = "went back from %s %s: it %s" % (
+                meta["version"] if meta else record["run"]["v"],
+                meta["uuid"] if meta else "(nothing more is known)",
+                _ENDS[letter],
+            )
+            if letter == "c" and record["tb"]:
+                why += ": " + record["tb"]
+            if meta and letter in _REFUSED:
+                record["bad"] = [meta["uuid"], letter]
+            self._keep_old(printable(why), letter, end)
+        self._save_quietly()
+
+    def _keep_old(self, why: str, reverted: str, end) -> None:
+        record = self._record
+        old = record["old"] or {"v": self._version, "m": None, "n": 0}
+        self._record = _record(old)
+        for key in ("bad", "n"):
+            self._record[key] = record[key]
+        self._record["why"] = why
+        self._record["rev"] = reverted
+        if not old.get("ok"):
+            # It was never confirmed either: whichever reaches NervesHub first, stays.
+            self._record["t"] = ON_TRIAL
+            self._record["old"] = record["run"]
+            self._start(end)
 
     def _start(self, end) -> None:
         """Count this start, and find out how the one before ended."""
@@ -158,31 +196,6 @@ class BankTrial:
         self._record["why"] = printable("it can't go back: " + why)
         self._record["ends"] = "?"
         self._save_quietly()
-
-    def _reverted(self) -> None:
-        record = self._record
-        ends = [letter for letter in _WORST if letter in record["ends"]]
-        letter = ends[0] if ends else "u"
-        meta = record["run"]["m"] or {}
-        why = "went back from %s %s: it %s" % (
-            meta.get("version", "?"),
-            meta.get("uuid", "?"),
-            _ENDS[letter],
-        )
-        if letter == "c" and record["tb"]:
-            why += ": " + record["tb"]
-        self._keep_old(printable(why))
-        self._record["rev"] = letter
-        if letter in _REFUSED:
-            self._record["bad"] = [meta.get("uuid"), letter]
-        self._save_quietly()
-
-    def _keep_old(self, why: str) -> None:
-        record = self._record
-        self._record = _record(record["old"])
-        self._record["bad"] = record["bad"]
-        self._record["n"] = record["n"]
-        self._record["why"] = why
 
     def _save_quietly(self) -> None:
         """Going on without having counted is better than not going on."""
@@ -262,6 +275,7 @@ class BankTrial:
         record = _record({"v": version, "m": kept, "n": number})
         record["old"] = dict(self._record["run"])
         record["old"]["v"] = self._version
+        record["old"]["ok"] = 1
         record["bad"] = self._record["bad"]
         record["n"] = number
         record["t"] = INSTALLING
@@ -308,7 +322,8 @@ class BankTrial:
 
 def _record(run: dict) -> dict:
     return {
-        "run": run,  # v: os.uname().version, m: metadata, n: number of the install
+        # v: os.uname().version, m: metadata, n: number of the install, ok: was confirmed
+        "run": run,
         "old": None,
         "t": CONFIRMED,
         "ends": "",

@@ -36,9 +36,9 @@ _ON_TRIAL = "the CircuitPython that runs is not confirmed yet, and the other ban
 
 class DualBankWriter(FwupWriter):
     """
-    Writes CircuitPython to the second firmware bank: a ``.fw`` archive with one ``.bin`` file, whose
-    ``meta-platform`` is this board's id; or that file itself, ``circuitpython-firmware.bin`` of the
-    build, with the board's id somewhere in it.
+    Writes CircuitPython to the second firmware bank: a ``.fw`` archive with one ``.bin`` file,
+    whose ``meta-platform`` is this board's id; or that file itself, the build's
+    ``circuitpython-firmware.bin``, with the board's id somewhere in it.
 
     Make it first of all in ``code.py``: it counts the starts of new firmware. When they are used up
     it goes back, and for that restarts the board itself.
@@ -164,8 +164,8 @@ class DualBankWriter(FwupWriter):
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
-        Refuse a deployment's firmware that proved bad here; put everything off while the running one
-        is on trial, and while a restart is due.
+        Refuse a deployment's firmware that proved bad here; put everything off while the running
+        one is on trial, and while a restart is due.
         """
         from .client import ignore, reschedule  # noqa: PLC0415 with an update only
 

@@ -15,8 +15,8 @@ The firmware bank that does not run, through ``dualbank``, whose rules these are
 * Nothing closes an update that was broken off but the end of the VM. Until then the same image can
   go on: what comes first again must be what is in the bank, and is only compared. Any other image
   must wait for a restart.
-* After a failed ``switch()``, or a failed ``flash()`` of which it is not known how far it came, only
-  a reset helps.
+* After a failed ``switch()`` only a reset helps, and after a ``flash()`` that failed nobody knows
+  how far it came.
 """
 
 import binascii

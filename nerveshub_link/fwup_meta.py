@@ -61,8 +61,8 @@ def value_of(conf: bytes, key: bytes):
     :return: bytes, or None if it is not there
     """
     depth = 0
-    for line in conf.split(b"\n"):
-        line = line.strip()
+    for raw in conf.split(b"\n"):
+        line = raw.strip()
         if line.endswith(b"{"):
             depth += 1
         elif line == b"}":

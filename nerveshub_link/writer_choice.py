@@ -114,8 +114,8 @@ class WriterChoice(FwupWriter):
 
     def fwup_chunk(self, data: memoryview) -> None:
         """
-        Keep what comes until a writer is chosen; that writer gets it with the next chunk, so that it
-        can say before whether it will block.
+        Keep what comes until a writer is chosen; that writer gets it with the next chunk, so that
+        it can say before whether it will block.
         """
         if self._chosen is not None:
             self._replay()

@@ -59,7 +59,7 @@ class Reset(BaseException):
     """``microcontroller.reset()`` does not return."""
 
 
-def image(version, size=8192, board=BOARD, chip=9, uname=None, project="circuitpython", seed=7):
+def image(version, size=8192, board=BOARD, chip=9):
     """
     A firmware image: an application description, the banner, the board's id, and a checksum at its
     end, which here stands for the SHA-256 that the bootloader checks.
@@ -68,17 +68,19 @@ def image(version, size=8192, board=BOARD, chip=9, uname=None, project="circuitp
     head[0] = 0xE9
     struct.pack_into("<H", head, 12, chip)
     head[32:36] = b"\x32\x54\xcd\xab"
-    for start, text in ((48, version), (80, project), (112, "12:00:00"), (128, "Dec  1 2025")):
+    for start, text in (
+        (48, version),
+        (80, "circuitpython"),
+        (112, "12:00:00"),
+        (128, "Dec  1 2025"),
+    ):
         raw = text.encode()
         head[start : start + len(raw)] = raw
     head[144:150] = b"v5.5.1"
     head[176:208] = bytes(range(32))
-    if uname is None:
-        uname = version + " on 2025-12-01"
-    body = b"\0Adafruit CircuitPython %s; Test with ESP32S3\0Board ID:\0%s\0" % (
-        uname.encode(),
-        board.encode(),
-    )
+    body = "\0Adafruit CircuitPython %s on 2025-12-01; Test with ESP32S3\0Board ID:\0%s\0"
+    body = (body % (version, board)).encode()
+    seed = 7
     filler = bytearray(size - HEAD - len(body) - 4)
     for index in range(len(filler)):
         seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
