@@ -18,11 +18,10 @@ import os
 from adafruit_ticks import ticks_ms
 from micropython import const
 
-from . import firmware_bank
 from .bank_trial import BankTrial
 from .errors import UpdateError, printable
 from .esp_image import Search, is_word_part, read_head
-from .firmware_bank import FirmwareBank
+from .firmware_bank import ERASE_SECONDS, HOW_TO_SHRINK, RESTART, FirmwareBank, is_extended
 from .fwup_writer import FwupWriter
 from .nvm_copy import NvmCopy
 
@@ -74,10 +73,10 @@ class DualBankWriter(FwupWriter):
     ) -> None:
         _check("trial_starts", trial_starts, 1, 10)
         _check("trial_timeout", trial_timeout, 60, 86400)
-        _check("bank_size", bank_size, 65536, 1 << 25)
+        _check("bank_size", bank_size, 4096, 1 << 25)
         dualbank = dualbank or _find_dualbank()
-        if firmware_bank.is_extended(dualbank):
-            raise ValueError("DualBankWriter: " + firmware_bank.HOW_TO_SHRINK)
+        if is_extended(dualbank):
+            raise ValueError("DualBankWriter: " + HOW_TO_SHRINK)
         if microcontroller is None:
             import microcontroller  # noqa: PLC0415 only boards have it
         if board_id is None:
@@ -175,7 +174,7 @@ class DualBankWriter(FwupWriter):
         if self._trial.on_trial:
             return reschedule(_LATER, _ON_TRIAL)
         if self._trial.restart_due or not self._bank.takes(meta.get("uuid")):
-            return reschedule(2 * _MINUTE, firmware_bank.RESTART)
+            return reschedule(2 * _MINUTE, RESTART)
         return None
 
     def fwup_accepts(self, first, conf) -> bool:
@@ -194,7 +193,7 @@ class DualBankWriter(FwupWriter):
         """Seconds that the next `fwup_chunk` may block, since it may erase the bank; else 0."""
         if self._meta is None or self._bank.is_open:
             return 0
-        return firmware_bank.ERASE_SECONDS
+        return ERASE_SECONDS
 
     # An update
 
@@ -204,7 +203,7 @@ class DualBankWriter(FwupWriter):
         if self._trial.on_trial:
             raise UpdateError(_ON_TRIAL)
         if self._trial.restart_due:
-            raise UpdateError(firmware_bank.RESTART)
+            raise UpdateError(RESTART)
         self._bank.begin(meta.get("uuid"), self._check_head)
         self._trial.prepare("?" * _VERSION, meta, self.next_install)
         self._meta = meta

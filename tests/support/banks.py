@@ -120,7 +120,7 @@ class DualBank:
 
     def __init__(self, running, size=BANK_SIZE):
         self.size = size
-        self.banks = [self._erased(), self._erased()]
+        self.banks = [bytearray(b"\xff" * size), bytearray(b"\xff" * size)]
         self.banks[0][: len(running)] = running
         self.running = 0
         self.boots = 0
@@ -131,9 +131,6 @@ class DualBank:
         self.fails = 0  # so many flash() calls from now on fail
         self._handle = None  # what dualbank keeps; "dead" if the IDF knows it no more
         self._written = 0
-
-    def _erased(self):
-        return bytearray(b"\xff" * self.size)
 
     @property
     def other(self):
@@ -152,7 +149,8 @@ class DualBank:
                 raise RuntimeError("Firmware is too big")
             if version_of(data) == version_of(self.banks[self.running]):
                 raise RuntimeError("Firmware is duplicate")
-            self.banks[1 - self.running] = self._erased()
+            for at in range(0, self.size, 512):
+                self.other[at : at + 512] = b"\xff" * 512
             self.calls.append("erase")
             if self.erasing is not None:
                 self.erasing()
@@ -230,8 +228,8 @@ class Board:
     :param running: the image that runs at first
     """
 
-    def __init__(self, running):
-        self.dualbank = DualBank(running)
+    def __init__(self, running, size=BANK_SIZE):
+        self.dualbank = DualBank(running, size)
         self.nvm = Nvm()
         self.watchdog = Watchdog()
         self.ticks = (1 << 29) - 1000
