@@ -62,7 +62,7 @@ class NervesHubLink:
     :param dict firmware_meta: what runs: ``uuid``, ``product``, ``architecture``, ``version``,
         ``platform``, texts; needed unless ``fwup_writer`` tells it
     :param Client client: the application's decisions and callbacks
-    :param FwupWriter fwup_writer: where updates are written, or a tuple of several writers, of which
+    :param FwupWriter fwup_writer: where updates are written; or a tuple of several writers, and
         each update gets to the first that takes it; without one, updates are ignored
     :param dict extensions: ``{"health": HealthProvider, "logging": True, "yours": Extension}``
     :param radio: ``wifi.radio``, to be brought back when the Wi-Fi is lost; None if the

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: MIT
 """What becomes of new firmware: started, confirmed or gone back from, whatever the power does."""
 
+from unittest import mock
+
 import pytest
 from support.banks import Board, Nvm, PowerCut, image, install, meta_of
 
@@ -23,6 +25,13 @@ def board_with(data=OLD):
     board.start(firmware_meta=FIRST)
     board.writer.fwup_confirm()
     return board
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_collections():
+    # CPython's takes 50 ms in a whole test run, for each access to the NVM.
+    with mock.patch("nerveshub_link.nvm_copy.gc.collect"):
+        yield
 
 
 @pytest.fixture(name="board")

@@ -103,7 +103,7 @@ def test_each_update_gets_to_the_writer_that_takes_it(data, number, conf, piece)
     assert chosen.asked[0][0] == data[:4]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=50), st.sampled_from(CASES))
 def test_however_it_is_cut_into_pieces_the_writer_gets_every_byte(sizes, case):
     data, number, _ = case

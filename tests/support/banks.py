@@ -10,7 +10,7 @@ start, with the traps of the real ones (CircuitPython's
 
 import struct
 
-BANK_SIZE = 128 * 1024
+BANK_SIZE = 32 * 1024
 HEAD = 24 + 8 + 256
 BOARD = "test_board_esp32s3"
 
@@ -38,8 +38,7 @@ class Nvm:
     def __setitem__(self, where, value):
         self.writes += 1
         old = bytearray(self.data)
-        for index in range(len(self.data)):
-            self.data[index] = 0
+        self.data[:] = bytes(len(old))
         if self.cut_in is not None:
             self.cut_in -= 1
             if self.cut_in < 0:
@@ -47,8 +46,7 @@ class Nvm:
                 raise PowerCut
         assert len(old[where]) == len(value)
         old[where] = value
-        for index in range(len(old)):
-            self.data[index] = old[index]
+        self.data[:] = old
 
 
 class PowerCut(BaseException):
@@ -97,9 +95,7 @@ def version_of(bank):
 
 def is_valid(bank):
     """What esp_image_verify says. The image's length is where the erased rest begins."""
-    end = len(bank)
-    while end and bank[end - 1] == 0xFF:
-        end -= 1
+    end = len(bytes(bank).rstrip(b"\xff"))
     # A checksum may end in 0xFF itself, or in an erased word.
     for length in range(end, min(end + 5, len(bank)) + 1):
         if length > HEAD and bank[0] == 0xE9:
@@ -167,8 +163,11 @@ class DualBank:
         if offset + len(data) > self.size:
             raise RuntimeError("Update failed")
         bank = self.other
-        for index, byte in enumerate(data):
-            bank[offset + index] &= byte  # flash only ever goes from 1 to 0
+        if bank[offset : offset + len(data)] == b"\xff" * len(data):
+            bank[offset : offset + len(data)] = data
+        else:
+            for index, byte in enumerate(data):
+                bank[offset + index] &= byte  # flash only ever goes from 1 to 0
         self._written += len(data)
 
     def switch(self):
