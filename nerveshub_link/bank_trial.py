@@ -217,6 +217,11 @@ class BankTrial:
         return self._record["t"] == GOING_BACK
 
     @property
+    def installed_other(self) -> bool:
+        """True if other firmware waits for the restart (read-only)."""
+        return self._record["t"] == SWITCHED
+
+    @property
     def can_go_back(self) -> bool:
         """True while what runs may still have to go back (read-only)."""
         return self._record["t"] == ON_TRIAL and not self._stuck

@@ -30,6 +30,7 @@ _MINUTE = const(60 * 1000)
 _LATER = const(10 * 60 * 1000)
 _BANNER = b"Adafruit CircuitPython "  # followed by os.uname().version, "; " and the board's name
 _VERSION = const(64)
+_RESTART_DUE = "a restart into other firmware is due"
 _ON_TRIAL = "the CircuitPython that runs is not confirmed yet, and the other bank is its way back"
 
 
@@ -173,7 +174,9 @@ class DualBankWriter(FwupWriter):
             return ignore("this firmware %s on this device; push it by hand to try again" % bad)
         if self._trial.on_trial:
             return reschedule(_LATER, _ON_TRIAL)
-        if self._trial.restart_due or not self._bank.takes(meta.get("uuid")):
+        if self._trial.installed_other:
+            return reschedule(2 * _MINUTE, _RESTART_DUE)
+        if not self._bank.takes(meta.get("uuid")):
             return reschedule(2 * _MINUTE, RESTART)
         return None
 
@@ -202,8 +205,8 @@ class DualBankWriter(FwupWriter):
         self._clear()
         if self._trial.on_trial:
             raise UpdateError(_ON_TRIAL)
-        if self._trial.restart_due:
-            raise UpdateError(RESTART)
+        if self._trial.installed_other:
+            raise UpdateError(_RESTART_DUE)
         self._bank.begin(meta.get("uuid"), self._check_head)
         self._trial.prepare("?" * _VERSION, meta, self.next_install)
         self._meta = meta

@@ -71,6 +71,17 @@ def test_until_the_restart_the_old_firmware_is_what_runs(board):
     assert board.writer.installed == 0
 
 
+def test_until_the_restart_nothing_else_is_installed_and_nothing_is_asked_for(board):
+    other = meta_of("10.3.0", 3)
+    assert board.writer.fwup_check(other, False).reason == "a restart into other firmware is due"
+    with pytest.raises(UpdateError, match="a restart into other firmware is due"):
+        board.writer.fwup_begin(len(NEXT), other)
+    board.writer.fwup_abort()
+    board.wait(3600)
+    assert board.writer.poll() is False
+    assert start(board).firmware_meta()["uuid"] == UUID
+
+
 def test_confirmed_firmware_starts_as_often_as_it_likes_and_writes_nothing(board):
     start(board).fwup_confirm()
     writes = board.nvm.writes
