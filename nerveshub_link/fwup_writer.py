@@ -34,8 +34,9 @@ class FwupWriter:
 
     blocks_next = 0
     """
-    Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked before
-    each chunk: the link sends a heartbeat first, and `Client.handle_blocking` hears of ``"erase"``.
+    Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked
+    before each chunk: the link sends a heartbeat first, and `Client.handle_blocking` hears of
+    ``"erase"``.
     """
 
     def log(self, level: str, message: str) -> None:
