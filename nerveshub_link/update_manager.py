@@ -50,6 +50,8 @@ REJOIN = 2
 """Action: the server may have forgotten the update; join the device topic again."""
 REBOOT = 3
 """Action: restart into the new firmware."""
+BLOCKS = 4
+"""Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
 
 _TICKS = const((1 << 29) - 1)
 _REPORT_TIMEOUT = const(60 * 1000)
@@ -89,6 +91,7 @@ class UpdateManager:
         self._uuid = None
         self._hash = None
         self._begun = False
+        self._announced = False  # that the writer blocks
         self._doing = "update"  # for the reason, should it fail
         self._percent = -1
 
@@ -205,7 +208,7 @@ class UpdateManager:
         Do the next bit of work: one chunk at most.
 
         :param int now: ticks in milliseconds
-        :return: None, `NEED_ROOM`, `REJOIN` or `REBOOT`
+        :return: None, `NEED_ROOM`, `REJOIN`, `REBOOT` or `BLOCKS`
         """
         self._doing = "download"
         self.blocked = False
@@ -213,6 +216,9 @@ class UpdateManager:
             if self.state == DOWNLOADING:
                 if self._reports.forgotten(now):
                     return REJOIN
+                if self._begun and not self._announced and self._blocks_next():
+                    self._announced = True
+                    return BLOCKS
                 self._download(now)
             elif self.state == VERIFYING:
                 self._verify(now)
@@ -248,6 +254,12 @@ class UpdateManager:
             percent = loader.received * 100 // loader.total
             self._hash.update(data)
             self._doing = "fwup_chunk"
+            seconds = self._blocks_next()
+            if seconds:
+                self.blocked = True
+                self._call(self._config.client.handle_blocking, "erase", seconds)
+                if self.state == CLOSED:
+                    return  # by the callback
             self._config.fwup_writer.fwup_chunk(data)
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
@@ -258,6 +270,9 @@ class UpdateManager:
             self._progress(now, 0, "downloading")
         elif result == download.DONE:
             self.state = VERIFYING  # the last chunk has told of 100 %
+
+    def _blocks_next(self) -> int:
+        return getattr(self._config.fwup_writer, "blocks_next", 0)
 
     def _verify(self, now: int) -> None:
         self._doing = "verify"

@@ -19,9 +19,13 @@ LAYERS = (
     "__init__",
     "link",
     "conversation",
-    "connection device update_manager health device_logs file_writer app_slot_writer",
-    "configurator downloader extensions fwup_archive network slot_files update_reports websocket",
-    "channel device_state frames http_head reporter slot_manifest transport zip_reader",
+    "connection device update_manager health device_logs file_writer app_slot_writer"
+    " dual_bank_writer",
+    "configurator downloader extensions network slot_files update_reports websocket",
+    "nvm_copy writer_choice",
+    "bank_trial channel device_state firmware_bank frames fwup_archive http_head reporter"
+    " slot_manifest transport",
+    "esp_image zip_reader",
     "inflate",
     "archive_paths fwup_meta huffman",
     "backoff client config errors fwup_writer server_time settings shared_secret",
@@ -30,8 +34,9 @@ LAYERS = (
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii collections errno gc hashlib io json microcontroller micropython os random re
-    rtc select ssl storage struct supervisor sys time traceback wifi zlib
+    array binascii board collections dualbank errno gc hashlib io json microcontroller
+    micropython os random re rtc select ssl storage struct supervisor sys time traceback wifi
+    zlib
     adafruit_connection_manager adafruit_ticks
 """.split()
 
