@@ -85,6 +85,10 @@ def __getattr__(name: str):
         from .app_slot_writer import AppSlotWriter  # noqa: PLC0415
 
         return AppSlotWriter
+    if name == "DualBankWriter":
+        from .dual_bank_writer import DualBankWriter  # noqa: PLC0415
+
+        return DualBankWriter
     if name == "FileWriter":
         from .file_writer import FileWriter  # noqa: PLC0415
 

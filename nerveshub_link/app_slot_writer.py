@@ -171,7 +171,7 @@ class AppSlotWriter(FwupWriter):
         _autoreload(False)
         gc.collect()  # the window for inflating wants up to 32 KB in one piece
         kept = {key: meta[key] for key in meta if meta[key] is not None}
-        kept["n"] = self._newest() + 1
+        kept["n"] = max(self._newest() + 1, self.next_install)
         self._slot.manifest = Manifest(kept)
         self._idle = idle
         self._reader = ArchiveReader(self._slot, "/slots/a/", self._max_files)

@@ -196,6 +196,17 @@ class Channels:
         entry.join_ref = None
         entry.failures += 1
 
+    def beat(self, now: int) -> None:
+        """
+        Send a heartbeat, unless the answer to one is due.
+
+        :param int now: ticks in milliseconds
+        """
+        if self._heartbeat_ref is None:
+            self._heartbeat_at = now
+            self._heartbeat_ref = self._next_ref()
+            self._write(None, self._heartbeat_ref, "phoenix", "heartbeat", {})
+
     def tick(self, now: int, drained: bool) -> bool:
         """
         Send heartbeats and join again what is due.
@@ -210,9 +221,7 @@ class Channels:
             if drained and since >= self._reply_timeout:
                 return False
         elif since >= self._heartbeat_interval:
-            self._heartbeat_at = now
-            self._heartbeat_ref = self._next_ref()
-            self._write(None, self._heartbeat_ref, "phoenix", "heartbeat", {})
+            self.beat(now)
         for topic in self._topics:
             entry = self._topics[topic]
             since = (now - entry.since) & _TICKS

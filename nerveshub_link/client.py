@@ -117,6 +117,7 @@ class Client:
         Hear that `NervesHubLink.poll` is about to do something that may block. Feed a watchdog
         here.
 
-        :param str what: ``"wifi"``, ``"connect"`` or ``"download"`` (the download's own connect)
+        :param str what: ``"wifi"``, ``"connect"``, ``"download"`` (the download's own connect) or
+            ``"erase"`` (a firmware bank, see `FwupWriter.blocks_next`)
         :param int seconds: bound of each single wait in it
         """

@@ -201,9 +201,7 @@ def _check_auth(config, options: dict) -> None:
 def _check_callbacks(config, options: dict) -> None:
     config.client = options["client"] if options["client"] is not None else Client()
     _check_methods("client", config.client, _CLIENT_METHODS, "Client")
-    config.fwup_writer = options["fwup_writer"]
-    if config.fwup_writer is not None:
-        _check_methods("fwup_writer", config.fwup_writer, _WRITER_METHODS, "FwupWriter")
+    config.fwup_writer = _writer(options["fwup_writer"])
     config.extensions = {} if options["extensions"] is None else options["extensions"]
     if not isinstance(config.extensions, dict):
         raise ValueError("extensions must be a dict of name and object")
@@ -225,6 +223,24 @@ def _check_callbacks(config, options: dict) -> None:
     config.logger = options["logger"]
     if config.logger is not None and not hasattr(config.logger, "log"):
         raise ValueError("logger must be an adafruit_logging or logging logger")
+
+
+def _writer(given):
+    """One writer, whether one or several were given."""
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)):
+        _check_methods("fwup_writer", given, _WRITER_METHODS, "FwupWriter")
+        return given
+    if not given:
+        raise ValueError("fwup_writer must not be empty; None is for no writer")
+    for number, writer in enumerate(given):
+        _check_methods("fwup_writer[%d]" % number, writer, _WRITER_METHODS, "FwupWriter")
+    if len(given) == 1:
+        return given[0]
+    from .writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
+
+    return WriterChoice(given)
 
 
 def _is_int(value) -> bool:

@@ -48,7 +48,6 @@ _VERSION = 1
 _HEAD = "<4sHHI"
 _HEAD_SIZE = 12
 _SECTOR = 512
-_MOST = _SECTOR - _HEAD_SIZE - 4
 _OFFSET = 7 * _SECTOR
 _FILE_SIZE = 15 * _SECTOR
 
@@ -57,22 +56,24 @@ class StateError(NervesHubError):
     """Raised when the record can't be kept: the drive or the NVM does not take it."""
 
 
-def pack(sequence: int, values: dict) -> bytes:
+def pack(sequence: int, values: dict, size: int = _SECTOR) -> bytes:
     """
     Frame a record. What is too long is cut from ``tb``, which is only for people.
 
     :param int sequence: the greater, the newer
     :param dict values: what to remember
-    :raises StateError: if it does not fit into one sector
+    :param int size: bytes that the frame may have
+    :raises StateError: if it does not fit
     """
+    most = size - _HEAD_SIZE - 4
     text = json.dumps(values).encode()
-    if len(text) > _MOST and values.get("tb"):
+    if len(text) > most and values.get("tb"):
         shorter = dict(values)
-        while len(text) > _MOST and shorter["tb"]:
+        while len(text) > most and shorter["tb"]:
             shorter["tb"] = shorter["tb"][16:]  # its end tells more than its beginning
             text = json.dumps(shorter).encode()
-    if len(text) > _MOST:
-        raise StateError("the record has %d bytes, %d have room" % (len(text), _MOST))
+    if len(text) > most:
+        raise StateError("the record has %d bytes, %d have room" % (len(text), most))
     frame = struct.pack(_HEAD, _MAGIC, _VERSION, len(text), sequence) + text
     return frame + struct.pack("<I", binascii.crc32(frame))
 

@@ -5,8 +5,7 @@
 `nerveshub_link.fwup_meta`
 ====================================================
 
-Reads the ``meta.conf`` of a fwup archive, as far as it tells of files. A leaf: whoever needs
-another of its lines finds it by `resources` alone.
+Reads the ``meta.conf`` of a fwup archive, as far as it tells of files and for what it is. A leaf.
 """
 
 from .errors import UpdateError
@@ -51,6 +50,28 @@ def resources(conf: bytes):
                 values[key.strip()] = value.strip().strip(b'"')
     if name is not None:
         raise UpdateError("meta.conf ends within a file-resource")
+
+
+def value_of(conf: bytes, key: bytes):
+    """
+    Find a value outside of any section.
+
+    :param bytes conf: the whole meta.conf
+    :param bytes key: such as ``b"meta-platform"``
+    :return: bytes, or None if it is not there
+    """
+    depth = 0
+    for raw in conf.split(b"\n"):
+        line = raw.strip()
+        if line.endswith(b"{"):
+            depth += 1
+        elif line == b"}":
+            depth -= 1
+        elif not depth:
+            name, equals, value = line.partition(b"=")
+            if equals and name.strip() == key:
+                return value.strip().strip(b'"')
+    return None
 
 
 def _title(line: bytes) -> bytes:

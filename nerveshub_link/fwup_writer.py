@@ -26,6 +26,27 @@ class FwupWriter:
     writers, the one with the greatest tells what the device reports as running.
     """
 
+    next_install = 0
+    """
+    Number that the next install gets at least. Set before `fwup_begin` where there are several
+    writers: only then can their numbers be compared.
+    """
+
+    blocks_next = 0
+    """
+    Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked
+    before each chunk: the link sends a heartbeat first, and `Client.handle_blocking` hears of
+    ``"erase"``.
+    """
+
+    def log(self, level: str, message: str) -> None:
+        """
+        Log a line. Call it; the link replaces it by its own.
+
+        :param str level: ``"debug"``, ``"info"``, ``"warning"`` or ``"error"``
+        :param str message: the line
+        """
+
     def firmware_meta(self):
         """
         Tell what is running now, which is what the device reports when it joins.

@@ -62,7 +62,8 @@ class NervesHubLink:
     :param dict firmware_meta: what runs: ``uuid``, ``product``, ``architecture``, ``version``,
         ``platform``, texts; needed unless ``fwup_writer`` tells it
     :param Client client: the application's decisions and callbacks
-    :param FwupWriter fwup_writer: where updates are written; without one, updates are ignored
+    :param FwupWriter fwup_writer: where updates are written; or a tuple of several writers, and
+        each update gets to the first that takes it; without one, updates are ignored
     :param dict extensions: ``{"health": HealthProvider, "logging": True, "yours": Extension}``
     :param radio: ``wifi.radio``, to be brought back when the Wi-Fi is lost; None if the
         application does that
@@ -147,6 +148,8 @@ class NervesHubLink:
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log
+        if config.fwup_writer is not None:
+            config.fwup_writer.log = self._log
         self._connection = Connection(config, socket_pool, call, self._log)
         self._channels = Channels(
             self._connection.socket.send_text,
@@ -320,6 +323,8 @@ class NervesHubLink:
             self._device.reboot(now)
         elif action == updates.REJOIN and self.connected:
             self._device.join(now)
+        elif action == updates.BLOCKS and self.connected:
+            self._channels.beat(now)
         elif action == updates.NEED_ROOM:
             self._log("warning", "no memory for a second connection: hanging up for the download")
             self._connection.hang_up(now)

@@ -58,6 +58,8 @@ Action: the server may have forgotten the update, or is to forget it; join the d
 """
 REBOOT = 3
 """Action: restart into the new firmware."""
+BLOCKS = 4
+"""Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
 
 _TICKS = const((1 << 29) - 1)
 _REPORT_TIMEOUT = const(60 * 1000)
@@ -95,6 +97,7 @@ class UpdateManager:
         self._renewed = False  # has one URL expired already?
         self._asked = False  # has a join told since that nothing is being downloaded?
         self._begun = False
+        self._announced = False  # that the writer blocks
         self._doing = "update"  # for the reason, should it fail
         self._percent = -1
         self._since = None  # when `RENEWING` began
@@ -219,15 +222,13 @@ class UpdateManager:
         Do the next bit of work: one chunk at most.
 
         :param int now: ticks in milliseconds
-        :return: None, `NEED_ROOM`, `REJOIN` or `REBOOT`
+        :return: None, `NEED_ROOM`, `REJOIN`, `REBOOT` or `BLOCKS`
         """
         self._doing = "download"
         self.blocked = False
         try:
             if self.state == DOWNLOADING:
-                if self._reports.forgotten(now):
-                    return REJOIN
-                return self._download(now)
+                return self._due(now) or self._download(now)
             if self.state == VERIFYING:
                 self._verify(now)
             elif self.state == INSTALLING:
@@ -245,6 +246,15 @@ class UpdateManager:
             self._fail(error, now)
         return None
 
+    def _due(self, now: int):
+        """What has to be done before the download goes on."""
+        if self._reports.forgotten(now):
+            return REJOIN
+        if self._begun and not self._announced and self._blocks_next():
+            self._announced = True
+            return BLOCKS
+        return None
+
     def _download(self, now: int):
         image = self._image
         if image.connects_next:
@@ -257,9 +267,15 @@ class UpdateManager:
         result = image.step(now)
         if result == DATA:
             self._doing = "fwup_chunk"
-            loader = image.loader
-            percent = loader.received * 100 // loader.total
-            self._config.fwup_writer.fwup_chunk(loader.data)
+            data = image.loader.data
+            percent = image.loader.received * 100 // image.loader.total
+            seconds = self._blocks_next()
+            if seconds:
+                self.blocked = True
+                self._call(self._config.client.handle_blocking, "erase", seconds)
+                if self.state == CLOSED:
+                    return None  # by the callback
+            self._config.fwup_writer.fwup_chunk(data)
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
         elif result == HEAD:
@@ -280,6 +296,7 @@ class UpdateManager:
             if self.state == CLOSED:
                 return  # by the writer
         self._begun = True  # before the call: if it fails half-way, that is for fwup_abort
+        self._announced = False
         self._doing = "fwup_begin"
         writer.fwup_begin(total, self._offer.meta)
         self._progress(now, 0, "downloading")
@@ -305,6 +322,9 @@ class UpdateManager:
         if self._since is not None and (now - self._since) & _TICKS >= _RENEWAL:
             raise UpdateError("URL expired, and the server has not offered the update again")
         return None
+
+    def _blocks_next(self) -> int:
+        return getattr(self._config.fwup_writer, "blocks_next", 0)
 
     def _verify(self, now: int) -> None:
         self._doing = "verify"

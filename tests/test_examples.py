@@ -36,9 +36,16 @@ module("wifi", radio=Radio())
 module("board", board_id="some_board")
 module("socketpool", SocketPool=lambda radio: socket)
 module("watchdog", WatchDogMode=Thing(RESET=1))
+def flash(buffer):
+    raise AssertionError
+module("dualbank", flash=flash, switch=lambda: None)
+module("supervisor", get_previous_traceback=lambda: None, runtime=Thing(run_reason=1),
+       RunReason=Thing(REPL_RELOAD=3, AUTO_RELOAD=4))
 module(
     "microcontroller",
-    cpu=Thing(uid=b"\\x01\\x02\\x03", temperature=41.5),
+    cpu=Thing(uid=b"\\x01\\x02\\x03", temperature=41.5, reset_reason=1),
+    ResetReason=Thing(POWER_ON=1, BROWNOUT=2, WATCHDOG=3, DEEP_SLEEP_ALARM=4),
+    nvm=bytearray(8192),
     watchdog=Thing(feed=lambda: None, timeout=None, mode=None),
     reset=lambda: None,
 )

@@ -19,13 +19,14 @@ LAYERS = (
     "__init__",
     "link",
     "conversation",
-    "connection device update_manager health device_logs file_writer app_slot_writer",
-    "configurator extensions fwup_archive image_download network slot_files update_reports "
-    "websocket",
-    "downloader",
-    "channel device_state download_retry frames http_head image_answer reporter slot_manifest "
-    "transport update_offer zip_reader",
-    "image_check inflate",
+    "connection device update_manager health device_logs file_writer app_slot_writer"
+    " dual_bank_writer",
+    "configurator extensions image_download network slot_files update_reports websocket",
+    "nvm_copy writer_choice downloader",
+    "bank_trial channel device_state download_retry firmware_bank frames fwup_archive http_head"
+    " image_answer reporter slot_manifest transport update_offer",
+    "esp_image image_check zip_reader",
+    "inflate",
     "archive_paths fwup_meta huffman",
     "backoff client config errors fwup_writer server_time settings shared_secret",
 )
@@ -33,8 +34,9 @@ LAYERS = (
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii collections errno gc hashlib io json microcontroller micropython os random re
-    rtc select ssl storage struct supervisor sys time traceback wifi zlib
+    array binascii board collections dualbank errno gc hashlib io json microcontroller
+    micropython os random re rtc select ssl storage struct supervisor sys time traceback wifi
+    zlib
     adafruit_connection_manager adafruit_ticks
 """.split()
 

@@ -11,7 +11,8 @@ What belongs on a prepared drive, and in which order. Writes nothing;
 The order matters. A new drive gives its clusters out one after the other, and each write erases the
 4 KB around it. What is written rarely and what is written often must not share such a block:
 
-1. the record, whose two files bring their own distance;
+1. 4 KB of nothing (`FIRST_PAD`), behind what every new drive has; then the record, whose two files
+   bring their own distance;
 2. guard, settings, rescue application, library, ``/slots`` itself: never written by the board;
 3. for each of the two slots and ``/data``: 4 KB of nothing (`PLACES`), then the folder. Behind them
    ends the last block of what was before;
@@ -36,6 +37,7 @@ from .packer import meta_conf
 RECORD = ("nh_a/state.bin", "nh_b/state.bin")
 RECORD_SIZE = 15 * 512
 SLOTS = "slots"
+FIRST_PAD = "nh_pad/0.bin"
 PLACES = (("nh_pad/1.bin", "slots/a"), ("nh_pad/2.bin", "slots/b"), ("nh_pad/3.bin", "data"))
 """A pad each, and the folder behind it."""
 PAD_SIZE = 4096

@@ -178,6 +178,7 @@ class Preparation:
         if self._wish.reset:
             self._clear("nh_a", "nh_b", "slots/a", "slots/b")
         if not self._prepared:
+            self._write(board_layout.FIRST_PAD, bytes(board_layout.PAD_SIZE))
             self._create_record()
         for name in board_files.ENTRIES + _HIDING:
             self._keep(name)

@@ -1,0 +1,348 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.dual_bank_writer`
+====================================================
+
+`DualBankWriter` updates CircuitPython itself, on boards with a second firmware bank. It judges what
+comes; how that gets into the bank, `nerveshub_link.firmware_bank` knows, and what becomes of it
+after the restart, `nerveshub_link.bank_trial`.
+
+Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of the image have been
+checked. Nothing is switched before the last byte has been.
+"""
+
+import os
+
+from adafruit_ticks import ticks_ms
+from micropython import const
+
+from .bank_trial import BankTrial
+from .errors import UpdateError, printable
+from .esp_image import Search, is_word_part, read_head
+from .firmware_bank import ERASE_SECONDS, HOW_TO_SHRINK, RESTART, FirmwareBank, is_extended
+from .fwup_writer import FwupWriter
+from .nvm_copy import NvmCopy
+
+_TICKS = const((1 << 29) - 1)
+_MINUTE = const(60 * 1000)
+_LATER = const(10 * 60 * 1000)
+_BANNER = b"Adafruit CircuitPython "  # followed by os.uname().version, "; " and the board's name
+_VERSION = const(64)
+_RESTART_DUE = "a restart into other firmware is due"
+_ON_TRIAL = "the CircuitPython that runs is not confirmed yet, and the other bank is its way back"
+
+
+class DualBankWriter(FwupWriter):
+    """
+    Writes CircuitPython to the second firmware bank: a ``.fw`` archive with one ``.bin`` file,
+    whose ``meta-platform`` is this board's id; or that file itself, the build's
+    ``circuitpython-firmware.bin``, with the board's id somewhere in it.
+
+    Make it first of all in ``code.py``: it counts the starts of new firmware. When they are used up
+    it goes back, and for that restarts the board itself.
+
+    :param dict firmware_meta: what to report until the first update was installed, and if the NVM
+        was lost
+    :param int trial_starts: starts in which new firmware must have been confirmed, 1 to 10
+    :param int trial_timeout: seconds from a start within which it must be confirmed, 60 to 86400
+    :param int bank_size: bytes of a bank
+    :param str board_id: instead of ``board.board_id``
+    :param dualbank: instead of the module of that name
+    :param microcontroller: instead of the module of that name
+    :param uname: instead of ``os.uname()``
+    :param end: instead of the function that tells how the last start ended, see `BankTrial`
+    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
+    :raises ValueError: if an option is wrong, or this board has no second bank, or its drive is
+        extended over it; the text says what to do
+    """
+
+    def __init__(  # noqa: PLR0913 most of them are for tests
+        self,
+        *,
+        firmware_meta=None,
+        trial_starts: int = 3,
+        trial_timeout: int = 1800,
+        bank_size: int = 2048 * 1024,
+        board_id=None,
+        dualbank=None,
+        microcontroller=None,
+        uname=None,
+        end=None,
+        clock=ticks_ms,
+    ) -> None:
+        _check("trial_starts", trial_starts, 1, 10)
+        _check("trial_timeout", trial_timeout, 60, 86400)
+        _check("bank_size", bank_size, 4096, 1 << 25)
+        dualbank = dualbank or _find_dualbank()
+        if is_extended(dualbank):
+            raise ValueError("DualBankWriter: " + HOW_TO_SHRINK)
+        if microcontroller is None:
+            import microcontroller  # noqa: PLC0415 only boards have it
+        if board_id is None:
+            import board  # noqa: PLC0415 only boards have it
+
+            board_id = board.board_id
+        uname = uname or os.uname()
+        chip = uname[0].lower()
+        self._chip = chip if chip.startswith("esp32") else None
+        self._board_id = board_id
+        self._firmware_meta = firmware_meta
+        self._trial_timeout = trial_timeout * 1000
+        self._clock = clock
+        self._begun = clock()
+        self._changed = 0  # ticks of the last abort
+        self._asked = None  # ticks when a restart was asked for
+        self.description = None
+        """`AppDescription` of the image that came last, or None."""
+        self._bank = FirmwareBank(dualbank, microcontroller.watchdog, bank_size)
+        self._clear()
+        store = NvmCopy(microcontroller.nvm)
+        self._trial = BankTrial(store, uname[3], end or _end, self._bank.switch, trial_starts)
+        if self._trial.going_back:
+            microcontroller.reset()  # the application may never come to its first poll()
+
+    def _clear(self) -> None:
+        self._meta = None  # of the update under way, else None
+        self._reader = None
+        self._searches = ()
+        self._in_file = False
+        self._ended = False
+        self._bank.forget()
+
+    # What runs
+
+    @property
+    def installed(self) -> int:
+        """The number of the installation that runs (read-only)."""
+        return self._trial.installed
+
+    def firmware_meta(self):
+        """Return the metadata of the update that runs; before the first one, ``firmware_meta``."""
+        return self._trial.meta or self._firmware_meta
+
+    def firmware_validated(self) -> bool:
+        """Return False until what runs is confirmed; if the NVM is new or was lost, too."""
+        return not self._trial.on_trial
+
+    def firmware_auto_reverted(self) -> bool:
+        """Return True from going back until the next installation."""
+        return self._trial.reverted
+
+    def last_failure(self):
+        """Return what became of the last update, if it is nothing good, in words; else None."""
+        return self._trial.why
+
+    def fwup_confirm(self) -> None:
+        """Keep the CircuitPython that runs."""
+        if self._trial.on_trial:
+            self._trial.confirm()
+
+    def poll(self) -> bool:
+        """
+        Look at the time: a trial may be over, and a minute after an update was broken off the board
+        should restart.
+
+        :return: True if it should, and again each minute that it does not
+        """
+        now = self._clock()
+        trial = self._trial
+        if trial.can_go_back and (now - self._begun) & _TICKS >= self._trial_timeout:
+            trial.expire()
+        if not trial.restart_due and not self._bank.broken:
+            if self._meta is not None or not self._bank.is_open:
+                return False
+            if (now - self._changed) & _TICKS < _MINUTE:
+                return False
+        if self._asked is not None and (now - self._asked) & _TICKS < _MINUTE:
+            return False
+        self._asked = now
+        return True
+
+    # What may come
+
+    def fwup_check(self, meta: dict, deployment: bool):
+        """
+        Refuse a deployment's firmware that proved bad here; put everything off while the running
+        one is on trial, and while a restart is due.
+        """
+        from .client import ignore, reschedule  # noqa: PLC0415 with an update only
+
+        bad = self._trial.refused(meta.get("uuid"))
+        if bad and deployment:
+            return ignore("this firmware %s on this device; push it by hand to try again" % bad)
+        if self._trial.on_trial:
+            return reschedule(_LATER, _ON_TRIAL)
+        if self._trial.installed_other:
+            return reschedule(2 * _MINUTE, _RESTART_DUE)
+        if not self._bank.takes(meta.get("uuid")):
+            return reschedule(2 * _MINUTE, RESTART)
+        return None
+
+    def fwup_accepts(self, first, conf) -> bool:
+        """Take ESP-IDF images, and ``.fw`` archives that hold nothing but ``.bin`` files."""
+        if conf is None:
+            # The others are none, but who sends them means this writer: it says what is wrong.
+            start = bytes(first[:4])
+            return start[:1] == b"\xe9" or start in (b"UF2\n", b"\xff\xff\xff\xff")
+        from .fwup_meta import resources  # noqa: PLC0415 with an update only
+
+        names = [name for name, _ in resources(conf.encode())]
+        return bool(names) and all(name.endswith(b".bin") for name in names)
+
+    @property
+    def blocks_next(self) -> int:
+        """Seconds that the next `fwup_chunk` may block, since it may erase the bank; else 0."""
+        if self._meta is None or self._bank.is_open:
+            return 0
+        return ERASE_SECONDS
+
+    # An update
+
+    def fwup_begin(self, size, meta: dict) -> None:
+        """Get ready; the bank is erased later. Raises while the running firmware is on trial."""
+        self._clear()
+        if self._trial.on_trial:
+            raise UpdateError(_ON_TRIAL)
+        if self._trial.installed_other:
+            raise UpdateError(_RESTART_DUE)
+        self._bank.begin(meta.get("uuid"), self._check_head)
+        self._trial.prepare("?" * _VERSION, meta, self.next_install)
+        self._meta = meta
+
+    def fwup_chunk(self, data: memoryview) -> None:
+        """Write the next bytes, of an archive or of an image: the first one tells."""
+        if not len(data):
+            return
+        if not self._searches:
+            self._searches = [Search(_BANNER, _VERSION, _is_version)]
+            if data[0] == 0x50:  # "PK"
+                from .fwup_archive import ArchiveReader  # noqa: PLC0415 with such an update only
+
+                self._reader = ArchiveReader(self)
+            else:
+                self._in_file = True
+                self._searches.append(Search(self._board_id.encode(), 1, _is_whole))
+        if self._reader is None:
+            self.file_data(data)
+        else:
+            self._reader.feed(data)
+
+    # What the ArchiveReader calls
+
+    def archive_meta(self, conf: bytes) -> None:
+        """Check that the archive is for this board, and holds one image."""
+        from .fwup_meta import resources, value_of  # noqa: PLC0415 with such an update only
+
+        platform = (value_of(conf, b"meta-platform") or b"").decode()
+        if platform != self._board_id:
+            raise UpdateError(
+                "the firmware is for %s, this board is %s"
+                % (printable(platform) or "no board by name", self._board_id)
+            )
+        names = [name.decode() for name, _ in resources(conf)]
+        if len(names) != 1 or not names[0].endswith(".bin"):
+            raise UpdateError(
+                "a firmware archive must hold one .bin file, this one holds "
+                + printable(", ".join(names) or "none")
+            )
+        self._in_file = True
+
+    def file_begin(self, path: str, size) -> None:
+        """Check that the archive has told what it is, and that the image has room."""
+        if not self._in_file:
+            raise UpdateError("a zip without meta.conf tells no board; pack the .bin as a .fw")
+        if size is not None:
+            self._bank.check_size(size)
+
+    def file_data(self, view) -> None:
+        """Write the next bytes of the image."""
+        for search in self._searches:
+            search.feed(view)
+        self._bank.write(view)
+
+    def _check_head(self, head) -> None:
+        self.description = read_head(head, self._chip)
+        self.log("info", "firmware: " + str(self.description))
+
+    def file_end(self, crc) -> None:
+        """The image is complete."""
+        self._bank.end()
+        self._ended = True
+
+    def fwup_finish(self) -> None:
+        """Check that all is there and for this board, then switch: it starts after a reset."""
+        if self._reader is not None:
+            self._reader.finish()
+        elif self._searches:
+            self.file_end(None)
+        if not self._ended:
+            raise UpdateError("there is no firmware image in it")
+        if len(self._searches) > 1 and self._searches[1].found is None:
+            raise UpdateError("the image is not for this board: %s is not in it" % self._board_id)
+        version = (self._searches[0].found or b"").split(b";")[0]
+        record = self._trial.prepare(printable(version.decode()), self._meta, self.next_install)
+        self._trial.install(record)
+        self._clear()
+
+    def fwup_abort(self) -> None:
+        """Forget the update. What is in the bank stays there, should the same image come again."""
+        self._clear()
+        self._changed = self._clock()
+
+
+def _find_dualbank():
+    try:
+        import dualbank  # noqa: PLC0415 only boards have it
+    except ImportError:
+        raise ValueError(
+            "DualBankWriter: this CircuitPython has no module dualbank. Boards with 4 MB flash have"
+            " one firmware bank; theirs is updated by USB"
+        ) from None
+    return dualbank
+
+
+def _is_version(before: int, after: bytes) -> bool:
+    """``10.1.0 on 2025-12-01;``"""
+    end = after.find(b";")
+    return end > 0 and after[:end].find(b" on ") > 0
+
+
+def _is_whole(before: int, after: bytes) -> bool:
+    """A board's id may be the beginning of another board's."""
+    return not is_word_part(before) and not is_word_part(after[0])
+
+
+def _check(name: str, value, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError("%s must be a whole number from %d to %d" % (name, least, most))
+
+
+def _end():
+    """
+    Tell how the last start ended, see `BankTrial`.
+
+    A fault in CircuitPython itself can't be told from a reset on purpose: both read as SOFTWARE.
+    """
+    import microcontroller  # noqa: PLC0415 only boards have it
+    import supervisor  # noqa: PLC0415
+
+    traceback = supervisor.get_previous_traceback()
+    if traceback:
+        return "c", traceback
+    run, reset = supervisor.RunReason, microcontroller.ResetReason
+    if supervisor.runtime.run_reason in (run.REPL_RELOAD, run.AUTO_RELOAD):
+        return "", None
+    reason = microcontroller.cpu.reset_reason
+    if reason == reset.DEEP_SLEEP_ALARM:
+        return "", None
+    if reason == reset.WATCHDOG:
+        return "h", None
+    # Where the boot guard runs in between, it keeps the traceback.
+    from .device_state import DeviceState  # noqa: PLC0415
+
+    state = DeviceState().load()
+    if state.get("crashes"):
+        return "c", state.get("tb")
+    return "p" if reason in (reset.POWER_ON, reset.BROWNOUT) else "u", None

@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.writer_choice`
+====================================================
+
+Several writers that look like one, for boards that update both their application and CircuitPython.
+Made by the configurator if the option ``fwup_writer`` is a tuple or a list of more than one.
+
+An update goes to the first writer that accepts it, by its first bytes and, if it is a ``.fw``, by
+its ``meta.conf``. Until that has come, what was downloaded is kept, 16 KB at most.
+"""
+
+from micropython import const
+
+from .errors import UpdateError
+from .fwup_writer import FwupWriter
+
+_MOST = const(16 * 1024)
+_FIRST = const(4)
+_PIECE = const(1024)
+
+
+class _Stop(Exception):
+    """The archive has told enough."""
+
+
+class _Probe:
+    """What `ArchiveReader` calls; all that is wanted is ``meta.conf``."""
+
+    def __init__(self) -> None:
+        self.conf = None
+
+    def archive_meta(self, conf) -> None:
+        self.conf = bytes(conf).decode()
+        raise _Stop
+
+    def file_begin(self, path: str, size) -> None:
+        raise _Stop  # a plain zip: none will come
+
+
+class WriterChoice(FwupWriter):
+    """
+    Chooses among writers.
+
+    :param writers: two or more `FwupWriter`; the first one that accepts an update gets it
+    """
+
+    def __init__(self, writers) -> None:
+        self._writers = tuple(writers)
+        self._drop()
+
+    def _drop(self) -> None:
+        self._chosen = None
+        self._kept = None  # what came before the choice
+        self._update = None
+        self._reader = None
+        self._probe = None
+
+    @property
+    def installed(self) -> int:
+        """The greatest number of all (read-only)."""
+        return max(writer.installed for writer in self._writers)
+
+    def firmware_meta(self):
+        """Return what the writer with the latest installation tells, or else another one."""
+        best, found = -1, None
+        for writer in self._writers:
+            meta = writer.firmware_meta()
+            if meta is not None and writer.installed > best:
+                best, found = writer.installed, meta
+        return found
+
+    def firmware_validated(self) -> bool:
+        """Return False while anything is on trial."""
+        return all(writer.firmware_validated() for writer in self._writers)
+
+    def firmware_auto_reverted(self) -> bool:
+        """Return True if any of them went back."""
+        return any(writer.firmware_auto_reverted() for writer in self._writers)
+
+    def last_failure(self):
+        """Return what all of them have to tell, or None."""
+        told = [writer.last_failure() for writer in self._writers]
+        return "; ".join(text for text in told if text) or None
+
+    def poll(self) -> bool:
+        """Poll them all."""
+        restart = False
+        for writer in self._writers:
+            if writer.poll():
+                restart = True
+        return restart
+
+    def fwup_check(self, meta: dict, deployment: bool):
+        """Return the first decision that one of them has."""
+        for writer in self._writers:
+            decision = writer.fwup_check(meta, deployment)
+            if decision is not None:
+                return decision
+        return None
+
+    @property
+    def blocks_next(self) -> int:
+        """Seconds that the next `fwup_chunk` may block (read-only)."""
+        return self._chosen.blocks_next if self._chosen is not None else 0
+
+    def fwup_begin(self, size, meta: dict) -> None:
+        """Wait for what comes."""
+        self.fwup_abort()
+        self._kept = bytearray()
+        self._update = (size, meta)
+
+    def fwup_chunk(self, data: memoryview) -> None:
+        """
+        Keep what comes until a writer is chosen; that writer gets it with the next chunk, so that
+        it can say before whether it will block.
+        """
+        if self._chosen is not None:
+            self._replay()
+            self._chosen.fwup_chunk(data)
+            return
+        kept = self._kept
+        if len(kept) + len(data) > _MOST:
+            raise UpdateError("no meta.conf in the first %d bytes of the archive" % _MOST)
+        kept.extend(data)
+        if len(kept) < _FIRST:
+            return
+        if kept[:2] != b"PK":
+            self._choose(None)
+            return
+        if self._reader is None:
+            from .fwup_archive import ArchiveReader  # noqa: PLC0415 with such an update only
+
+            self._probe = _Probe()
+            self._reader = ArchiveReader(self._probe)
+            data = bytes(kept)
+        try:
+            self._reader.feed(data)
+        except _Stop:
+            self._choose(self._probe.conf)
+
+    def _choose(self, conf) -> None:
+        self._reader = self._probe = None
+        first = bytes(self._kept[:_FIRST])
+        for writer in self._writers:
+            if writer.fwup_accepts(first, conf):
+                break
+        else:
+            raise UpdateError(
+                "none of the %d writers takes this update: it begins with %s%s"
+                % (len(self._writers), first.hex(), " and has a meta.conf" if conf else "")
+            )
+        self._chosen = writer  # before the calls: if they fail, that is for fwup_abort
+        writer.log = self.log
+        writer.next_install = self.installed + 1
+        writer.fwup_begin(*self._update)
+
+    def _replay(self) -> None:
+        kept, self._kept = self._kept, b""
+        view = memoryview(kept)
+        for begin in range(0, len(kept), _PIECE):
+            self._chosen.fwup_chunk(view[begin : begin + _PIECE])
+
+    def fwup_finish(self) -> None:
+        """Finish the chosen one."""
+        if self._chosen is None:
+            raise UpdateError("the update ended before it told what it is")
+        self._replay()
+        self._chosen.fwup_finish()
+        self._drop()
+
+    def fwup_abort(self) -> None:
+        """Abort the chosen one, if there is one."""
+        chosen = self._chosen
+        self._drop()
+        if chosen is not None:
+            chosen.fwup_abort()
+
+    def fwup_confirm(self) -> None:
+        """Confirm all that are on trial; if one fails, the others are confirmed all the same."""
+        failure = None
+        for writer in self._writers:
+            try:
+                if not writer.firmware_validated():
+                    writer.fwup_confirm()
+            except Exception as error:
+                failure = error
+        if failure is not None:
+            raise failure

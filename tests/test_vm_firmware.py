@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""CircuitPython's update by the library inside MicroPython."""
+
+import io
+import zipfile
+
+import pytest
+from support.banks import BOARD, image
+from support.vm import ROOT, Vm, build, compile_mpy
+
+pytestmark = pytest.mark.vm
+
+
+def archive(data):
+    packed = io.BytesIO()
+    conf = 'meta-platform="%s"\nfile-resource "firmware.bin" {\nlength=%d\n}\n'
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("meta.conf", conf % (BOARD, len(data)))
+        file.writestr("data/firmware.bin", data)
+    return packed.getvalue()
+
+
+def test_firmware_is_updated_twice_and_goes_back(micropython, tmp_path):
+    folder = build(tmp_path / "drive")
+    source = folder / "banks.py"
+    source.write_text((ROOT / "tests/support/banks.py").read_text())
+    compile_mpy(source, "banks.py")
+    source.unlink()
+
+    options = {"archive": archive(image("10.3.0", 7000)).hex()}
+    result = Vm(micropython, folder).run("firmware", options, heap=320 * 1024)
+
+    print(result.output)
+    assert [line["event"] for line in result.events] == [
+        "imported",
+        "made",
+        "installed",
+        "runs",
+        "polled",
+        "back",
+    ], result
+    assert result.one("made")["validated"] is False
+    assert result.one("made")["bytes"] < 4000
+    assert result.one("installed")["whole"] is True
+    assert result.one("runs") == {"event": "runs", "version": "10.2.0", "validated": False}
+    assert result.one("polled")["bytes"] == 0
+    back = result.one("back")
+    assert (back["version"], back["reverted"], back["decision"]) == ("10.2.0", True, "ignore")
+    assert "it crashed" in back["why"]

@@ -1,0 +1,290 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Several writers: each update gets to the one that takes it, byte for byte."""
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.banks import BOARD, Board, image, meta_of
+from support.desk import META, NEW_META, RecordingWriter
+from support.update_bench import Bench
+
+from nerveshub_link import NervesHubLink, ignore, reschedule
+from nerveshub_link.errors import UpdateError
+from nerveshub_link.writer_choice import WriterChoice
+
+FIRMWARE = image("10.2.0", 5000)
+
+
+class Picky(RecordingWriter):
+    """Takes what ``wanted`` says of first bytes and conf."""
+
+    def __init__(self, wanted, *raising, installed=0, **options):
+        super().__init__(*raising, **options)
+        self.wanted = wanted
+        self.installed = installed
+        self.asked = []
+        self.restart = False
+        self.failure = None
+        self.decision = None
+
+    def fwup_accepts(self, first, conf):
+        self.asked.append((bytes(first), conf))
+        return self.wanted(bytes(first), conf)
+
+    def poll(self):
+        return self.restart
+
+    def last_failure(self):
+        return self.failure
+
+    def fwup_check(self, meta, deployment):
+        return self.decision
+
+
+def application(**options):
+    return Picky(lambda first, conf: first[:2] == b"PK" and ".bin" not in (conf or ""), **options)
+
+
+def firmware(**options):
+    return Picky(lambda first, conf: first[0] == 0xE9 or ".bin" in (conf or ""), **options)
+
+
+def archive(name="code.py", signed=False, filler=0, compression=zipfile.ZIP_DEFLATED):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", compression) as file:
+        if signed:
+            file.writestr("meta.conf.ed25519", bytes(64))
+        conf = 'meta-platform=x\nfile-resource "%s" {\nlength=3000\n}\n' % name
+        file.writestr("meta.conf", conf + "# %s\n" % ("f" * filler))
+        file.writestr("data/" + name, bytes(range(250)) * 12)
+    return packed.getvalue()
+
+
+def plain_zip():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("code.py", "print(1)\n" * 300)
+    return packed.getvalue()
+
+
+def install(writer, data, piece=512):
+    writer.fwup_begin(len(data), NEW_META)
+    for at in range(0, len(data), piece):
+        writer.fwup_chunk(memoryview(data)[at : at + piece])
+    writer.fwup_finish()
+
+
+CASES = [
+    (plain_zip(), 0, None),
+    (archive(), 0, "code.py"),
+    (archive(signed=True), 0, "code.py"),
+    (archive("firmware.bin"), 1, "firmware.bin"),
+    (FIRMWARE, 1, None),
+]
+
+
+@pytest.mark.parametrize("data, number, conf", CASES)
+@pytest.mark.parametrize("piece", [1, 3, 512, 4096, 10**6])
+def test_each_update_gets_to_the_writer_that_takes_it(data, number, conf, piece):
+    writers = application(), firmware()
+    install(WriterChoice(writers), data, piece)
+    chosen, other = writers[number], writers[1 - number]
+    assert chosen.image == data
+    assert chosen.heard[0] == ("fwup_begin", len(data), NEW_META)
+    assert chosen.heard[-1] == ("fwup_finish",)
+    assert other.heard == []
+    asked = [conf for _, conf in chosen.asked]
+    assert asked == [None] if conf is None else conf in asked[0]
+    assert chosen.asked[0][0] == data[:4]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=50), st.sampled_from(CASES))
+def test_however_it_is_cut_into_pieces_the_writer_gets_every_byte(sizes, case):
+    data, number, _ = case
+    writers = application(), firmware()
+    choice = WriterChoice(writers)
+    choice.fwup_begin(len(data), NEW_META)
+    at = turn = 0
+    while at < len(data):
+        choice.fwup_chunk(memoryview(data)[at : at + sizes[turn % len(sizes)]])
+        at, turn = at + sizes[turn % len(sizes)], turn + 1
+    choice.fwup_finish()
+    assert writers[number].image == data
+
+
+def test_the_first_one_that_accepts_gets_it():
+    writers = Picky(lambda *_: True), Picky(lambda *_: True)
+    install(WriterChoice(writers), FIRMWARE)
+    assert writers[1].asked == []
+
+
+def test_nobody_takes_it_is_a_clear_error():
+    nobody = Picky(lambda *_: False)
+    with pytest.raises(UpdateError, match="none of the 2 writers takes this.*with 3c68746d$"):
+        install(WriterChoice((nobody, nobody)), b"<html>nothing</html>")
+    with pytest.raises(UpdateError, match="with 504b0304 and has a meta.conf$"):
+        install(WriterChoice((nobody, nobody)), archive())
+    assert nobody.heard == []
+
+
+def test_what_is_kept_before_the_choice_is_bounded():
+    data = archive(filler=40000, compression=zipfile.ZIP_STORED)
+    with pytest.raises(UpdateError, match="no meta.conf in the first 16384 bytes of the archive"):
+        install(WriterChoice((application(), firmware())), data)
+
+
+def test_a_broken_archive_is_told_before_anybody_is_chosen():
+    writers = application(), firmware()
+    with pytest.raises(UpdateError):
+        install(WriterChoice(writers), b"PK\x03\x04" + b"\xff" * 600)
+    with pytest.raises(UpdateError, match="before it told what it is"):
+        install(WriterChoice(writers), b"PK")
+    assert writers[0].heard == writers[1].heard == []
+
+
+def test_an_abort_reaches_the_chosen_one_only_and_the_next_update_is_chosen_anew():
+    writers = application(), firmware()
+    choice = WriterChoice(writers)
+    choice.fwup_begin(5000, NEW_META)
+    choice.fwup_chunk(memoryview(FIRMWARE)[:1000])
+    choice.fwup_abort()
+    choice.fwup_abort()
+    assert [call[0] for call in writers[1].heard] == ["fwup_begin", "fwup_abort"]
+    install(choice, plain_zip())
+    assert writers[0].heard[-1] == ("fwup_finish",)
+
+
+def test_a_chosen_one_that_can_not_begin_is_aborted():
+    writers = application(), Picky(lambda *_: True, "fwup_begin")
+    choice = WriterChoice(writers)
+    choice.fwup_begin(5000, NEW_META)
+    with pytest.raises(RuntimeError):
+        choice.fwup_chunk(memoryview(FIRMWARE))
+    choice.fwup_abort()
+    assert [call[0] for call in writers[1].heard] == ["fwup_begin", "fwup_abort"]
+
+
+def test_the_latest_installation_tells_what_runs():
+    old, new = dict(META, uuid="old"), dict(META, uuid="new")
+    writers = application(meta=old, installed=4), firmware(meta=new, installed=5)
+    assert WriterChoice(writers).firmware_meta() == new
+    assert WriterChoice(writers).installed == 5
+    writers[0].installed = 6
+    assert WriterChoice(writers).firmware_meta() == old
+    writers[0].meta = None
+    writers[0].firmware_meta = lambda: None
+    assert WriterChoice(writers).firmware_meta() == new
+
+
+def test_the_next_installation_gets_the_greatest_number_whoever_makes_it():
+    writers = application(installed=4), firmware(installed=2)
+    install(WriterChoice(writers), FIRMWARE)
+    assert writers[1].next_install == 5
+
+
+def test_the_whole_is_validated_only_if_all_are_and_all_on_trial_are_confirmed():
+    writers = application(validated=False), firmware(), firmware(validated=False)
+    choice = WriterChoice(writers)
+    assert choice.firmware_validated() is False
+    choice.fwup_confirm()
+    assert [len(writer.heard) for writer in writers] == [1, 0, 1]
+    for writer in writers:
+        writer.validated = True
+    assert choice.firmware_validated() is True
+
+
+def test_one_that_fails_to_confirm_keeps_the_others_from_nothing():
+    writers = Picky(None, "fwup_confirm", validated=False), firmware(validated=False)
+    with pytest.raises(RuntimeError):
+        WriterChoice(writers).fwup_confirm()
+    assert writers[1].heard == [("fwup_confirm",)]
+
+
+def test_all_are_asked_what_went_wrong_and_whether_to_restart():
+    writers = application(), firmware()
+    choice = WriterChoice(writers)
+    assert (choice.last_failure(), choice.poll(), choice.firmware_auto_reverted()) == (
+        None,
+        False,
+        False,
+    )
+    writers[0].failure, writers[1].failure = "crashed", "hung"
+    writers[1].restart = writers[1].reverted = True
+    assert (choice.last_failure(), choice.poll(), choice.firmware_auto_reverted()) == (
+        "crashed; hung",
+        True,
+        True,
+    )
+
+
+def test_the_first_objection_counts():
+    writers = application(), firmware()
+    choice = WriterChoice(writers)
+    assert choice.fwup_check(NEW_META, True) is None
+    writers[1].decision = ignore("it crashed")
+    assert choice.fwup_check(NEW_META, True).reason == "it crashed"
+    writers[0].decision = reschedule(5, "wait")
+    assert choice.fwup_check(NEW_META, True).reason == "wait"
+
+
+# The option
+
+
+def link(writer):
+    return NervesHubLink(
+        None,
+        host="hub.example",
+        ssl=False,
+        product_key="nhp_key",
+        product_secret="secret",
+        identifier="dev-1",
+        firmware_meta=META,
+        fwup_writer=writer,
+    )
+
+
+def test_one_writer_in_a_tuple_is_that_writer():
+    writer = RecordingWriter()
+    assert link((writer,))._config.fwup_writer is writer
+    assert link(writer)._config.fwup_writer is writer
+    assert isinstance(link([writer, writer])._config.fwup_writer, WriterChoice)
+
+
+@pytest.mark.parametrize("given", [(), []])
+def test_no_writer_in_a_tuple_is_a_mistake(given):
+    with pytest.raises(ValueError, match="fwup_writer must not be empty; None is for no writer"):
+        link(given)
+
+
+def test_an_element_that_is_no_writer_is_named():
+    with pytest.raises(ValueError, match=r"fwup_writer\[1\] must have a method firmware_meta\(\)"):
+        link((RecordingWriter(), object()))
+
+
+# In an update: the erase of a bank
+
+
+def test_a_heartbeat_goes_out_and_the_application_hears_of_the_erase_just_before_it():
+    board = Board(image("10.1.0", 3000))
+    board.start(firmware_meta=META).fwup_confirm()
+    data = FIRMWARE
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data)
+    packets = [data[at : at + 1000] for at in range(0, len(data), 1000)]
+    bench = Bench(head, *packets, writer=WriterChoice((application(), board.writer)))
+    order = []
+    board.dualbank.erasing = lambda: order.append("erase")
+    bench.client.doing["handle_blocking"] = lambda: order.append(bench.client.heard[-1][1:])
+    bench.offer(data, firmware_meta=dict(meta_of("10.2.0"), platform=BOARD))
+    while bench.manager.active:
+        action = bench.step()
+        order += [action] if action is not None else []
+    BLOCKS, REBOOT = 4, 3
+    assert order == [("download", 7), BLOCKS, ("erase", 90), "erase", REBOOT]
+    assert bench.statuses[-1] == {"status": "completed"}
+    assert board.start().firmware_meta()["version"] == "10.2.0"
