@@ -132,14 +132,14 @@ def test_deployment_that_is_withdrawn_meanwhile_fails_without_a_word_to_a_server
 
 
 def test_update_that_the_server_forgot_in_a_long_pause_is_offered_again_and_goes_on(hub, clock):
-    with Device(hub, IMAGE, chunk_size=4096, retry_delay=3600, download_timeout=DAY) as device:
+    with Device(hub, IMAGE, chunk_size=4096, retry_delay=1600) as device:
         device.until(lambda: device.link.connected)
         hub.deploy(UUID)
         hub.download_faults.add(Fault(cut=500_000))
         device.patient = True
 
         def ended():
-            clock.ahead = device.ahead / 1000  # the same hour passes for both
+            clock.ahead = device.ahead / 1000  # the same half hour passes for both
             return device.ended
 
         device.until(ended)

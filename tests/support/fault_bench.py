@@ -80,7 +80,7 @@ class Device:
         self.ahead = 0
         """How many milliseconds its clock is ahead."""
         self.patient = False
-        """True to give the server time to answer heartbeats in long pauses."""
+        """True to give the server time to answer joins and heartbeats in long pauses."""
         self.client = RecordingClient()
         self.writer = JudgingWriter(image)
         self.log = Log()
@@ -120,9 +120,10 @@ class Device:
             assert time.monotonic() < end, self.log.text[-3000:]
             self.link.poll()
             if self.link._updates._image.paused:
-                if self.patient:
-                    self._pool.idle()
-                self.ahead += 8000
+                if not self.patient:
+                    self.ahead += 8000
+                elif self._pool.idle() and self.link.connected:
+                    self.ahead += 2000
             elif self.link.state == "waiting":
                 self.ahead += 500
             elif self._pool.idle():
