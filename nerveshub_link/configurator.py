@@ -57,6 +57,10 @@ _NUMBERS = {
     "backoff_minimum": (1, 1, 3600),
     "backoff_maximum": (60, 1, 86400),
     "idle_timeout": (60, 1, 600),
+    "minimum_speed": (30000, 0, 10_000_000),
+    "download_retries": (10, 0, 1000),
+    "retry_delay": (15, 1, 3600),
+    "download_timeout": (86400, 60, 432_000),  # ticks wrap after six days
     "confirm_after": (60, 0, 86400),
     "network_reset_after": (1800, 0, 86400),
     "chunk_size": (4096, 1024, 65536),

@@ -21,11 +21,11 @@ LAYERS = (
     "conversation",
     "connection device update_manager health device_logs file_writer app_slot_writer"
     " dual_bank_writer",
-    "configurator downloader extensions network slot_files update_reports websocket",
-    "nvm_copy writer_choice",
-    "bank_trial channel device_state firmware_bank frames fwup_archive http_head reporter"
-    " slot_manifest transport",
-    "esp_image zip_reader",
+    "configurator extensions image_download network slot_files update_reports websocket",
+    "downloader nvm_copy writer_choice",
+    "bank_trial channel device_state download_retry firmware_bank frames fwup_archive http_head"
+    " image_answer reporter slot_manifest transport update_offer",
+    "esp_image image_check zip_reader",
     "inflate",
     "archive_paths fwup_meta huffman",
     "backoff client config errors fwup_writer server_time settings shared_secret",

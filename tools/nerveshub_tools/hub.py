@@ -59,7 +59,7 @@ class Hub(HubState):
         device.expire(self.clock())
         if device.inflight:
             raise OperatorError("an update of this device is in flight already")
-        payload = self.update_payload(uuid, **tweaks)
+        payload = self.update_payload(uuid, identifier=identifier, **tweaks)
         device.updates_enabled = False
         device.inflight = Inflight("requested", self.clock(), uuid)
         device.progress = ("requested", None)
@@ -99,7 +99,7 @@ class Hub(HubState):
             return
         device.inflight = Inflight("requested", now, group.uuid, group.id)
         device.progress = ("requested", None)
-        payload = self.update_payload(group.uuid, group.id)
+        payload = self.update_payload(group.uuid, group.id, device.identifier)
         self.push(device.identifier, "device", "update", payload)
 
     @locked
