@@ -173,7 +173,10 @@ class NervesHubLink:
         if config.extensions:
             self._add_extensions(config)
         if config.console or config.scripts is not None:
-            self._add_operators(config)
+            from .operators import add_operators  # noqa: PLC0415 off unless asked for
+
+            add_operators(self, config, self._channels, self._conversation, self._device, self._log)
+            forget("operators")
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -223,23 +226,6 @@ class NervesHubLink:
             made[name] = value
         router = Extensions(made, self._channels, self._log)
         self._conversation.topics[TOPIC] = self._device.extensions = router
-
-    def _add_operators(self, config) -> None:
-        console = config.console
-        if console is True:
-            from .console import Console  # noqa: PLC0415 off unless asked for
-
-            console = Console()
-        if console is not None:
-            console.setup(self, self._channels, config, self._log)
-            self._conversation.topics["console"] = console
-        if config.scripts is not None:
-            from .scripts import Scripts  # noqa: PLC0415 off unless asked for
-
-            shared = console if config.scripts == "console" else None
-            names = {"link": self}
-            names.update({} if shared else config.scripts)
-            self._device.scripts = Scripts(names, shared, self._device.push, self._log, self._clock)
 
     def __enter__(self):
         return self

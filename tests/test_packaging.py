@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = (
     "__init__",
     "link",
-    "conversation",
+    "conversation operators",
     "connection console device update_manager health device_logs file_writer app_slot_writer"
     " dual_bank_writer scripts",
     "configurator console_session downloader extensions network slot_files update_reports"
