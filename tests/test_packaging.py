@@ -18,23 +18,25 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = (
     "__init__",
     "link",
-    "conversation",
-    "connection device update_manager health device_logs file_writer app_slot_writer"
-    " dual_bank_writer",
-    "configurator extensions image_download network slot_files update_reports websocket",
-    "downloader nvm_copy writer_choice",
+    "conversation operators",
+    "connection console device update_manager health device_logs file_writer app_slot_writer"
+    " dual_bank_writer scripts",
+    "configurator console_session extensions image_download network slot_files update_reports"
+    " websocket",
+    "downloader file_transfer nvm_copy python_prompt writer_choice",
     "bank_trial channel device_state download_retry firmware_bank frames fwup_archive http_head"
     " image_answer reporter slot_manifest transport update_offer",
-    "esp_image image_check zip_reader",
+    "code_runner esp_image image_check zip_reader",
     "inflate",
     "archive_paths fwup_meta huffman",
-    "backoff client config errors fwup_writer server_time settings shared_secret",
+    "backoff client config errors fwup_writer line_editor memory output_buffer python_source"
+    " server_time settings shared_secret",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii board collections dualbank errno gc hashlib io json microcontroller
+    array binascii board builtins collections dualbank errno gc hashlib io json microcontroller
     micropython os random re rtc select ssl storage struct supervisor sys time traceback wifi
     zlib
     adafruit_connection_manager adafruit_ticks
