@@ -89,6 +89,10 @@ def __getattr__(name: str):
         from .file_writer import FileWriter  # noqa: PLC0415
 
         return FileWriter
+    if name == "Console":
+        from .console import Console  # noqa: PLC0415
+
+        return Console
     if name == "Extension":
         from .extensions import Extension  # noqa: PLC0415
 

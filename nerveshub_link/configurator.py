@@ -210,6 +210,7 @@ def _check_callbacks(config, options: dict) -> None:
             continue
         _check_methods("extensions: " + name, value, _EXTENSION_METHODS, "Extension")
         _check_text("extensions: version of " + name, getattr(value, "version", None))
+    _check_operators(config, options)
     config.radio = options["radio"]
     for name in ("enabled", "connected", "ipv4_address", "connect"):
         if config.radio is not None and not hasattr(config.radio, name):
@@ -217,6 +218,23 @@ def _check_callbacks(config, options: dict) -> None:
     config.logger = options["logger"]
     if config.logger is not None and not hasattr(config.logger, "log"):
         raise ValueError("logger must be an adafruit_logging or logging logger")
+
+
+def _check_operators(config, options: dict) -> None:
+    console, scripts = options["console"], options["scripts"]
+    config.console = None if console is False else console
+    if config.console is not None and console is not True:
+        _check_methods("console", console, ("setup", "handle", "poll", "lost"), "Console")
+    if scripts is False:
+        scripts = None
+    elif scripts is True:
+        scripts = {}
+    if scripts == "console":
+        if config.console is None:
+            raise ValueError("scripts='console' needs the option console")
+    elif scripts is not None and not isinstance(scripts, dict):
+        raise ValueError("scripts must be True, False, a dict of names, or 'console'")
+    config.scripts = scripts
 
 
 def _is_int(value) -> bool:

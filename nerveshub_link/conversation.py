@@ -59,6 +59,8 @@ class Conversation:
             elif event == websocket.OVERLONG:
                 length = self._connection.socket.overlong
                 self._log("error", "a message of %d bytes was passed over" % length)
+                if "console" in self.topics:
+                    self.topics["console"].overlong(length)
             elif event != websocket.BUSY:
                 self.lost(self._connection.reason, now)
                 return True

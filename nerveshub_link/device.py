@@ -23,8 +23,6 @@ from .errors import describe, printable
 TOPIC = "device"
 
 _TICKS = const((1 << 29) - 1)
-# From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts.
-_API_VERSION = "2.2.0"
 _META_KEYS = (
     "uuid",
     "product",
@@ -74,6 +72,8 @@ class Device:
         """The `UpdateManager`, set right after both were made: each needs the other."""
         self.extensions = None
         """The `Extensions`, if there are some; they hear when the server asks for them."""
+        self.scripts = None
+        """The `Scripts`, if they are on."""
 
     @property
     def joined(self) -> bool:
@@ -100,7 +100,7 @@ class Device:
         """
         config = self._config
         self._meta = self._ask("firmware_meta", config.running_meta, None) or self._meta
-        payload = {"device_api_version": _API_VERSION}
+        payload = {"device_api_version": channel.API_VERSION}
         for key in self._meta:
             if key in _META_KEYS and self._meta[key] is not None:
                 payload["nerves_fw_" + key] = self._meta[key]
@@ -191,6 +191,8 @@ class Device:
             self._call(self._config.client.identify)
         elif event == "reboot":
             self.reboot(now)
+        elif event == "scripts/run" and self.scripts is not None:
+            self.scripts.handle(payload)
         elif event == "scripts/run":
             # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
             reason = "scripts are off on this device"
@@ -261,6 +263,8 @@ class Device:
             self._confirm_from = now  # only steady polling proves anything
         self._ticked = now
         self._poll_writer(now)
+        if self.scripts is not None:
+            self.scripts.poll()
         if self._reboot_from is not None:
             waited = (now - self._reboot_from) & _TICKS
             if not flushed and waited < _FLUSH_TIMEOUT:

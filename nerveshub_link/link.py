@@ -23,7 +23,6 @@ closed               `NervesHubLink.deinit` was called      never
 """
 
 import gc
-import sys
 
 from micropython import const
 
@@ -35,6 +34,7 @@ from .conversation import Conversation
 from .device import Device
 from .downloader import Downloader
 from .errors import describe
+from .memory import forget
 from .reporter import LEVELS, Reporter
 from .transport import Transport
 from .update_manager import UpdateManager
@@ -64,6 +64,11 @@ class NervesHubLink:
     :param Client client: the application's decisions and callbacks
     :param FwupWriter fwup_writer: where updates are written; without one, updates are ignored
     :param dict extensions: ``{"health": HealthProvider, "logging": True, "yours": Extension}``
+    :param Console console: a prompt for operators, or True for one with the defaults; whoever may
+        open it in NervesHub runs code on this device
+    :param scripts: True to run the scripts that operators send, each on its own; a dict of names
+        that each shall find; ``"console"`` to run them where the console's names are. They are code
+        on this device, as well
     :param radio: ``wifi.radio``, to be brought back when the Wi-Fi is lost; None if the
         application does that
     :param logger: an ``adafruit_logging`` or ``logging`` logger for what the link does
@@ -110,11 +115,13 @@ class NervesHubLink:
         client=None,
         fwup_writer=None,
         extensions=None,
+        console=None,
+        scripts=None,
         radio=None,
         logger=None,
         **further,
     ) -> None:
-        from .configurator import configure  # noqa: PLC0415 see _forget
+        from .configurator import configure  # noqa: PLC0415 see forget
 
         self._config = config = configure(
             ssl_context,
@@ -131,12 +138,14 @@ class NervesHubLink:
                 "client": client,
                 "fwup_writer": fwup_writer,
                 "extensions": extensions,
+                "console": console,
+                "scripts": scripts,
                 "radio": radio,
                 "logger": logger,
                 "further": further,
             },
         )
-        _forget("configurator", "settings")
+        forget("configurator", "settings")
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log
@@ -160,6 +169,8 @@ class NervesHubLink:
         self._conversation = Conversation(self._connection, self._channels, self._device, self._log)
         if config.extensions:
             self._add_extensions(config)
+        if config.console or config.scripts is not None:
+            self._add_operators(config)
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -209,6 +220,23 @@ class NervesHubLink:
             made[name] = value
         router = Extensions(made, self._channels, self._log)
         self._conversation.topics[TOPIC] = self._device.extensions = router
+
+    def _add_operators(self, config) -> None:
+        console = config.console
+        if console is True:
+            from .console import Console  # noqa: PLC0415 off unless asked for
+
+            console = Console()
+        if console is not None:
+            console.setup(self, self._channels, config, self._log)
+            self._conversation.topics["console"] = console
+        if config.scripts is not None:
+            from .scripts import Scripts  # noqa: PLC0415 off unless asked for
+
+            shared = console if config.scripts == "console" else None
+            names = {"link": self}
+            names.update({} if shared else config.scripts)
+            self._device.scripts = Scripts(names, shared, self._device.push, self._log, self._clock)
 
     def __enter__(self):
         return self
@@ -339,12 +367,3 @@ class NervesHubLink:
             self._conversation.drop("fault: " + describe(error), now)
         except Exception:
             self._reporter.last_error = "fault while handling a fault"
-
-
-def _forget(*names) -> None:
-    """Let modules of this package go that are needed once: on a board memory is scarce."""
-    if sys.implementation.name == "cpython":
-        return
-    for name in names:
-        if sys.modules.pop("nerveshub_link." + name, None) is not None:
-            delattr(sys.modules["nerveshub_link"], name)

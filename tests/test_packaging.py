@@ -19,18 +19,22 @@ LAYERS = (
     "__init__",
     "link",
     "conversation",
-    "connection device update_manager health device_logs file_writer app_slot_writer",
-    "configurator downloader extensions fwup_archive network slot_files update_reports websocket",
-    "channel device_state frames http_head reporter slot_manifest transport zip_reader",
-    "inflate",
+    "connection console device update_manager health device_logs file_writer app_slot_writer"
+    " scripts",
+    "configurator console_session downloader extensions fwup_archive network slot_files"
+    " update_reports websocket",
+    "channel device_state file_transfer frames http_head python_prompt reporter slot_manifest"
+    " transport zip_reader",
+    "code_runner inflate",
     "archive_paths fwup_meta huffman",
-    "backoff client config errors fwup_writer server_time settings shared_secret",
+    "backoff client config errors fwup_writer line_editor memory output_buffer python_source"
+    " server_time settings shared_secret",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii collections errno gc hashlib io json microcontroller micropython os random re
+    array binascii builtins collections errno gc hashlib io json microcontroller micropython os random re
     rtc select ssl storage struct supervisor sys time traceback wifi zlib
     adafruit_connection_manager adafruit_ticks
 """.split()
