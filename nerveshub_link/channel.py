@@ -24,7 +24,9 @@ from micropython import const
 from .errors import ProtocolError
 
 API_VERSION = "2.2.0"
-"""What joins announce: from 2.2.0 on the server asks for extensions, from 2.1.0 on it sends scripts."""
+"""
+What joins announce. From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts.
+"""
 MESSAGE = 1
 """Kind: an event of a joined topic."""
 JOINED = 2
