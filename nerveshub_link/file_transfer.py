@@ -135,10 +135,14 @@ class FileTransfer:
         sender.close()
         self._notice(sender.path + ": " + how)
 
-    def lost(self) -> None:
-        """The connection is gone, and with it what was under way."""
+    def lost(self, why: str) -> None:
+        """
+        Nothing goes on: drop what was under way.
+
+        :param str why: in words
+        """
         if self._receiver is not None:
-            self._receiver.abort("the connection was lost")
+            self._receiver.abort(why)
         self.cancel()
 
 

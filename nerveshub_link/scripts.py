@@ -73,7 +73,7 @@ class Scripts:
             from .python_source import keep_last_value  # noqa: PLC0415
 
             if self._console is not None:
-                runner = self._console.runner()
+                runner = self._console.session().runner()
             else:
                 runner = CodeRunner(self._namespace)
             output = OutputBuffer(_MAX_OUTPUT)

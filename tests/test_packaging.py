@@ -34,8 +34,8 @@ LAYERS = (
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii builtins collections errno gc hashlib io json microcontroller micropython os random re
-    rtc select ssl storage struct supervisor sys time traceback wifi zlib
+    array binascii builtins collections errno gc hashlib io json microcontroller micropython os
+    random re rtc select ssl storage struct supervisor sys time traceback wifi zlib
     adafruit_connection_manager adafruit_ticks
 """.split()
 

@@ -85,9 +85,8 @@ class Screen:
 
     def line(self, row):
         """One row as text."""
-        columns = [column for at, column in self.rows if at == row]
-        cells = (self.rows.get((row, column), " ") for column in range(max(columns, default=-1) + 1))
-        return "".join(cells).rstrip()
+        end = max((column for at, column in self.rows if at == row), default=-1) + 1
+        return "".join(self.rows.get((row, column), " ") for column in range(end)).rstrip()
 
     @property
     def text(self):
