@@ -20,6 +20,8 @@ from .memory import forget
 TOPIC = "console"
 
 _TICKS = const((1 << 29) - 1)
+_STATEMENTS = const(16)  # run by one poll at most
+_TURN = const(20)  # milliseconds after which the next one waits for the next poll
 # From 2.0.0 on the operator's page sends files.
 _VERSION = "2.0.0"
 _MODULES = (
@@ -136,15 +138,15 @@ class Console:
             # No memory for a paste, most likely. The connection has not deserved to die for it.
             self._log("error", "console: " + describe(error))
 
-    def overlong(self, count: int) -> None:
+    def passed_over(self, what: str) -> None:
         """
         Hear that a message was passed over; most likely it was a paste.
 
-        :param int count: its bytes
+        :param str what: in words
         """
         if self._session is not None:
-            text = "a message of %d bytes was passed over; at most %d (max_message_size) are taken"
-            self._session.notice(text % (count, self.config.max_message_size))
+            most = self.config.max_message_size
+            self._session.notice("%s; at most %d bytes (max_message_size) are taken" % (what, most))
 
     def poll(self, now: int) -> None:
         """
@@ -162,13 +164,19 @@ class Console:
         if session is None:
             return
         try:
-            if session.work(now) or self._touched:
+            busy = session.work(now)
+            if busy or self._touched:
                 self._touched = False
                 self._since = now
-            if session.code is not None:
+            for _ in range(_STATEMENTS):
+                if session.code is None:
+                    break
                 # From here, not from below: each frame is one less for the operator's code.
                 session.runner().run(session.code, session.output)
                 session.ran()
+                if (self.config.clock() - now) & _TICKS >= _TURN:
+                    break
+                session.work(now)
             if session.left:
                 self._end("closed; any key opens it again")
             elif self.idle_timeout and (now - self._since) & _TICKS >= self.idle_timeout * 1000:

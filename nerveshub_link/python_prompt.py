@@ -17,9 +17,10 @@ letter would run half of a pasted function.
 
 import builtins
 
-from . import line_editor
 from .code_runner import must_pass
-from .line_editor import LineEditor
+
+# Not "from . import line_editor": on a board that asks the package's __getattr__ first.
+from .line_editor import COMPLETE, END, LINE, NOTHING, TOO_LONG, LineEditor
 from .python_source import Scanner, begins_statement, is_code, is_compound
 
 _MAX_BLOCK = 8192
@@ -71,14 +72,14 @@ class PythonPrompt:
         editor = self.editor
         used = editor.feed(text)
         event = editor.event
-        if event == line_editor.LINE:
+        if event == LINE:
             self._line(editor.line, editor.pasting or more or used < len(text))
-        elif event == line_editor.COMPLETE:
+        elif event == COMPLETE:
             self._complete()
-        elif event == line_editor.END:
+        elif event == END:
             self.left = True
-        elif event != line_editor.NOTHING:
-            if event == line_editor.TOO_LONG:
+        elif event != NOTHING:
+            if event == TOO_LONG:
                 self._output.tell("[the line was too long, and is dropped]\n")
             self.start()
         return used

@@ -13,10 +13,12 @@ The server forgets a script after 15 s (its ``lib/nerves_hub/device_link.ex``). 
 here, and nobody who could stop a script: how long it took is looked at when it is over.
 """
 
+import sys
+
 from micropython import const
 
 from .errors import describe
-from .output_buffer import OutputBuffer, valid
+from .memory import forget
 
 _TICKS = const((1 << 29) - 1)
 _LIMIT = const(10)  # seconds, as in nerves_hub_link
@@ -69,7 +71,9 @@ class Scripts:
             return
         ref, text = self._waiting.pop(0)
         try:
-            from .code_runner import CodeRunner, shown  # noqa: PLC0415 with the first script
+            # With a script, and let go after it: most boards hardly ever run one.
+            from .code_runner import CodeRunner, shown  # noqa: PLC0415
+            from .output_buffer import OutputBuffer, valid  # noqa: PLC0415
             from .python_source import keep_last_value  # noqa: PLC0415
 
             if self._console is not None:
@@ -96,6 +100,8 @@ class Scripts:
             # No memory, most likely: for the script, or for its answer.
             self._log("error", "script: " + describe(error))
             self._refuse(ref, describe(error))
+        if "nerveshub_link.console_session" not in sys.modules:  # it has the same in use
+            forget("code_runner", "output_buffer", "python_source")
 
     def _answer(self, answer: dict) -> None:
         if not self._push("scripts/run", answer):

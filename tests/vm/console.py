@@ -62,7 +62,8 @@ def main(options):
         from nerveshub_link import Console
 
         given["console"] = Console(names, **options.get("console", {}))
-        given["scripts"] = options.get("scripts", True)
+        scripts = options.get("scripts", True)
+        given["scripts"] = names if scripts is True else scripts
     for name in ("host", "port", "product_key", "product_secret", "identifier"):
         given[name] = options[name]
     given.update(options.get("link", {}))
