@@ -74,7 +74,6 @@ class Conversation:
             return
         except MemoryError:
             # Reconnecting would only bring it again.
-            text = None
             gc.collect()
             self._passed_over("no memory for a message: it was passed over")
             return

@@ -110,7 +110,7 @@ class LineEditor:
         self._overflow = False
         self.set_width(width)
         self.pasting = False
-        """True within a bracketed paste, where keys have no meaning."""
+        """True within a bracketed paste, where no key but ctrl-c has a meaning."""
         self.text = ""
         """The line so far."""
         self.cursor = 0
@@ -210,12 +210,13 @@ class LineEditor:
         elif char in "\r\n":
             if not (char == "\n" and after_return):
                 self._enter()
+        elif char == "\x03":
+            self.pasting = False  # its end may have been dropped with what waited
+            self._write(self._move(self.cursor, len(self.text)) + "^C\n")
+            self.event = INTERRUPT
         elif self.pasting:
             if char == "\t":
                 self.insert("    ")
-        elif char == "\x03":
-            self._write(self._move(self.cursor, len(self.text)) + "^C\n")
-            self.event = INTERRUPT
         elif char == "\x04" and not self.text:
             self._write("\n")
             self.event = END

@@ -160,14 +160,14 @@ def test_a_paste_of_70_kb_in_one_frame_is_refused_in_words_and_the_prompt_lives(
 
 
 def test_a_paste_of_70_kb_in_one_frame_runs_where_the_application_gave_room_for_it(vm, bits):
-    paste = "".join("total = total + %4d\r" % number for number in range(3500))
+    paste = "".join("total += %4d  # %s\r" % (number, "y" * 900) for number in range(80))
     with HubThread() as hub, Board(
         vm, hub, HEAPS[bits] + 600 * 1024, link={"max_message_size": 131072}, seconds=60
     ) as board:
         board.open()
         board.type("total = 0\r")
         board.push("dn", {"data": paste + "print('sum', total)\r"})
-        wanted = "sum %d\r\n" % sum(range(3500))
+        wanted = "sum %d\r\n" % sum(range(80))
         hub.wait(lambda hub: wanted in hub.device("board").console, 60)
         board.stop()
 

@@ -146,6 +146,12 @@ class Operator:
             elif event == "heartbeat":
                 self.peer.reply(ref, "phoenix")
 
+    def wait(self, seconds, step=100):
+        """Let a long time pass, and answer heartbeats."""
+        for _ in range(seconds):
+            self.desk.wait(1, step)
+            self.hear()
+
     def push(self, event, payload, seconds=0.2):
         """Send any event, and let time pass."""
         self.peer.say(self.join_ref, None, "console", event, payload)
