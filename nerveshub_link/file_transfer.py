@@ -226,8 +226,8 @@ class FileReceiver:
     def _finish(self) -> None:
         self._file.close()
         os.rename(self._path + ".part", self._path)
-        self._file = None
-        self._notice("%s: %d bytes received" % (self._path, self._count))
+        path, self._path, self._file = self._path, "", None
+        self._notice("%s: %d bytes received" % (path, self._count))
 
     def abort(self, why: str) -> None:
         """

@@ -182,6 +182,17 @@ def test_a_lost_connection_drops_what_came_and_says_so(somebody, folder):
     assert "data.bin was not received: the connection was lost]" in somebody.read()
 
 
+def test_a_file_that_is_whole_is_not_told_to_be_lost_later(somebody, folder):
+    received = "\r\n[%s/data.bin: 2560 bytes received]\r\n" % folder
+    assert upload(somebody, DATA) == upload(somebody, DATA) == received
+    somebody.peer.end()
+    somebody.desk.wait(0.1)
+    somebody.peer = somebody.desk.joined()
+    somebody.accept()
+    assert somebody.read() == ""
+    assert left(folder) == ["data.bin"]
+
+
 def test_a_file_whose_rest_never_comes_is_dropped(somebody, folder):
     start(somebody)
     send(somebody, b"x")

@@ -15,8 +15,9 @@ c2, c5         all; the captured client failed on purpose, this one succeeds
 c4, c6         all, with the crashes that the captured client caused: they are a server's mood to us
 c7, c10        all
 d              all: identify, reboot, operator's reconnect
-e, e2          the device's socket: console messages come for a topic that was never joined
-f, g, h        all: scripts, archive, public keys
+e, e2          the device's socket; without a console, with one, and with files
+f              all: scripts off, on, and in the console's names
+g, h           all: archive, public keys
 i1, i2, i6     all refusals and all connections
 i3             all: the codes with which the server ends a connection
 i4             both sockets, each by a link of its own
@@ -36,8 +37,9 @@ import re
 import pytest
 from support.desk import META, RecordingClient
 from support.replay import IMAGE, Line, comes_back, date_of, is_upgrade, load, replay
+from support.terminal import Screen
 
-from nerveshub_link import IGNORE, Extension, HealthProvider, reschedule
+from nerveshub_link import IGNORE, Console, Extension, HealthProvider, reschedule
 
 ALL = "a1 a2 a3 b1 b2 b3 b4 c1 c2 c3 c4 c5 c6 c7 c10 d e e2 f g h i1 i2 i3 i4 i6 i8 i9 k l".split()
 
@@ -72,6 +74,13 @@ def test_link_lives_through_what_the_real_server_said(name):
 def test_link_with_extensions_lives_through_what_the_real_server_said(name):
     extensions = {"health": Health(), "logging": True, "geo": Geo()}
     for line in replay(name, of_a_device, extensions=extensions).values():
+        assert comes_back(line)
+
+
+@pytest.mark.parametrize("name", ["a1", "b4", "d", "e", "e2", "f", "i3", "k"])
+def test_link_with_a_console_and_scripts_lives_through_what_the_real_server_said(name, tmp_path):
+    console = Console(upload_folder=str(tmp_path))
+    for line in replay(name, of_a_device, console=console, scripts="console").values():
         assert comes_back(line)
 
 
@@ -244,6 +253,66 @@ def test_f_scripts_are_answered_by_an_error_the_connecting_code_too():
         assert set(answer) == {"ref", "result", "reason", "output", "return"}
         assert answer["result"] == "error"
         assert answer["output"] == "scripts are off on this device"
+
+
+def test_e_the_operator_meets_a_prompt_and_sends_a_file(tmp_path):
+    console = Console(upload_folder=str(tmp_path))
+    line = replay("e", of_a_device, console=console)[""]
+    joins = [frame for frame in line.said if frame[2:4] == ["console", "phx_join"]]
+    versions = {"console_version": "2.0.0", "device_api_version": "2.2.0"}
+    # Two crashes, which the captured client caused.
+    assert [frame[4] for frame in joins] == [versions] * 3
+    screen = Screen(500)
+    for event, payload in line.events("console"):
+        assert event == "up"
+        screen.show(payload["data"])
+    text = screen.text
+    # p, i, Enter, ctrl-c, arrow up, tab, an umlaut, a paste ...
+    assert ">>> pi\nTraceback (most recent call last):" in text
+    assert "NameError: name 'pi' is not defined\n>>> ^C\n>>> pi" in text
+    assert "üprint(1)\n" in text
+    # ... a file, and "1+1" by REST, one character a message.
+    assert "boot.py: 12 bytes received]" in text
+    assert (tmp_path / "boot.py").read_bytes() == b'print("hi")\n'
+    assert ">>> 1+1\n2\n>>>" in text
+    assert text.count("Type help() for help.") == 2  # then, "restart"
+    assert comes_back(line)
+
+
+def test_e2_a_browsers_upload_is_taken_and_a_paste_of_70_kb_is_refused_in_words(tmp_path):
+    console = Console(upload_folder=str(tmp_path))
+    line = replay("e2", of_a_device, until=29, console=console)[""]
+    line.wait(1)
+    assert (tmp_path / "data.bin").read_bytes() == b"D" * 5000
+    said = "".join(payload["data"] for _, payload in line.events("console"))
+    assert "data.bin: 5000 bytes received]\r\n" in said
+    assert re.search("a message of 700.. bytes was passed over", line.desk.log.text)
+    assert line.connections == 1
+    assert line.desk.link.connected
+
+
+def test_f_scripts_are_run_and_answered_the_connecting_code_too():
+    line = only(replay("f", scripts=True))
+    asked = []
+    for item in load("f"):
+        frame = json.loads(item["frame"]) if "frame" in item else [None] * 5
+        if frame[3] == "scripts/run" and "text" in frame[4]:
+            asked.append(frame[4]["ref"])
+    answers = [value for event, value in line.events() if event == "scripts/run"]
+    assert [answer["ref"] for answer in answers] == asked
+    assert asked[0] == "connecting_code"
+    for answer in answers:
+        # It is Elixir, after all.
+        assert set(answer) == {"ref", "result", "reason", "output", "return"}
+        assert answer["result"] == "error" and answer["return"] == ""
+        assert "NameError" in answer["output"]
+
+
+def test_f_scripts_of_an_old_server_are_typed_into_the_console():
+    # To a device_api_version below 2.1.0 (here never, but so the server does it).
+    line = only(replay("f", scripts="console", console=True))
+    said = "".join(payload["data"] for _, payload in line.events("console"))
+    assert ">>> # [NERVESHUB:END]\r\n" in said
 
 
 @pytest.mark.parametrize("name", ["g", "h", "e"])

@@ -222,7 +222,8 @@ class Line:
     def _message(self, message):
         join_ref, ref, topic, event, payload = message
         if event == "phx_reply" and self._theirs.get(str(ref)) == topic:
-            wanted = ("device", "extensions") if "extensions" in self.options else ("device",)
+            wanted = [name for name in ("extensions", "console") if name in self.options]
+            wanted.append("device")
             if topic in wanted and topic not in self._joined:
                 self.desk.until(lambda: self._hear() or topic in self._unanswered, 30)
             if topic in self._unanswered:
@@ -276,13 +277,17 @@ class Line:
         if topic == "phoenix":
             assert (join_ref, event, payload) == (None, "heartbeat", {})
             return
-        assert topic in ("device", "extensions")
+        assert topic in ("device", "extensions", "console")
         if event == "phx_join":
             assert join_ref == ref
             return
         assert join_ref == self._joins[topic], "not of the present join"
         if topic == "extensions":
             assert ":" in event
+            return
+        if topic == "console":  # any other one would crash the server's channel
+            assert event in ("up", "file-data/start", "file-data", "file-data/stop")
+            assert event != "up" or isinstance(payload["data"], str)
             return
         assert event in EVENTS
         if event == "status_update":
