@@ -194,6 +194,17 @@ def test_a_closed_prompt_gives_its_memory_back_and_opens_again(vm, bits):
     assert hub.violations == []
 
 
+def test_idle_polls_allocate_nothing_with_a_prompt_and_without_one(vm, bits):
+    with HubThread() as hub, Board(vm, hub, HEAPS[bits]) as board:
+        ref = hub.run_script("board", "idle()")
+        board.wait(lambda device: device.scripts[ref] is not None)
+        board.open()
+        board.type("idle()\r")
+        result = board.stop()
+
+    assert [line["bytes"] for line in result.all("idle")] == [0, 0], result
+
+
 def test_a_console_that_nobody_uses_imports_nothing_of_it(vm, bits):
     with HubThread() as hub, Board(vm, hub, HEAPS[bits]) as board:
         ref = hub.run_script("board", "stop()")

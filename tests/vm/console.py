@@ -7,7 +7,8 @@ A board with a console and scripts, polled until an operator calls ``stop()``.
 Options (JSON, on standard input): ``host``, ``port``, ``product_key``, ``product_secret``,
 ``identifier``; ``console``: options of `Console`; ``scripts``; ``link``: further options of
 `NervesHubLink`; ``on``: False for a link without console and scripts; ``seconds``: when to give up.
-The prompt knows ``stop``, ``memory`` and ``wait(seconds)``, which pushes the clock forward.
+The prompt knows ``stop``, ``memory``, ``wait(seconds)``, which pushes the clock forward, and
+``idle()``, which lets a thousand polls be measured that find nothing to do.
 """
 
 import gc
@@ -38,6 +39,7 @@ def tell(event, **more):
 class App:
     ended = False
     offset = 0
+    measuring = False
 
     def stop(self):
         self.ended = True
@@ -48,6 +50,24 @@ class App:
     def clock(self):
         return (ticks_ms() + self.offset) % PERIOD
 
+    def idle(self):
+        self.measuring = True
+
+    def measure(self, poll):
+        """As a board's second, in which each poll is a millisecond behind the one before."""
+        for _ in range(5):
+            gc.collect()
+            gc.disable()
+            before = gc.mem_alloc()
+            for _ in range(1000):
+                self.offset += 1
+                poll()
+            after = gc.mem_alloc()
+            gc.enable()
+            if after == before:
+                break
+        tell("idle", bytes=after - before)
+
     def memory(self, at):
         gc.collect()
         modules = [name for name in sys.modules if name.startswith("nerveshub_link.")]
@@ -56,7 +76,14 @@ class App:
 
 def main(options):
     app = App()
-    names = {"stop": app.stop, "wait": app.wait, "memory": app.memory, "os": os, "app": app}
+    names = {
+        "idle": app.idle,
+        "stop": app.stop,
+        "wait": app.wait,
+        "memory": app.memory,
+        "os": os,
+        "app": app,
+    }
     given = {}
     if options.get("on", True):
         from nerveshub_link import Console
@@ -74,6 +101,11 @@ def main(options):
     joined = False
     while not app.ended:
         link.poll()
+        if app.measuring:
+            app.measuring = False
+            for _ in range(100):
+                link.poll()  # the prompt that is due
+            app.measure(link.poll)
         if link.connected and not joined:
             joined = True
             app.memory("joined")
