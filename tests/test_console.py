@@ -355,6 +355,16 @@ def test_a_congested_network_loses_no_output_and_lets_no_more_in():
     assert text.endswith("print('end')\r\nend\r\n>>> ")
 
 
+def test_keys_wait_while_output_does(somebody):
+    session = somebody.desk.link._config.console._session
+    push, session._push = session._push, lambda event, payload: False
+    somebody.push("dn", {"data": "print('x' * 2000)\ry = 1\r"}, 1)
+    assert "y" not in session.runner().namespace
+    session._push = push
+    somebody.desk.wait(1)
+    assert session.runner().namespace["y"] == 1
+
+
 def test_text_that_no_utf_8_can_hold_is_replaced(somebody):
     assert shown(somebody, "print('a' + chr(0xd800) + 'b' + chr(0xd7ff))\r")[1] == "a?b\ud7ff"
 

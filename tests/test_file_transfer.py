@@ -317,6 +317,9 @@ def test_a_file_that_shrinks_or_grows_meanwhile_ends_all_the_same(somebody, tmp_
         somebody.desk.wait(5)
         somebody.hear()
         assert sent_files(somebody)[-1][0] == "file-data/stop"
+        data = [payload["data"] for event, payload in sent_files(somebody) if event == "file-data"]
+        assert sum(len(base64.b64decode(text)) for text in data) <= len(DATA) * 10
+        somebody.sent.clear()
 
 
 def test_chunks_wait_while_the_network_is_congested(somebody, tmp_path):

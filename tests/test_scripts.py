@@ -199,6 +199,7 @@ def test_more_scripts_than_a_board_can_keep_are_refused_not_lost():
     assert {answer["ref"] for answer in answers} == {str(number) for number in range(30)}
     for answer in answers:
         assert answer["return"] == answer["ref"] or answer["reason"] == "too many scripts wait"
+    assert 8 <= len([1 for answer in answers if answer["result"] == "completed"]) < 30
 
 
 def test_an_answer_that_finds_nobody_is_logged():
