@@ -169,7 +169,7 @@ class Console:
                 self._touched = False
                 self._since = now
             for _ in range(_STATEMENTS):
-                if session.code is None:
+                if session.code is None or session.left:
                     break
                 # From here, not from below: each frame is one less for the operator's code.
                 session.runner().run(session.code, session.output)
@@ -178,7 +178,8 @@ class Console:
                     break
                 session.work(now)
             if session.left:
-                self._end("closed; any key opens it again")
+                if not session.output.size:
+                    self._end("closed; any key opens it again")
             elif self.idle_timeout and (now - self._since) & _TICKS >= self.idle_timeout * 1000:
                 self._end("closed after %d s without a key" % self.idle_timeout)
         except Exception as error:

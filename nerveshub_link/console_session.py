@@ -55,7 +55,7 @@ class ConsoleSession:
         self.output = OutputBuffer(console.output_limit, "\r\n")
         """What the terminal shall show."""
         self.left = False
-        """True if the operator wants to leave."""
+        """True if the operator wants to leave; what waits may still be sent."""
         self._width = 80
         self._input = ""
         self._at = 0
@@ -143,7 +143,7 @@ class ConsoleSession:
         if self._prompt is None:
             if self._wanted:
                 self._open()
-        elif self._at < len(self._input):
+        elif self._at < len(self._input) and not self.left:
             self._use_keys(self._prompt)
         self._flush()
         return busy
@@ -161,7 +161,8 @@ class ConsoleSession:
             used = prompt.feed(text, not end)
             self._at += used
             text = text[used:]
-        self.left = prompt.left
+        if prompt.left:
+            self.left = True
         if self._at >= len(self._input):
             self._input, self._at = "", 0
 
@@ -233,8 +234,7 @@ class ConsoleSession:
             self._files.lost("the console was closed")
         if self._prompt is not None:
             self.output.tell("\x1b[?2004l\n[prompt %s]\n" % how)
-        while self.output.size and self._flush():
-            pass
+        self._flush()
 
     def lost(self) -> None:
         """The channel is gone, and files under way with it."""

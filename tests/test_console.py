@@ -295,6 +295,13 @@ def test_leaving_closes_the_prompt_and_any_key_opens_it(somebody, keys):
     assert somebody.type("1\r").endswith("\r\n>>> 1\r\n1\r\n>>> ")
 
 
+def test_what_was_printed_before_leaving_arrives_and_what_was_typed_behind_it_does_not(somebody):
+    text = somebody.type("print('a' * 7000)\rexit()\rprint('b')\r", 2)
+    assert "a" * 7000 in text
+    assert text.endswith(">>> exit()\r\n\x1b[?2004l\r\n[prompt closed; any key opens it again]\r\n")
+    assert somebody.type("1\r").endswith("\r\n>>> 1\r\n1\r\n>>> ")
+
+
 def test_an_idle_prompt_is_closed_and_says_so(somebody):
     somebody.wait(299, 1000)
     assert somebody.read() == ""
@@ -498,8 +505,9 @@ FRAMES = st.one_of(
 )
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # what the keys make of Python
 @settings(
-    max_examples=60,
+    max_examples=120,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

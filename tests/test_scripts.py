@@ -228,6 +228,7 @@ def test_no_memory_for_the_answer_is_answered(monkeypatch):
     assert desk.link.connected
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # what chance makes of Python
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("ab1 \n\t\"'\\#:()[]=_\r"), max_size=60))
 def test_a_script_means_the_same_with_its_value_kept(text):
@@ -242,6 +243,7 @@ def test_a_script_means_the_same_with_its_value_kept(text):
         assert kept == plain + "\n"
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.none(), st.integers(), st.lists(st.integers())))
 def test_no_script_makes_poll_raise(text):
