@@ -214,6 +214,23 @@ class Desk:
         self.join()
         return self.peer
 
+    def attach(self, *keys):
+        """Join ``device`` and ``extensions``, and attach these; return the peer."""
+        peer = self.joined()
+        peer.say(None, None, "device", "extensions:get", {})
+        self.wait(0.05)
+        peer.ref = peer.heard()[-1][1]
+        peer.reply(peer.ref, "extensions", list(keys))
+        self.wait(0.05)
+        assert peer.events("extensions")[: len(keys)] == [(key + ":attached", {}) for key in keys]
+        return peer
+
+    def ask(self, event, payload=None):
+        """Let the server send an event to an extension; return what the link said since."""
+        self.peer.say(self.peer.ref, None, "extensions", event, payload or {})
+        self.wait(0.1)
+        return self.peer.events("extensions")
+
     def serve(self, peer, image, *lines):
         """Answer a download."""
         peer.answer(200, *lines, body=image)
