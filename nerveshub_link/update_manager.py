@@ -97,6 +97,11 @@ class UpdateManager:
         """True if `step` has work to do (read-only)."""
         return IDLE < self.state < INSTALLED
 
+    @property
+    def percent(self) -> int:
+        """How far the present stage is, 0 to 100; -1 if that is not known (read-only)."""
+        return self._percent
+
     def downloading_uuid(self, now: int):
         """
         Return what a join reports as ``currently_downloading_uuid``: the uuid of the update in

@@ -1,0 +1,276 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.archives`
+====================================================
+
+Archives: files that NervesHub has for a device beside its firmware. The server announces one on
+each join (its ``lib/nerves_hub/device_link.ex``) and wants to hear nothing about it. One at a time
+is fetched, a piece at each look at the timers, and never beside an update of the firmware, whose
+downloader it borrows: an update takes it away, and when that is over, the archive goes on where it
+was.
+
+In the folder: ``<uuid>.fw`` is an archive that is complete; ``<uuid>.part`` one on its way, which
+also survives a restart; ``archives.json`` the uuids that the application has taken, so that the
+next join does not fetch them again.
+
+An archive comes without a checksum: only its length is checked here. So `Client.archive_ready` is
+told ``verified=False``.
+"""
+
+import json
+import os
+
+from micropython import const
+
+from . import downloader as download
+from .errors import NervesHubError, UpdateError, describe
+
+_TICKS = const((1 << 29) - 1)
+_REMEMBERED = const(16)  # uuids
+_ROOM = const(8192)  # bytes that stay free on the drive
+_RETRY = const(30 * 1000)
+_MAX_TRIES = const(10)  # in a row without a byte
+
+_IDLE = const(0)
+_WAITING = const(1)  # for the time at which the client is asked again
+_DUE = const(2)  # the download begins, or goes on, as soon as there is no update
+_RUNNING = const(3)
+
+
+class Archives:
+    """
+    Fetches one archive after the other.
+
+    :param Config config: ``client``, ``archive_folder``, ``connect_timeout``
+    :param Downloader downloader: the one of the updates
+    :param UpdateManager updates: is asked whether it needs the downloader
+    :param call: function that calls a callback of the user and survives its exceptions
+    :param log: function of level and text
+    """
+
+    def __init__(self, config, downloader, updates, call, log) -> None:
+        self._config = config
+        self._downloader = downloader
+        self._updates = updates
+        self._call = call
+        self._log = log
+        self._folder = config.archive_folder.rstrip("/")
+        self._state = _IDLE
+        self._info = None
+        self._uuid = None
+        self._file = None
+
+    def offer(self, payload: dict, now: int) -> None:
+        """
+        Handle the server's ``archive``.
+
+        :param dict payload: the message
+        :param int now: ticks in milliseconds
+        """
+        uuid = payload.get("uuid")
+        if self._state != _IDLE and uuid == self._uuid:
+            self._info = payload  # a new URL: the old one is good for an hour
+            return
+        self._stop()
+        try:
+            _check(payload)
+            if uuid in self._remembered():
+                return
+            self._info, self._uuid = payload, uuid
+            if self._is_whole(self._path(".fw"), payload["size"]):
+                self._hand_over()  # the application did not take it last time
+            else:
+                self._decide(now)
+        except Exception as error:
+            self._fail(error)
+
+    def _path(self, ending: str) -> str:
+        return self._folder + "/" + self._uuid + ending
+
+    def _decide(self, now: int) -> None:
+        self._state = _IDLE
+        try:
+            info = dict(self._info)
+            info.pop("url", None)
+            decision = self._config.client.archive_available(info)
+            kind, delay = decision.kind, decision.delay
+        except Exception as error:
+            self._log("error", "archive_available: " + describe(error))
+            return
+        if kind in ("download", "apply"):
+            self._begin(now, 0)
+        elif kind == "reschedule":
+            self._state = _WAITING
+            self._since, self._delay = now, min(delay, _TICKS // 2)
+
+    def _begin(self, now: int, delay: int) -> None:
+        self._state = _DUE
+        self._since, self._delay = now, delay
+        self._tries = 0
+
+    # The work
+
+    def tick(self, now: int) -> None:
+        """
+        Do the next bit of work. Never raises.
+
+        :param int now: ticks in milliseconds
+        """
+        if self._state == _IDLE:
+            return
+        try:
+            if self._updates.active:
+                if self._state == _RUNNING:
+                    self._pause(now, 0)
+            elif self._state == _RUNNING:
+                self._step(now)
+            elif (now - self._since) & _TICKS >= self._delay:
+                if self._state == _WAITING:
+                    self._decide(now)
+                else:
+                    self._start()
+        except Exception as error:
+            self._fail(error)
+
+    def _start(self) -> None:
+        size = self._info["size"]
+        part = self._path(".part")
+        have = _size(part)
+        if have >= size:
+            have = 0  # of another file with this name: NervesHub keeps its uuids apart
+        _need_room(self._folder, size - have)
+        self._downloader.start(self._info["url"], size)
+        self._downloader.received = have
+        self._state = _RUNNING
+
+    def _step(self, now: int) -> None:
+        loader = self._downloader
+        if loader.connects_next:
+            self._call(self._config.client.handle_blocking, "archive", self._config.connect_timeout)
+        before = loader.received
+        try:
+            result = loader.step(now)
+        except UpdateError as error:
+            if getattr(error, "then", "stop") != "resume":
+                raise
+            self._again(error, now)
+            return
+        except NervesHubError as error:
+            self._again(error, now)
+            return
+        if result == download.HEAD:
+            # From the beginning, if the server does not give a part.
+            self._file = open(self._path(".part"), "ab" if loader.received else "wb")
+        elif result == download.DATA:
+            self._tries = 0
+            if self._file.write(loader.data) != loader.received - before:
+                raise OSError(28)
+        elif result == download.DONE:
+            self._finish()
+
+    def _again(self, error, now: int) -> None:
+        self._tries += 1
+        tries = self._tries
+        if tries >= _MAX_TRIES:
+            raise error
+        self._log("info", "archive: " + describe(error) + ": trying again")
+        self._pause(now, _RETRY)
+        self._tries = tries
+
+    def _pause(self, now: int, delay: int) -> None:
+        if not self._updates.active:
+            self._downloader.close()  # else it is the update's already
+        self._close_file()
+        self._begin(now, delay)
+
+    def _finish(self) -> None:
+        self._downloader.close()
+        self._close_file()
+        path = self._path(".part")
+        if not self._is_whole(path, self._info["size"]):
+            raise OSError(28)
+        target = self._path(".fw")
+        if _size(target) >= 0:
+            os.remove(target)
+        os.rename(path, target)
+        self._log("info", "archive %s is here" % self._uuid)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._state = _IDLE
+        uuid = self._uuid
+        if self._call(self._config.client.archive_ready, self._path(".fw"), False):
+            known = self._remembered()
+            known.append(uuid)
+            with open(self._folder + "/archives.json", "wb") as file:
+                file.write(json.dumps(known[-_REMEMBERED:]).encode())
+
+    def _remembered(self) -> list:
+        try:
+            with open(self._folder + "/archives.json", "rb") as file:
+                known = json.loads(file.read().decode())
+            return known if isinstance(known, list) else []
+        except (OSError, ValueError):
+            return []
+
+    @staticmethod
+    def _is_whole(path: str, size: int) -> bool:
+        return _size(path) == size
+
+    def _fail(self, error: Exception) -> None:
+        self._log("error", "archive: " + describe(error) + _hint(error))
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._state == _RUNNING and not self._updates.active:
+            self._downloader.close()
+        self._close_file()
+        self._state = _IDLE
+
+    def _close_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._log("error", "archive: " + describe(error))
+
+    def close(self) -> None:
+        """Stop; what has come stays for the next time. Never raises."""
+        self._stop()
+
+
+def _check(payload: dict) -> None:
+    uuid, size, url = payload.get("uuid"), payload.get("size"), payload.get("url")
+    if not isinstance(uuid, str) or len(uuid) != 36 or uuid.lower().strip("0123456789abcdef-"):
+        raise UpdateError("it has no uuid")
+    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        raise UpdateError("it has a bad size")
+    if not isinstance(url, str):
+        raise UpdateError("it has no url")
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return -1
+
+
+def _need_room(folder: str, count: int) -> None:
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(folder)
+        free = found[1] * found[4]
+        if free < count + _ROOM:
+            raise UpdateError("it needs %d bytes on the drive, %d are free" % (count, free))
+
+
+def _hint(error: Exception) -> str:
+    number = error.args[0] if isinstance(error, OSError) and error.args else None
+    if number == 2:
+        return ": does archive_folder exist?"
+    if number == 30:
+        return ": the drive is read-only for code, see storage.remount() in boot.py"
+    return ""
