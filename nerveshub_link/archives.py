@@ -43,19 +43,15 @@ class Archives:
     """
     Fetches one archive after the other.
 
-    :param Config config: ``client``, ``archive_folder``, ``connect_timeout``
-    :param Downloader downloader: the one of the updates
-    :param UpdateManager updates: is asked whether it needs the downloader
-    :param call: function that calls a callback of the user and survives its exceptions
-    :param log: function of level and text
+    :param Parts parts: of the link
     """
 
-    def __init__(self, config, downloader, updates, call, log) -> None:
-        self._config = config
-        self._downloader = downloader
-        self._updates = updates
-        self._call = call
-        self._log = log
+    def __init__(self, parts) -> None:
+        self._config = config = parts.config
+        self._downloader = parts.downloader
+        self._updates = parts.updates
+        self._call = parts.call
+        self._log = parts.log
         self._folder = config.archive_folder.rstrip("/")
         self._state = _IDLE
         self._info = None

@@ -35,6 +35,7 @@ from .device import Device
 from .downloader import Downloader
 from .errors import describe
 from .memory import forget
+from .parts import Parts
 from .reporter import LEVELS, Reporter
 from .transport import Transport
 from .update_manager import UpdateManager
@@ -63,7 +64,8 @@ class NervesHubLink:
         ``platform``, texts; needed unless ``fwup_writer`` tells it
     :param Client client: the application's decisions and callbacks
     :param FwupWriter fwup_writer: where updates are written; without one, updates are ignored
-    :param dict extensions: ``{"health": HealthProvider, "logging": True, "yours": Extension}``
+    :param dict extensions: ``{"health": True, "logging": True}``, and ``geo``, ``local_shell``,
+        ``network_identity`` or your own `Extension`; see the documentation's page of each
     :param Console console: a prompt for operators, or True for one with the defaults; whoever may
         open it in NervesHub runs code on this device
     :param scripts: True to run the scripts that operators send, each on its own; a dict of names
@@ -89,6 +91,10 @@ class NervesHubLink:
     :param int max_message_size: bytes; longer messages are passed over, 16384
     :param bool allow_unverified: True to install updates that come without a checksum
     :param str network_interface: as NervesHub knows it: ``wlan0``, ``eth0``, ``wwan0``
+    :param list connection_types: what NervesHub shows, ``["wifi"]`` with ``radio``; [] for nothing
+    :param bool request_public_keys: True to get the organisation's signing keys at each join, see
+        `Client.public_keys`
+    :param str archive_folder: where archives are kept; without one, they are ignored
     :param str wifi_ssid: instead of CIRCUITPY_WIFI_SSID
     :param str wifi_password: instead of CIRCUITPY_WIFI_PASSWORD
     :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
@@ -158,19 +164,34 @@ class NervesHubLink:
         loader = Downloader(
             Transport(socket_pool, ssl_context),
             # The buffer is taken now: when an update comes, the heap may be too fragmented for it.
-            config.chunk_size if config.fwup_writer is not None else 0,
+            config.chunk_size if config.fwup_writer is not None or config.archive_folder else 0,
             config.connect_timeout,
             config.idle_timeout * 1000,
         )
         self._device = Device(config, self._channels, call, self._log, self.log)
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
-        self._logs = None
         self._conversation = Conversation(self._connection, self._channels, self._device, self._log)
-        if config.extensions:
-            self._add_extensions(config)
-        if config.console or config.scripts is not None:
-            self._add_operators(config)
+        self._parts = Parts(
+            config=config,
+            clock=self._clock,
+            log=self._log,
+            call=call,
+            time=self._connection.time,
+            channels=self._channels,
+            device=self._device,
+            updates=self._updates,
+            downloader=loader,
+            conversation=self._conversation,
+            transport=lambda: Transport(socket_pool, ssl_context),
+        )
+        wanted = config.extensions or config.archive_folder or config.console
+        if wanted or config.scripts is not None:
+            # Not "from . import x": on a board that asks the package's __getattr__ first.
+            from .optional_parts import add_parts  # noqa: PLC0415 not every board has some
+
+            add_parts(self, self._parts)
+            forget("optional_parts", "extension_setup")
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -202,42 +223,6 @@ class NervesHubLink:
             raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
         return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
 
-    def _add_extensions(self, config) -> None:
-        # Not "from . import extensions": on a board that asks the package's __getattr__ first.
-        from .extensions import TOPIC, Extensions  # noqa: PLC0415 not every board has some
-
-        made = {}
-        for name in config.extensions:
-            value = config.extensions[name]
-            if value is True:
-                from .device_logs import DeviceLogs  # noqa: PLC0415
-
-                value = self._logs = DeviceLogs(self._connection.time, self._clock)
-            elif hasattr(value, "health_check"):
-                from .health import Health  # noqa: PLC0415
-
-                value = Health(value)
-            made[name] = value
-        router = Extensions(made, self._channels, self._log)
-        self._conversation.topics[TOPIC] = self._device.extensions = router
-
-    def _add_operators(self, config) -> None:
-        console = config.console
-        if console is True:
-            from .console import Console  # noqa: PLC0415 off unless asked for
-
-            console = Console()
-        if console is not None:
-            console.setup(self, self._channels, config, self._log)
-            self._conversation.topics["console"] = console
-        if config.scripts is not None:
-            from .scripts import Scripts  # noqa: PLC0415 off unless asked for
-
-            shared = console if config.scripts == "console" else None
-            names = {"link": self}
-            names.update({} if shared else config.scripts)
-            self._device.scripts = Scripts(names, shared, self._device.push, self._log, self._clock)
-
     def __enter__(self):
         return self
 
@@ -263,6 +248,14 @@ class NervesHubLink:
     def last_error(self):
         """What went wrong last, in words, or None (read-only)."""
         return self._reporter.last_error
+
+    @property
+    def public_keys(self) -> dict:
+        """
+        The organisation's signing keys as NervesHub told them, ``"fwup"`` and ``"archive"``: lists
+        of 32 bytes each; empty without ``request_public_keys`` (read-only).
+        """
+        return self._device.public_keys
 
     def poll(self) -> None:
         """
@@ -317,9 +310,11 @@ class NervesHubLink:
         """
         if level not in LEVELS:
             raise ValueError("level must be one of debug, info, warning, error")
+        logs = self._parts.logs
+        before = logs and logs.added
         self._reporter.pass_on(level, message)
-        if self._logs is not None:
-            self._logs.add(level, str(message))
+        if logs is not None and logs.added == before:  # it was not the logger's handler
+            logs.add(level, str(message))
 
     def deinit(self) -> None:
         """Drop an update under way, close all connections, and stay closed."""
@@ -329,6 +324,9 @@ class NervesHubLink:
         now = self._clock()
         self._connection.close(now)
         self._conversation.lost("deinit() was called", now)
+        self._device.close()
+        if self._parts.archives is not None:
+            self._parts.archives.close()
         self._updates.close()
 
     # The work of poll()
@@ -356,6 +354,8 @@ class NervesHubLink:
             link.tick(now, drained)
         if link.phase == connection.OPEN:
             self._conversation.tick(now, drained)
+            if self._parts.archives is not None:
+                self._parts.archives.tick(now)
         elif link.is_stranded(now) and not self._updates.active:
             link.stay(now)
             self._log("error", "no network for too long: restarting")

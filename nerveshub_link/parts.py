@@ -14,14 +14,16 @@ class Parts:
     """
     The parts of one link, as attributes:
 
-    * ``config``: the checked options; ``clock`` and ``log`` as everywhere
+    * ``config``: the checked options; ``clock``, ``log`` and ``call`` as everywhere
     * ``time``: the `ServerTime`
-    * ``channels``, ``device``, ``updates``, ``conversation``: the modules of these names
+    * ``channels``, ``device``, ``updates``, ``downloader``, ``conversation``: the objects of these
+      names
     * ``transport``: function that makes one more `Transport`
-    * ``logs``: the `DeviceLogs`, once there are some, else None
+    * ``logs``, ``archives``: `DeviceLogs` and `Archives`, once there are some, else None
     """
 
     logs = None
+    archives = None
 
     def __init__(self, **parts) -> None:
         for name in parts:

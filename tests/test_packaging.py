@@ -18,25 +18,24 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = (
     "__init__",
     "link",
-    "conversation",
-    "connection console device update_manager health device_logs file_writer app_slot_writer"
-    " scripts",
-    "configurator console_session downloader extensions fwup_archive network slot_files"
-    " update_reports websocket",
-    "channel device_state file_transfer frames http_head python_prompt reporter slot_manifest"
-    " transport zip_reader",
-    "code_runner inflate",
-    "archive_paths fwup_meta huffman",
-    "backoff client config errors fwup_writer line_editor memory output_buffer python_source"
-    " server_time settings shared_secret",
+    "configurator conversation optional_parts",
+    "app_slot_writer archives connection console device extension_setup file_writer scripts",
+    "board_health geo_ip local_shell update_manager",
+    "device_logs geo health network_identity python_prompt shell_commands",
+    "downloader extensions network shell_drive slot_files update_reports websocket",
+    "channel code_runner device_state file_transfer frames fwup_archive http_head line_editor",
+    "memory output_buffer python_source reporter slot_manifest transport",
+    "backoff client config fwup_writer parts public_keys",
+    "identify server_time settings shared_secret utf8",
+    "errors",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii builtins collections errno gc hashlib io json microcontroller micropython os
-    random re rtc select ssl storage struct supervisor sys time traceback wifi zlib
-    adafruit_connection_manager adafruit_ticks
+    array binascii board builtins collections digitalio errno gc hashlib io json microcontroller micropython
+    neopixel_write os random re rtc select ssl storage struct supervisor sys time traceback wifi
+    zlib adafruit_connection_manager adafruit_ticks
 """.split()
 
 
