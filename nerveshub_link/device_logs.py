@@ -20,7 +20,6 @@ that is complete; ``logging`` calls ``handle``, and the record knows how to comp
 
 from micropython import const
 
-from .errors import describe
 from .extensions import Extension
 from .reporter import LEVELS
 
@@ -64,15 +63,6 @@ class DeviceLogs(Extension):
         early, self._lines, self._size = self._lines, [], 0
         for level, message, _, _ in early:  # logged before there was a link
             self.add(level, message)
-        self._tell_of_failure(getattr(config.fwup_writer, "last_failure", None))
-
-    def _tell_of_failure(self, last_failure) -> None:
-        try:
-            found = last_failure and last_failure()
-        except Exception as error:
-            found = "last_failure() raised " + describe(error)
-        if found:
-            self.add("error", "previous start: " + found)
         try:
             import supervisor  # noqa: PLC0415 only boards have it
 

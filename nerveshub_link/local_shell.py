@@ -168,7 +168,7 @@ class LocalShell(Extension):
 
     def _step(self) -> None:
         try:
-            self._output.write(next(self._running))
+            self._output.write(str(next(self._running)))
             return
         except StopIteration:
             pass

@@ -100,7 +100,11 @@ class DriveCommands:
     def _into(self, args) -> str:
         """The target of cp and mv: a folder takes the file under its own name."""
         target = self._path(args[1])
-        if _is_folder(target):
+        try:
+            is_folder = _is_folder(target)
+        except OSError:
+            is_folder = False  # it is not there yet
+        if is_folder:
             target = target.rstrip("/") + "/" + self._path(args[0]).split("/")[-1]
         return target
 
@@ -148,7 +152,7 @@ def _number(text: str) -> int:
 
 
 def _is_folder(path: str) -> bool:
-    return path == "/" or bool(os.stat(path)[0] & _FOLDER)
+    return path == "/" or os.stat(path)[0] & 0xF000 == _FOLDER
 
 
 def _entry(path: str, name: str, long: bool) -> str:

@@ -8,7 +8,7 @@ import sys
 import types
 
 import pytest
-from support.desk import META, SECRET, Desk, RecordingWriter
+from support.desk import SECRET, Desk
 from support.fakes import FakeClock
 
 from nerveshub_link import DeviceLogs
@@ -394,34 +394,6 @@ def test_line_of_the_link_is_sent_once_where_its_logger_is_heard_too(logger):
 
 
 # What ended the run before
-
-
-class Failed(RecordingWriter):
-    failure = None
-
-    def last_failure(self):
-        if isinstance(self.failure, Exception):
-            raise self.failure
-        return self.failure
-
-
-@pytest.mark.parametrize(
-    "failure, said",
-    [
-        ("crashed: ValueError in code.py", ["previous start: crashed: ValueError in code.py"]),
-        (None, []),
-        ("", []),
-        (OSError(5, "flash"), ["previous start: last_failure() raised OSError: [Errno 5] flash"]),
-    ],
-    ids=repr,
-)
-def test_failure_that_the_writer_remembers_is_told_once(failure, said):
-    writer = Failed(meta=META)
-    writer.failure = failure
-    desk = logging(fwup_writer=writer)
-    peer = attach(desk)
-    desk.wait(2)
-    assert [line["message"] for line in sent(peer)] == said
 
 
 def test_traceback_of_the_previous_run_is_told_its_end_above_all(monkeypatch):
