@@ -33,7 +33,8 @@ def read_keys(payload: dict) -> list:
             continue
         try:
             key = binascii.a2b_base64(text)
-            if binascii.b2a_base64(key).strip() == text.encode() and key not in kept:
+            whole = len(key) == 32 and binascii.b2a_base64(key).strip() == text.encode()
+            if whole and key not in kept:
                 kept.append(key)
         except ValueError:
             pass
