@@ -57,6 +57,9 @@ class Archives:
         self._info = None
         self._uuid = None
         self._file = None
+        self._borrowed = False  # is the downloader busy with an archive of ours?
+        self.alone = False
+        """True while the connection needs the memory of the WebSocket: stay away."""
 
     def offer(self, payload: dict, now: int) -> None:
         """
@@ -67,7 +70,7 @@ class Archives:
         """
         uuid = payload.get("uuid")
         if self._state != _IDLE and uuid == self._uuid:
-            self._info = payload  # a new URL: the old one is good for an hour
+            self._renew(payload)
             return
         self._stop()
         try:
@@ -75,10 +78,21 @@ class Archives:
             if uuid in self._remembered():
                 return
             self._info, self._uuid = payload, uuid
-            if self._is_whole(self._path(".fw"), payload["size"]):
+            if _size(self._path(".fw")) == payload["size"]:
                 self._hand_over()  # the application did not take it last time
             else:
                 self._decide(now)
+        except Exception as error:
+            self._fail(error)
+
+    def _renew(self, payload: dict) -> None:
+        """A new URL: the old one is good for an hour only."""
+        try:
+            _check(payload)
+            if payload["size"] == self._info["size"]:
+                self._info = payload
+                if self._borrowed:
+                    self._downloader.renew(payload["url"])
         except Exception as error:
             self._fail(error)
 
@@ -96,32 +110,30 @@ class Archives:
             self._log("error", "archive_available: " + describe(error))
             return
         if kind in ("download", "apply"):
-            self._begin(now, 0)
+            self._tries = 0
+            self._pause(now, 0)
         elif kind == "reschedule":
             self._state = _WAITING
             self._since, self._delay = now, min(delay, _TICKS // 2)
 
-    def _begin(self, now: int, delay: int) -> None:
-        self._state = _DUE
-        self._since, self._delay = now, delay
-        self._tries = 0
-
     # The work
 
-    def tick(self, now: int) -> None:
+    def tick(self, now: int) -> bool:
         """
         Do the next bit of work. Never raises.
 
         :param int now: ticks in milliseconds
+        :return: True if the WebSocket must be closed: there is no memory for a second connection
         """
         if self._state == _IDLE:
-            return
+            return False
         try:
             if self._updates.active:
+                self._borrowed = False  # the downloader is the update's now
                 if self._state == _RUNNING:
                     self._pause(now, 0)
             elif self._state == _RUNNING:
-                self._step(now)
+                return self._step(now)
             elif (now - self._since) & _TICKS >= self._delay:
                 if self._state == _WAITING:
                     self._decide(now)
@@ -129,33 +141,33 @@ class Archives:
                     self._start()
         except Exception as error:
             self._fail(error)
+        return False
 
     def _start(self) -> None:
-        size = self._info["size"]
-        part = self._path(".part")
-        have = _size(part)
-        if have >= size:
-            have = 0  # of another file with this name: NervesHub keeps its uuids apart
-        _need_room(self._folder, size - have)
-        self._downloader.start(self._info["url"], size)
-        self._downloader.received = have
+        if not self._borrowed:
+            size = self._info["size"]
+            have = _size(self._path(".part"))
+            if not 0 <= have < size:
+                have = 0
+            _need_room(self._folder, size - have)
+            self._downloader.start(self._info["url"], size)
+            if have:
+                # As if it had come in an earlier try of this run.
+                self._downloader.received, self._downloader.total = have, size
+            self._borrowed = True
         self._state = _RUNNING
 
-    def _step(self, now: int) -> None:
+    def _step(self, now: int) -> bool:
         loader = self._downloader
         if loader.connects_next:
             self._call(self._config.client.handle_blocking, "archive", self._config.connect_timeout)
+            if self._state != _RUNNING:
+                return False  # closed by the callback
         before = loader.received
         try:
             result = loader.step(now)
-        except UpdateError as error:
-            if getattr(error, "then", "stop") != "resume":
-                raise
-            self._again(error, now)
-            return
-        except NervesHubError as error:
-            self._again(error, now)
-            return
+        except (NervesHubError, MemoryError) as error:
+            return self._broke(error, now)
         if result == download.HEAD:
             # From the beginning, if the server does not give a part.
             self._file = open(self._path(".part"), "ab" if loader.received else "wb")
@@ -165,27 +177,39 @@ class Archives:
                 raise OSError(28)
         elif result == download.DONE:
             self._finish()
+        return False
 
-    def _again(self, error, now: int) -> None:
+    def _broke(self, error: Exception, now: int) -> bool:
+        loader = self._downloader
+        scarce = isinstance(error, MemoryError) or getattr(error, "no_memory", False)
+        if scarce and loader.connects_next and not self.alone:
+            self.alone = True
+            return True
+        then = getattr(error, "then", None)
         self._tries += 1
-        tries = self._tries
-        if tries >= _MAX_TRIES:
+        if self._tries >= _MAX_TRIES or then == "renew":
+            raise error  # the next join brings a new URL
+        if isinstance(error, UpdateError) and then is None:
             raise error
-        self._log("info", "archive: " + describe(error) + ": trying again")
+        if then == "restart":
+            loader.restart()
+        else:
+            loader.hang_up()
+        self._log("info", "archive: " + describe(error) + "; next try in 30 s")
         self._pause(now, _RETRY)
-        self._tries = tries
+        return False
 
     def _pause(self, now: int, delay: int) -> None:
-        if not self._updates.active:
-            self._downloader.close()  # else it is the update's already
+        self.alone = False
         self._close_file()
-        self._begin(now, delay)
+        self._state = _DUE
+        self._since, self._delay = now, delay
 
     def _finish(self) -> None:
-        self._downloader.close()
+        self._return()
         self._close_file()
         path = self._path(".part")
-        if not self._is_whole(path, self._info["size"]):
+        if _size(path) != self._info["size"]:
             raise OSError(28)
         target = self._path(".fw")
         if _size(target) >= 0:
@@ -211,19 +235,22 @@ class Archives:
         except (OSError, ValueError):
             return []
 
-    @staticmethod
-    def _is_whole(path: str, size: int) -> bool:
-        return _size(path) == size
-
     def _fail(self, error: Exception) -> None:
         self._log("error", "archive: " + describe(error) + _hint(error))
         self._stop()
 
     def _stop(self) -> None:
-        if self._state == _RUNNING and not self._updates.active:
-            self._downloader.close()
+        self._return()
         self._close_file()
         self._state = _IDLE
+
+    def _return(self) -> None:
+        """Give the downloader back."""
+        self.alone = False
+        if self._borrowed:
+            self._borrowed = False
+            if not self._updates.active:  # else it is the update's already
+                self._downloader.close()
 
     def _close_file(self) -> None:
         file, self._file = self._file, None

@@ -339,27 +339,32 @@ class NervesHubLink:
         elif action == updates.REJOIN and self.connected:
             self._device.join(now)
         elif action == updates.NEED_ROOM:
-            self._log("warning", "no memory for a second connection: hanging up for the download")
-            self._connection.hang_up(now)
-            self._conversation.lost("making room for the download", now)
-            gc.collect()
+            self._make_room(now)
         return self._updates.blocked
 
+    def _make_room(self, now: int) -> None:
+        self._log("warning", "no memory for a second connection: hanging up for the download")
+        self._connection.hang_up(now)
+        self._conversation.lost("making room for the download", now)
+        gc.collect()
+
     def _tick(self, now: int, drained: bool) -> None:
-        link = self._connection
+        link, archives = self._connection, self._parts.archives
         self._device.tick(now, link.socket.flushed)
-        if self._updates.alone:
+        if self._updates.alone or (archives is not None and archives.alone):
             link.stay(now)  # no reconnecting now, and no loss of the network either
         else:
             link.tick(now, drained)
         if link.phase == connection.OPEN:
             self._conversation.tick(now, drained)
-            if self._parts.archives is not None:
-                self._parts.archives.tick(now)
-        elif link.is_stranded(now) and not self._updates.active:
+        elif link.is_stranded(now) and (self._updates.paused or not self._updates.active):
             link.stay(now)
             self._log("error", "no network for too long: restarting")
             self._reporter.call(self._config.client.reboot)
+        # Last, because it may block.
+        if archives is not None and (link.phase == connection.OPEN or archives.alone):
+            if archives.tick(now):
+                self._make_room(now)
 
     def _fault(self, error: Exception, now: int) -> None:
         """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""

@@ -21,7 +21,7 @@ from .output_buffer import OutputBuffer
 from .shell_drive import DriveCommands
 
 _MOST = const(4096)  # characters that one py may show
-_STATES = "idle downloading verifying installing reporting installed closed".split()
+_STATES = "idle renewing downloading verifying installing reporting installed closed".split()
 # The numbers of FatFs, and of Linux; errno does not name all of them on a board.
 _ERRORS = {
     2: "no such file or folder",
@@ -170,6 +170,8 @@ class Commands(DriveCommands):
         text = _STATES[updates.state]
         if updates.active and updates.percent >= 0:
             text += ", %d %%" % updates.percent
+        if updates.paused:
+            text += ", waiting for the next try"
         yield text + "\n"
 
     def _log(self, args):

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.desk import META, Desk, RecordingWriter, update
 
-from nerveshub_link import DeviceLogs, LocalShell, NervesHubError
-from nerveshub_link.shell_commands import split
+from nerveshub_link import DeviceLogs, LocalShell, NervesHubError, update_manager
+from nerveshub_link.shell_commands import Commands, split
 
 
 class Terminal:
@@ -244,6 +244,17 @@ def test_log_shows_and_sets_the_level():
     assert terminal.run("log error") == "error and above\r\n"
     assert logs.level == 40
     assert terminal.run("log loud") == "log: level must be one of debug, info, warning, error\r\n"
+
+
+@pytest.mark.parametrize(
+    "word", "idle renewing downloading verifying installing reporting installed closed".split()
+)
+def test_update_tells_each_state_by_its_name(word):
+    terminal = Terminal()
+    commands = Commands(terminal.desk.link._parts, {}, None)
+    terminal.desk.link._updates.state = getattr(update_manager, word.upper())
+    _, pieces = commands.start("update")
+    assert "".join(pieces).split(",")[0].strip() == word
 
 
 # Commands of the user

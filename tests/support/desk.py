@@ -36,6 +36,7 @@ SECRET = "a-secret-that-must-not-show-up-anywhere-00"
 KEY = "nhp_key-of-the-demo-product"
 CLIENT_METHODS = (
     "fwup_progress fwup_error reboot identify handle_connected handle_disconnected handle_blocking"
+    " archive_ready public_keys"
 ).split()
 WRITER_METHODS = "fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm".split()
 
