@@ -310,11 +310,12 @@ class NervesHubLink:
         """
         if level not in LEVELS:
             raise ValueError("level must be one of debug, info, warning, error")
+        message = str(message)
         logs = self._parts.logs
         before = logs and logs.added
         self._reporter.pass_on(level, message)
         if logs is not None and logs.added == before:  # it was not the logger's handler
-            logs.add(level, str(message))
+            logs.add(level, message)
 
     def deinit(self) -> None:
         """Drop an update under way, close all connections, and stay closed."""
