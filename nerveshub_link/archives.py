@@ -24,7 +24,7 @@ import os
 
 from micropython import const
 
-from . import downloader as download
+from .downloader import DATA, DONE, HEAD
 from .errors import NervesHubError, UpdateError, describe
 
 _TICKS = const((1 << 29) - 1)
@@ -168,14 +168,14 @@ class Archives:
             result = loader.step(now)
         except (NervesHubError, MemoryError) as error:
             return self._broke(error, now)
-        if result == download.HEAD:
+        if result == HEAD:
             # From the beginning, if the server does not give a part.
             self._file = open(self._path(".part"), "ab" if loader.received else "wb")
-        elif result == download.DATA:
+        elif result == DATA:
             self._tries = 0
             if self._file.write(loader.data) != loader.received - before:
                 raise OSError(28)
-        elif result == download.DONE:
+        elif result == DONE:
             self._finish()
         return False
 

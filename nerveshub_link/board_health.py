@@ -54,7 +54,14 @@ class BoardHealth(HealthProvider):
         :return: a full report: ``metrics``, ``metadata``, ``checks``
         """
         self.metrics, self.metadata, self.checks = {}, {}, {}
-        for measure in (self._memory, self._disk, self._chip, self._wifi, self._told_by_writer):
+        for measure in (
+            self._memory,
+            self._disk,
+            self._chip,
+            self._wifi,
+            self._told_by_writer,
+            self._system,
+        ):
             try:
                 measure()
             except (AttributeError, ImportError, NotImplementedError):
@@ -62,9 +69,6 @@ class BoardHealth(HealthProvider):
             except Exception as error:
                 name = getattr(measure, "__name__", "measure").lstrip("_")
                 self.checks[name] = (False, "%s: %s" % (type(error).__name__, error))
-        self.metadata["uptime"] = _duration(time.monotonic_ns() // 1000000000)
-        version = sys.implementation.version
-        self.metadata[sys.implementation.name] = ".".join([str(part) for part in version[:3]])
         report = {"metrics": self.metrics, "metadata": self.metadata, "checks": self.checks}
         del self.metrics, self.metadata, self.checks
         return report
@@ -102,6 +106,12 @@ class BoardHealth(HealthProvider):
         access_point = self._radio.ap_info if self._radio is not None else None
         if access_point is not None:
             self.metrics["wifi_rssi"] = access_point.rssi
+
+    def _system(self) -> None:
+        version = sys.implementation.version
+        self.metadata[sys.implementation.name] = ".".join([str(part) for part in version[:3]])
+        # Not monotonic(): that is a float, and a board's has 22 bits.
+        self.metadata["uptime"] = _duration(time.monotonic_ns() // 1000000000)
 
     def _told_by_writer(self) -> None:
         told = self._writer.health()

@@ -208,7 +208,7 @@ class Device:
             if self.archives is not None:
                 self.archives.offer(payload, now)
         elif event in ("fwup_public_keys", "archive_public_keys"):
-            self._keep_keys(event.split("_", maxsplit=1)[0], payload)
+            self._keep_keys(event.partition("_")[0], payload)
         elif event == "scripts/run":
             # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
             reason = "scripts are off on this device"

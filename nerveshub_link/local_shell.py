@@ -6,28 +6,24 @@
 ====================================================
 
 The extension ``local_shell``: a small shell for the drive, in NervesHub's terminal. What it can do,
-`nerveshub_link.shell_commands` knows; here are the line, the running command and the output.
+`nerveshub_link.shell_commands` knows.
 
 **Turning it on lets every operator who may open that terminal read, change and delete all files
 that code can, settings.toml with its passwords included, and restart the board.** With
 ``python=True`` he can also run any Python.
 
-A command is a generator of texts, one piece for each look at the timers (25 ms), so a large file
-neither fills the memory nor holds up the main loop, and ctrl-c ends it.
+The server asks for a shell at every attach, whether somebody looks or not. So here is only what
+answers that; all else, `nerveshub_link.shell_session`, is imported when the first key comes, and
+goes again after five minutes without one.
 """
 
 from micropython import const
 
-from . import line_editor as keys
-from .code_runner import must_pass
 from .extensions import Extension
-from .line_editor import LineEditor
-from .output_buffer import OutputBuffer
+from .memory import forget
 
-_MAX_INPUT = const(2048)  # characters that may wait while a command runs
-_MAX_OUTPUT = const(4096)
-_KEYS = const(200)  # looked at in one poll
-_CTRL_C = "\x03"
+_TICKS = const((1 << 29) - 1)
+_IDLE = const(5 * 60 * 1000)
 
 
 class LocalShell(Extension):
@@ -51,9 +47,8 @@ class LocalShell(Extension):
         self._namespace = (namespace or {}) if python else None
         self._prompt = prompt
         self._added = {}
-        self._parts = None
         self._width = 80
-        self._close()
+        self._session = None
 
     def command(self, name: str, words: str = ""):
         """
@@ -82,109 +77,62 @@ class LocalShell(Extension):
     def setup(self, parts) -> None:
         """Take the link's parts, for the commands."""
         self._parts = parts
+        # Once now, and let go again: the names in it take memory in one large piece, for which the
+        # heap may be too fragmented when an operator comes.
+        _session_class()
+        _let_go()
 
     def detached(self) -> None:
         """Drop everything: the memory is the application's again."""
-        self._stop()
-        self._close()
-
-    def _close(self) -> None:
-        self._commands = None
-        self._editor = None
-        self._output = None
-        self._running = None
-        self._name = ""
-        self._input = ""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+            _let_go()
 
     def handle_event(self, event: str, payload: dict):
         """Handle what the operator types."""
         if event == "request_shell":
-            self._open()
-        elif event == "shell_input":
+            self.detached()
+            text = "This is nerveshub_link; help lists the commands.\r\n" + self._prompt
+            return ("shell_output", {"data": text})
+        if event == "shell_input":
             data = payload.get("data")
             if isinstance(data, str):
-                if self._editor is None:
-                    self._open()
                 self._typed(data)
         elif event == "window_size":
             width = payload.get("cols")
             if isinstance(width, int) and not isinstance(width, bool):
                 self._width = width
-                if self._editor is not None:
-                    self._editor.set_width(width)
-
-    def _open(self) -> None:
-        from .shell_commands import Commands  # noqa: PLC0415 when somebody looks
-
-        self._stop()
-        self._close()
-        self._commands = Commands(self._parts, self._added, self._namespace)
-        self._output = OutputBuffer(_MAX_OUTPUT, "\r\n")
-        self._editor = LineEditor(self._output.tell, self._width)
-        self._output.tell("This is nerveshub_link; help lists the commands.\n")
-        self._editor.begin(self._prompt)
+                if self._session is not None:
+                    self._session.set_width(width)
 
     def _typed(self, data: str) -> None:
-        at = data.rfind(_CTRL_C)
-        if at >= 0 and (self._running is not None or self._input):
-            # It ends what runs, and takes back what was typed before it.
-            self._stop()
-            self._input = ""
-            self._output.take_all()
-            self._output.tell("^C\n")
-            self._editor.begin(self._prompt)
-            data = data[at + 1 :]
-        if len(self._input) + len(data) > _MAX_INPUT:
-            self._output.tell("\n(too much at once: %d characters were not taken)\n" % len(data))
-            return
-        self._input += data
+        if self._session is None:
+            make = _session_class()
+            self._session = make(
+                self._parts, self._added, self._namespace, self._prompt, self._width
+            )
+        self._used_at = self._parts.clock()
+        self._session.type(data)
 
     def poll(self, now: int) -> None:
-        """Send a piece of output; then let the command go on, or the line."""
-        output = self._output
-        if output is None:
+        """Let the session go on."""
+        session = self._session
+        if session is None:
             return
-        piece = output.first()
-        if piece:
-            if self.push("shell_output", {"data": piece}):
-                output.drop_first()
-        elif self._running is not None:
-            self._step()
-        elif self._input:
-            self._edit()
+        if session.step(self.push):
+            self._used_at = now
+        elif (now - self._used_at) & _TICKS >= _IDLE:
+            self.detached()
+            text = "\r\nNobody typed for 5 minutes: the shell begins anew.\r\n" + self._prompt
+            self.push("shell_output", {"data": text})
 
-    def _edit(self) -> None:
-        """Take what was typed, up to the end of a line."""
-        editor = self._editor
-        used = editor.feed(self._input[:_KEYS])
-        self._input = self._input[used:]
-        if editor.event == keys.LINE:
-            try:
-                self._name, self._running = self._commands.start(editor.line)
-            except Exception as error:
-                self._output.tell(self._commands.complaint("", error))
-        if editor.event not in (keys.NOTHING, keys.COMPLETE) and self._running is None:
-            editor.begin(self._prompt)
 
-    def _step(self) -> None:
-        try:
-            self._output.write(str(next(self._running)))
-            return
-        except StopIteration:
-            pass
-        except BaseException as error:
-            if must_pass(error):
-                raise
-            # SystemExit, too: it ends the command, and not the application.
-            self._output.tell(self._commands.complaint(self._name, error))
-        self._running = None
-        self._editor.begin(self._prompt)
+def _session_class():
+    from .shell_session import ShellSession  # noqa: PLC0415 when somebody types
 
-    def _stop(self) -> None:
-        running, self._running = self._running, None
-        if hasattr(running, "close"):
-            try:
-                running.close()
-            except BaseException as error:
-                if must_pass(error):
-                    raise  # else: what a command does when it is ended is its own affair
+    return ShellSession
+
+
+def _let_go() -> None:
+    forget("shell_session", "shell_commands", "shell_drive", "line_editor")

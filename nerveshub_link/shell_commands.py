@@ -15,7 +15,6 @@ import time
 
 from micropython import const
 
-from .code_runner import CodeRunner
 from .errors import NervesHubError, describe
 from .output_buffer import OutputBuffer
 from .shell_drive import DriveCommands
@@ -103,7 +102,11 @@ class Commands(DriveCommands):
         super().__init__()
         self._parts = parts
         self._added = added
-        self._python = None if namespace is None else CodeRunner(namespace)
+        self._python = None
+        if namespace is not None:
+            from .code_runner import CodeRunner  # noqa: PLC0415 behind an option of its own
+
+            self._python = CodeRunner(namespace)
 
     def start(self, line: str):
         """

@@ -371,14 +371,31 @@ def test_shell_is_dropped_when_the_connection_is_lost():
     terminal.type("cat code.py\r")
     terminal.peer.end()
     terminal.desk.wait(0.2)
-    assert shell._commands is None and shell._output is None
+    assert shell._session is None
 
 
-def test_input_before_the_shell_was_asked_for_opens_it():
+def test_input_before_the_shell_was_asked_for_is_taken():
     desk = Desk(extensions={"local_shell": True})
     desk.attach("local_shell")
     shown = desk.ask("local_shell:shell_input", {"data": "p"})
-    assert "".join(payload["data"] for _, payload in shown).endswith("$ p")
+    assert "".join(payload["data"] for _, payload in shown) == "p"
+
+
+def test_shell_that_nobody_uses_for_five_minutes_gives_its_memory_back_and_says_so():
+    shell = LocalShell()
+    terminal = Terminal(shell, heartbeat_interval=150, reply_timeout=120)
+    terminal.run("cd lib")
+    for _ in range(3):
+        terminal.desk.wait(95)
+        for frame in terminal.peer.heard():
+            if frame[2] == "phoenix":
+                terminal.peer.reply(frame[1], "phoenix")
+    assert shell._session is not None
+    terminal.desk.wait(20)
+    assert shell._session is None
+    ((_, payload),) = terminal.peer.events("extensions")
+    assert payload["data"] == "\r\nNobody typed for 5 minutes: the shell begins anew.\r\n$ "
+    assert terminal.run("pwd") == os.getcwd() + "\r\n"
 
 
 @pytest.mark.parametrize("payload", [{}, {"data": None}, {"data": 5}, {"data": ["ls"]}])

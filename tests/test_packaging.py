@@ -21,12 +21,12 @@ LAYERS = (
     "configurator conversation optional_parts",
     "app_slot_writer archives connection console device extension_setup file_writer scripts",
     "board_health geo_ip local_shell update_manager",
-    "device_logs geo health image_download network_identity python_prompt shell_commands",
-    "extensions network shell_drive slot_files update_reports websocket",
+    "device_logs geo health image_download network_identity python_prompt shell_session",
+    "extensions network shell_commands slot_files update_reports websocket",
     "downloader",
-    "channel code_runner device_state download_retry file_transfer frames fwup_archive http_head",
-    "image_answer line_editor memory output_buffer python_source reporter slot_manifest transport"
-    " update_offer",
+    "channel code_runner device_state download_retry file_transfer frames fwup_archive http_head"
+    " image_answer line_editor memory output_buffer python_source reporter shell_drive"
+    " slot_manifest transport update_offer",
     "image_check",
     "backoff client config fwup_writer parts public_keys",
     "identify server_time settings shared_secret utf8",
@@ -36,9 +36,9 @@ LAYERS = (
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii board builtins collections digitalio errno gc hashlib io json microcontroller micropython
-    neopixel_write os random re rtc select ssl storage struct supervisor sys time traceback wifi
-    zlib adafruit_connection_manager adafruit_ticks
+    array binascii board builtins collections digitalio errno gc hashlib io json
+    microcontroller micropython neopixel_write os random re rtc select ssl storage struct
+    supervisor sys time traceback wifi zlib adafruit_connection_manager adafruit_ticks
 """.split()
 
 
