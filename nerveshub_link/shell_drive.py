@@ -175,10 +175,15 @@ def _texts(file):
         end = cut(data)
         rest, data = data[end:], data[:end]
         text = (data if is_ascii(data) else mend(data)).decode()
-        yield "".join([char if char >= " " or char in "\n\t" else _control(char) for char in text])
+        yield _bearable(text)
     if rest:
         yield "?"
 
 
-def _control(char: str) -> str:
-    return "" if char == "\r" else "."
+def _bearable(text: str) -> str:
+    """Take out what a terminal would obey. Without a list of characters: that is a large piece."""
+    text = text.replace("\r", "")
+    for char in text:
+        if char < " " and char not in "\n\t":
+            text = text.replace(char, ".")
+    return text
