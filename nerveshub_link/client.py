@@ -159,6 +159,7 @@ class Client:
         Hear that `NervesHubLink.poll` is about to do something that may block. Feed a watchdog
         here.
 
-        :param str what: ``"wifi"``, ``"connect"`` or ``"download"`` (the download's own connect)
+        :param str what: ``"wifi"``, ``"connect"``, or a further connection: ``"download"``,
+            ``"archive"`` or ``"geo"``
         :param int seconds: bound of each single wait in it
         """

@@ -33,12 +33,21 @@ def module(name, **names):
     vars(sys.modules[name]).update(names)
 
 module("wifi", radio=Radio())
-module("board", board_id="some_board")
+pin = Thing(value=7000, switch_to_output=lambda value: None)
+module("board", board_id="some_board", A0=0, D5=5, D9=9)
+module("analogio", AnalogIn=lambda pin_: pin)
+module("digitalio", DigitalInOut=lambda pin_: pin)
+module("pwmio", PWMOut=None)
+module(
+    "adafruit_logging",
+    DEBUG=10,
+    getLogger=lambda name: __import__("logging").Logger(name),
+)
 module("socketpool", SocketPool=lambda radio: socket)
 module("watchdog", WatchDogMode=Thing(RESET=1))
 module(
     "microcontroller",
-    cpu=Thing(uid=b"\\x01\\x02\\x03", temperature=41.5),
+    cpu=Thing(uid=b"\\x01\\x02\\x03", temperature=41.5, reset_reason="ResetReason.POWER_ON"),
     watchdog=Thing(feed=lambda: None, timeout=None, mode=None),
     reset=lambda: None,
 )
@@ -62,7 +71,8 @@ def poll(link):
     if provider is not None:
         print("health", provider.health_check())
     place = link._config.extensions.get("geo")
-    if place is not None:
+    if hasattr(place, "version"):
+        place.push = lambda event, payload: print(event, payload)
         print("geo", place.handle_event("location:request", {}))
     print("polled")
     sys.exit(0)
