@@ -7,7 +7,7 @@
 
 VENV := .venv/bin
 
-.PHONY: help demo test check vm bench docs clean
+.PHONY: help demo test check vm browser bench docs clean
 
 help:
 	@echo "make demo   updates on this machine: a good one, a bad one and the way back, a good one"
@@ -21,7 +21,7 @@ demo:
 	@sh scripts/venv.sh demo
 	@$(VENV)/nerveshub-link demo
 
-test: check vm
+test: check vm browser
 	$(VENV)/python -m pytest
 
 check:
@@ -29,9 +29,12 @@ check:
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 
-# The tests that need the VM say themselves what is missing, so a failure here ends nothing.
+# The tests that need the VM or a browser say themselves what is missing, so a failure here ends nothing.
 vm:
 	@sh scripts/micropython.sh > /dev/null || true
+
+browser:
+	@sh scripts/chromium.sh > /dev/null || true
 
 bench: vm
 	@sh scripts/venv.sh demo test

@@ -11,19 +11,20 @@ The `FwupWriter` for the application: files in one of two slots, on any board. I
 ======================  ============================================================================
 step                    what is on the drive after a power cut in it
 ======================  ============================================================================
-`fwup_begin`            the running slot, untouched; it was never the one that is written
+``fwup_begin``          the running slot, untouched; it was never the one that is written
 first file of the       the idle slot is no slot any more: its manifest goes first, then all else
 archive
-`fwup_chunk`            some of the new files, each read back when it is complete
-`fwup_finish`           all files, then the manifest; at last the record: "try that slot". Only this
+``fwup_chunk``          some of the new files, each read back when it is complete
+``fwup_finish``         all files, then the manifest; at last the record: "try that slot". Only this
                         last write, of one sector, changes what starts next
 next start              the guard counts it, checks the slot, runs it with the watchdog on
-`fwup_confirm`          the record: confirmed
+``fwup_confirm``        the record: confirmed
 ======================  ============================================================================
 
 Nothing is staged: the archive is unpacked as it arrives. Behind this module nobody knows of slots.
 """
 
+import gc
 import os
 
 from adafruit_ticks import ticks_ms
@@ -72,12 +73,12 @@ class AppSlotWriter(FwupWriter):
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
         self._root = root = root.rstrip("/")
         _check_drive(root)
-        self._running = _running(root)
+        self._record = DeviceState(root)
+        self._state = self._record.load()
+        self._running = _running(root, self._state)
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._max_files = max_files
-        self._record = DeviceState(root)
-        self._state = self._record.load()
         # What runs is what was started, whatever the record says now.
         self._meta = _release(root, self._running)
         self._begun = clock()
@@ -168,6 +169,7 @@ class AppSlotWriter(FwupWriter):
         self._slot = Slot(self._path(idle), self._root or "/")
         self._slot.check_room(size)
         _autoreload(False)
+        gc.collect()  # the window for inflating wants up to 32 KB in one piece
         kept = {key: meta[key] for key in meta if meta[key] is not None}
         kept["n"] = self._newest() + 1
         self._slot.manifest = Manifest(kept)
@@ -264,14 +266,15 @@ def _check_drive(root: str) -> None:
             "AppSlotWriter: the drive is read-only for code. /boot.py must call nh_boot.boot(), or"
             ' storage.remount("/", False); NERVESHUB_DEVELOP in settings.toml leaves it to the PC'
         )
-    for name in ("/slots/a", "/slots/b", "/nh_boot.py"):
+    for name in ("/nh_boot.py", "/slots", "/slots/a", "/slots/b"):
         try:
             os.stat(root + name)
         except OSError:
-            raise ValueError(
-                "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
-                % (root + name)
-            ) from None
+            if name == "/nh_boot.py" or not _made(root + name):
+                raise ValueError(
+                    "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
+                    % (root + name)
+                ) from None
 
 
 def _autoreload(on: bool) -> None:
@@ -284,9 +287,23 @@ def _autoreload(on: bool) -> None:
         pass
 
 
-def _running(root: str) -> str:
+def _made(folder: str) -> bool:
+    """Make a folder that a power cut has torn from a prepared drive."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _running(root: str, state: dict) -> str:
     """The slot that this application was started from; "" for the rescue application."""
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except OSError:
+        # A power cut has torn the folder above, so FAT can't find the way up. What the guard has
+        # noted serves.
+        return state.get("run", "")
     if folder == root + "/app":
         return ""
     for slot in ("a", "b"):

@@ -258,6 +258,7 @@ class Device:
 
         :param str reason: why, for `Client.handle_disconnected`
         """
+        self.updates.lost()
         if self._was_joined:
             self._was_joined = False
             self._call(self._config.client.handle_disconnected, reason)

@@ -5,13 +5,20 @@
 `nerveshub_link.downloader`
 ====================================================
 
-One HTTP GET of a firmware image, a step at a time. It gets bytes reliably and nothing else: what
-they are good for, the update manager knows.
+The bytes of a firmware image over HTTP, a step at a time: one GET, and after a break another one
+for what is missing. It gets bytes and nothing else: whether they are good and whether there is
+another try, `nerveshub_link.image_download` knows.
 
-Call `Downloader.start`, then `Downloader.step` until it returns `DONE`. Only the step that
-connects blocks (TCP and TLS set-up, each wait bounded); head and body are read when the socket has
-something, so a server that is mute or drips holds nothing up, and its silence is measured by the
-caller's clock.
+Call `Downloader.start`, then `Downloader.step` until it returns `DONE`. When a step raises, either
+call `Downloader.hang_up` (or `Downloader.restart`, if the bytes so far are no good) and go on
+stepping, or `Downloader.close`. Only the step that connects blocks (TCP and TLS set-up, each wait
+bounded); head and body are read when the socket has something, so a server that is mute or drips
+holds nothing up, and its silence is measured by the caller's clock.
+
+A new try asks for ``bytes=<received>-``, never for a whole file or behind its end: NervesHub
+answers the first with 200, the second with 500. An answer of 200 is the whole image again: `HEAD`
+comes with `Downloader.received` 0. Where ranges are refused, the next try asks for the whole, and
+what has come is kept until that is answered.
 
 Why not adafruit_requests: its ``get`` waits for the whole head within one call, asks a second time
 when the first try times out, and lets the head grow without a bound. Here, redirects are followed
@@ -22,13 +29,17 @@ is an error.
 
 from micropython import const
 
-from .errors import TransportError, UpdateError
+from .errors import DownloadError, TransportError, UpdateError
 from .http_head import HeadReader, parse_url, request_head, resolve
+from .image_answer import judge
 
 WAITING = 0
 """Result: nothing to do now."""
 HEAD = 1
-"""Result: the head is there and good: `Downloader.total` is known, bytes will follow."""
+"""
+Result: the head is there and good: `Downloader.total` is known, and the bytes from
+`Downloader.received` on will follow.
+"""
 DATA = 2
 """Result: `Downloader.data` holds the next bytes, valid until the next step."""
 DONE = 3
@@ -37,7 +48,11 @@ CONNECTED = 4
 """Result: connected; the next steps do not block."""
 
 _MAX_REDIRECTS = const(5)
+_MAX_REFUSALS = const(2)  # of a range, in a row; then the whole is asked for
+_REFUSALS = {206: 2, 416: 2, 500: 1}  # how much of a refusal an answer is
 _TICKS = const((1 << 29) - 1)
+_MINIMUM_TIME = const(5 * 60)  # seconds that a slow server has at least
+_MAXIMUM_TIME = const(3 * 86400)
 _HEADERS = {
     "User-Agent": "nerveshub_link",
     "Accept-Encoding": "identity",
@@ -53,47 +68,78 @@ class Downloader:
     :param int chunk_size: bytes that one step moves at most; the head must fit in, too
     :param int connect_timeout: seconds for each wait of the connect
     :param int idle_timeout: milliseconds for the head as a whole, and between two bytes of the body
+    :param int minimum_speed: bits per second; a try that needs longer for the rest of the image,
+        and longer than five minutes, has failed. 0: it may take as long as it wants
     """
 
-    def __init__(self, transport, chunk_size: int, connect_timeout: int, idle_timeout: int) -> None:
+    def __init__(
+        self,
+        transport,
+        chunk_size: int,
+        connect_timeout: int,
+        idle_timeout: int,
+        minimum_speed: int = 0,
+    ) -> None:
         self._transport = transport
         self._chunk_size = chunk_size
         self._buffer = bytearray(chunk_size)
         self._view = memoryview(self._buffer)
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
+        self._minimum_speed = minimum_speed
         self.close()
 
     def start(self, url: str, size) -> None:
         """
-        Get ready; the first step connects.
+        Get ready for an image; the first step connects.
 
         :param str url: http or https
         :param int size: length in bytes that the image must have, or None if that is not known
         :raises UpdateError: if the URL is no good
         """
         self.close()
-        try:
-            self._url = parse_url(url)
-        except ValueError as error:
-            raise UpdateError("firmware_url: " + str(error)) from None
+        self._origin = self._url = _parse(url)
         self._size = size
-        self._redirects = 0
 
-    def close(self) -> None:
-        """Close the connection and forget the image. Never raises."""
+    def renew(self, url: str) -> None:
+        """
+        The same image is to be had elsewhere; the next try goes there.
+
+        :param str url: http or https
+        :raises UpdateError: if the URL is no good
+        """
+        self._origin = _parse(url)
+        if self._head is None:
+            self._url = self._origin
+
+    def hang_up(self) -> None:
+        """Close the connection; the next step makes another one, for what is missing."""
         self._transport.close()
-        self._url = None
+        self._url = self._origin
+        self._redirects = 0
         self._request = None
         self._head = None
+        self._in_body = False
         self._leftover = False  # body bytes lie behind the head in the buffer
         self._until_end = False  # the body ends where the connection ends
+        self._offset = 0  # where the range begins that was asked for; 0: the whole was
         self.data = None
         """The bytes of the last `DATA` step."""
+
+    def restart(self) -> None:
+        """As `hang_up`, but what has come is no good: the next try is for the whole image."""
+        self.hang_up()
+        self._refusals = 0  # of a range
         self.total = 0
         """Length of the image in bytes, known from `HEAD` on."""
         self.received = 0
-        """Bytes handed out so far."""
+        """Bytes of the image handed out so far."""
+
+    def close(self) -> None:
+        """Close the connection and forget the image. Never raises."""
+        self._origin = None
+        self._size = None
+        self.restart()
 
     @property
     def connects_next(self) -> bool:
@@ -107,9 +153,13 @@ class Downloader:
         :param int now: ticks in milliseconds
         :return: `WAITING`, `CONNECTED`, `HEAD`, `DATA` or `DONE`
         :raises UpdateError: if this image can't be had
-        :raises ProtocolError: if the answer is no HTTP
-        :raises TransportError: if the connection failed; ``no_memory`` tells a lack of room apart
+        :raises DownloadError: if this try failed
+        :raises ProtocolError: if the answer is no HTTP: this try failed
+        :raises TransportError: if the connection failed: this try failed; ``no_memory`` tells a
+            lack of room apart
         """
+        if self.total and self.received == self.total and not self._until_end:
+            return DONE
         if self._head is None:
             return self._connect()
         if self._heard is None:
@@ -118,24 +168,35 @@ class Downloader:
             self._send()
         elif self._leftover:
             return self._take_leftover()
-        elif self.total and self.received == self.total and not self._until_end:
-            return DONE
         elif self._transport.readable():
-            result = self._read_body(now) if self.total else self._read_head(now)
+            result = self._read_body(now) if self._in_body else self._read_head(now)
             if result:
                 return result
+        return self._wait(now)
+
+    def _wait(self, now: int) -> int:
+        """Nothing came. How long may that go on?"""
         if (now - self._heard) & _TICKS >= self._idle_timeout:
-            raise UpdateError("the server went silent after %d bytes" % self.received)
+            raise DownloadError("the server went silent after %d bytes" % self.received)
+        if self._in_body and (now - self._began) & _TICKS >= self._allowed:
+            words = "slower than %d bit/s at %d of %d bytes"
+            raise DownloadError(words % (self._minimum_speed, self.received, self.total))
         return WAITING
 
     def _connect(self) -> int:
         url = self._url
+        offset = self.received if self._refusals < _MAX_REFUSALS else 0
+        headers = _HEADERS
+        if offset:
+            headers = dict(_HEADERS)
+            headers["Range"] = "bytes=%d-" % offset
         # What needs memory comes before the connection: until that is made, MemoryError means
         # "not beside the WebSocket", and the caller can make room.
         head = HeadReader(self._buffer)
-        request = memoryview(request_head(url, _HEADERS))
+        request = memoryview(request_head(url, headers))
         self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
         self._head, self._request, self._heard = head, request, None
+        self._offset = offset
         return CONNECTED
 
     def _send(self) -> None:
@@ -153,45 +214,40 @@ class Downloader:
         if head.location is not None:
             return self._redirect(head.location)
         self._judge(head.status, head.headers)
-        self._heard = now
+        self._in_body = True
+        self._heard = self._began = now
+        seconds = _MAXIMUM_TIME
+        if self._minimum_speed:
+            rest = (self.total - self.received) * 8
+            seconds = min(seconds, max(_MINIMUM_TIME, rest // self._minimum_speed))
+        self._allowed = seconds * 1000
         self._leftover = head.end > head.start
         return HEAD
 
     def _judge(self, status: int, headers: dict) -> None:
-        """Is this the image?"""
-        if status != 200:
-            raise UpdateError("HTTP %d from %s" % (status, self._url.shown))
-        if headers.get("content-type", "").lower().startswith("text/html"):
-            raise UpdateError("an HTML page instead of an image, from " + self._url.shown)
-        encoding = headers.get("transfer-encoding") or headers.get("content-encoding") or "identity"
-        if encoding.lower() != "identity":
-            raise UpdateError("a body in %s encoding can't be taken" % encoding)
-        length = headers.get("content-length")
-        self._until_end = length is None
-        if length is not None:
-            try:
-                length = int(length)
-            except ValueError:
-                raise UpdateError("bad Content-Length") from None
-            if self._size is not None and length != self._size:
-                words = "the image has %d bytes, the update said %d"
-                raise UpdateError(words % (length, self._size))
-        else:
-            length = self._size
-        if length is None:
-            raise UpdateError("neither the update nor the server tells the image's length")
-        if length <= 0:
-            raise UpdateError("the image is empty")
-        self.total = length
+        """Is this the image, or the rest of it?"""
+        offset, refusals, self._refusals = self._offset, self._refusals, 0
+        try:
+            self.total, self._until_end = judge(
+                status, headers, self._url.shown, offset, self.total, self._size
+            )
+        except DownloadError:
+            if offset:
+                # By 500 NervesHub says that a range begins behind the end; but any server may be
+                # ill. Other errors have nothing to do with the range.
+                self._refusals = refusals + _REFUSALS.get(status, 0)
+            raise
+        if status == 200:
+            self.received = 0
 
     def _redirect(self, location: str) -> int:
         self._redirects += 1
         if self._redirects > _MAX_REDIRECTS:
-            raise UpdateError("more than %d redirects" % _MAX_REDIRECTS)
+            raise DownloadError("more than %d redirects" % _MAX_REDIRECTS)
         try:
             self._url = resolve(self._url, location)
         except ValueError as error:
-            raise UpdateError(str(error)) from None
+            raise DownloadError(str(error)) from None
         self._transport.close()
         self._head = None  # so that the next step connects
         return WAITING
@@ -210,15 +266,23 @@ class Downloader:
             if not left:
                 return DONE
             words = "ended after %d of %d bytes: %s"
-            raise UpdateError(words % (self.received, self.total, error)) from None
+            raise DownloadError(words % (self.received, self.total, error)) from None
         if not count:
             return WAITING
         self._heard = now
         return self._hand_out(self._view[:count])
 
     def _hand_out(self, data: memoryview) -> int:
-        self.received += len(data)
-        if self.received > self.total:
-            raise UpdateError("longer than the announced %d bytes" % self.total)
+        received = self.received + len(data)
+        if received > self.total:
+            raise DownloadError("longer than the announced %d bytes" % self.total, "restart")
+        self.received = received
         self.data = data
         return DATA
+
+
+def _parse(url: str):
+    try:
+        return parse_url(url)
+    except ValueError as error:
+        raise UpdateError("firmware_url: " + str(error)) from None

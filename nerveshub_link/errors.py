@@ -13,6 +13,8 @@ What can go wrong, as a tree:
   * `ProtocolError`: the peer sent what its protocol forbids
   * `UpdateError`: an update can't be finished; its text is what the operator will read
 
+    * `DownloadError`: one try to download it failed; the next one may not
+
 Mistakes in options are plain `ValueError`, raised at construction. `NervesHubLink.poll` raises
 none of these: it tells them through ``last_error``, the logger and the client's callbacks.
 
@@ -58,6 +60,20 @@ class ProtocolError(NervesHubError):
 
 class UpdateError(NervesHubError):
     """Raised when an update can't be finished. The text becomes the ``reason`` in NervesHub."""
+
+
+class DownloadError(UpdateError):
+    """
+    Raised when a try to download an image failed, and another one may succeed.
+
+    :param str text: what failed
+    :param str then: ``"resume"``: what has come is good, and the rest is missing; ``"restart"``:
+        what has come is not; ``"renew"``: the URL is good no longer
+    """
+
+    def __init__(self, text: str, then: str = "resume") -> None:
+        super().__init__(text)
+        self.then = then
 
 
 def describe(error: Exception) -> str:

@@ -79,7 +79,14 @@ class NervesHubLink:
     :param int reply_timeout: seconds for the answer to the upgrade, a join or a heartbeat, 10
     :param int backoff_minimum: seconds before the first new try, 1
     :param int backoff_maximum: seconds before later ones, 60, plus up to half of it
-    :param int idle_timeout: seconds without a byte after which a download has failed, 60
+    :param int idle_timeout: seconds without a byte after which a download is broken off, to go on
+        with a new connection, 60
+    :param int minimum_speed: bits per second; a connection that takes longer for the rest of the
+        image, and longer than five minutes, is broken off likewise; 30000; 0 for never
+    :param int download_retries: new tries in a row that bring a download no further, after which it
+        has failed, 10; 0 for no new try at all
+    :param int retry_delay: seconds between two tries, 15, plus up to half of it
+    :param int download_timeout: seconds for a download in all, 86400
     :param int confirm_after: seconds joined after which new firmware is confirmed, 60
     :param bool auto_confirm: False if the application calls `confirm_update` itself
     :param int network_reset_after: seconds without network after which `Client.reboot` is called,
@@ -167,6 +174,7 @@ class NervesHubLink:
             config.chunk_size if config.fwup_writer is not None or config.archive_folder else 0,
             config.connect_timeout,
             config.idle_timeout * 1000,
+            config.minimum_speed,
         )
         self._device = Device(config, self._channels, call, self._log, self.log)
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)

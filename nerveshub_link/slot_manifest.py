@@ -12,8 +12,8 @@ Lines of text, each ended by one line feed::
     89abcdef 1234 lib/sensor.py                         CRC-32, length, path; for each file
     end 01234567                                        CRC-32 of all lines before
 
-``n`` counts installations: the greater, the newer. A manifest is written last. The guard
-(``examples/board/nh_boot.py``) checks it with code of its own.
+The JSON may have spaces behind it. ``n`` counts installations: the greater, the newer. A manifest
+is written last. The guard (``examples/board/nh_boot.py``) checks it with code of its own.
 """
 
 import binascii
@@ -23,6 +23,7 @@ import os
 FOLDER = ".nh"
 NAME = ".nh/manifest"
 _BUFFER = 2048
+_END_LENGTH = 13
 
 
 class Manifest:
@@ -56,19 +57,41 @@ class Manifest:
         :raises OSError: if the drive did not take it
         """
         text = self._text
+        path = slot + "/" + NAME
+        try:
+            os.mkdir(slot + "/" + FOLDER)
+        except OSError:
+            pass  # it is there, or what is written into it will fail
+        try:
+            # Over the old one, since that changes no chain of clusters. It can't be shortened.
+            file = open(path, "r+b")
+            spare = os.stat(path)[6] - len(text) - _END_LENGTH
+            if spare > 0:
+                end = text.find(b"\n")
+                text[end:end] = b" " * spare
+        except OSError:
+            file = open(path, "wb")
         text.extend(("end %08x\n" % binascii.crc32(text)).encode())
-        _make(slot + "/" + FOLDER)
-        with open(slot + "/" + NAME, "wb") as file:
+        with file:
             file.write(text)
-        if checksum(slot + "/" + NAME) != (len(text), binascii.crc32(text)):
-            raise OSError("the manifest can't be read back")
+        with open(path, "rb") as file:
+            if file.read(len(text)) != text:
+                raise OSError("the manifest can't be read back")
 
 
-def _make(folder: str) -> None:
+def invalidate(slot: str) -> None:
+    """
+    From now on a folder is no whole slot, until the next manifest is written.
+
+    :param str slot: the slot's folder
+    :raises OSError: if the drive did not take it
+    """
     try:
-        os.mkdir(folder)
+        file = open(slot + "/" + NAME, "r+b")
     except OSError:
-        pass  # it is there, or what is written into it will fail
+        return  # it was none
+    with file:
+        file.write(b"\n\n\n\n")
 
 
 def read_meta(slot: str):

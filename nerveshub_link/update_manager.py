@@ -12,49 +12,57 @@ state          what one step does                          what the server hears
 =============  ==========================================  ======================================
 `IDLE`         nothing; `UpdateManager.offer` begins       ``received``, then ``started``, or
                                                            ``ignored`` or ``rescheduled``
-`DOWNLOADING`  moves one chunk: network, hash, writer      progress, stage ``downloading``
-`VERIFYING`    compares the checksum                       progress, stage ``updating``
+`RENEWING`     the URL has expired: joins the device       nothing; the server forgets the update,
+               topic anew, waits for the offer anew, then  and offers it again: ``received``,
+               `DOWNLOADING`                               ``started``
+`DOWNLOADING`  moves one chunk: network, hash, writer; or  progress, stage ``downloading``
+               waits for the next try
+`VERIFYING`    compares the checksum; if it is wrong,      progress, stage ``updating``
+               `DOWNLOADING` from zero, twice at most
 `INSTALLING`   ``fwup_finish``                             ``completed``
 `REPORTING`    waits for the server to be told, a minute   (what could not be sent before)
 `INSTALLED`    nothing: the restart is due
 `CLOSED`       nothing: the link was closed
 =============  ==========================================  ======================================
 
-From every state before `REPORTING` any failure leads to ``fwup_abort``, ``failed`` with the
-reason, and `IDLE`.
+Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. That
+a try to download failed is none: `nerveshub_link.image_download` has further ones.
 
 What the server hears, and when it must not hear anything, `nerveshub_link.update_reports` knows.
 """
 
-import hashlib
-
 from micropython import const
 
-from . import downloader as download
+from .downloader import DATA, DONE, HEAD
 from .errors import UpdateError, describe
+from .image_download import EXPIRED, NO_ROOM, ImageDownload
+from .update_offer import Offer, decide, is_offer
 from .update_reports import UpdateReports
 
 IDLE = 0
-DOWNLOADING = 1
-VERIFYING = 2
-INSTALLING = 3
-REPORTING = 4
-INSTALLED = 5
-CLOSED = 6
+RENEWING = 1
+DOWNLOADING = 2
+VERIFYING = 3
+INSTALLING = 4
+REPORTING = 5
+INSTALLED = 6
+CLOSED = 7
 
 NEED_ROOM = 1
 """
 Action: close the WebSocket; there is no memory for a second connection until this one is done.
 """
 REJOIN = 2
-"""Action: the server may have forgotten the update; join the device topic again."""
+"""
+Action: the server may have forgotten the update, or is to forget it; join the device topic again.
+"""
 REBOOT = 3
 """Action: restart into the new firmware."""
 
 _TICKS = const((1 << 29) - 1)
 _REPORT_TIMEOUT = const(60 * 1000)
-_RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
+_RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
 
 
 class UpdateManager:
@@ -62,7 +70,7 @@ class UpdateManager:
     Runs one update at a time.
 
     :param Config config: ``client``, ``fwup_writer``, ``allow_unverified``, ``network_interface``,
-        ``connect_timeout``
+        ``connect_timeout``, ``download_retries``, ``retry_delay``, ``download_timeout``, ``random``
     :param Downloader downloader: fetches the image
     :param push: function of event and payload that sends to the device topic, False if not joined
     :param call: function that calls a callback of the user and survives its exceptions
@@ -71,26 +79,25 @@ class UpdateManager:
 
     def __init__(self, config, downloader, push, call, log) -> None:
         self._config = config
-        self._downloader = downloader
+        self._image = ImageDownload(config, downloader, log)
         self._push = push
         self._call = call
         self._log = log
         self.state = IDLE
         """One of the states above."""
-        self.alone = False
-        """True while the download needs the memory of the WebSocket: do not reconnect."""
         self.blocked = False
         """True if the last `step` tried to connect, which takes its time."""
         self._reports = UpdateReports(push, config.network_interface)
         self._clear()
 
     def _clear(self) -> None:
-        self._meta = None
-        self._uuid = None
-        self._hash = None
+        self._offer = None
+        self._renewed = False  # has one URL expired already?
+        self._asked = False  # has a join told since that nothing is being downloaded?
         self._begun = False
         self._doing = "update"  # for the reason, should it fail
         self._percent = -1
+        self._since = None  # when `RENEWING` began
 
     @property
     def active(self) -> bool:
@@ -102,6 +109,16 @@ class UpdateManager:
         """How far the present stage is, 0 to 100; -1 if that is not known (read-only)."""
         return self._percent
 
+    @property
+    def paused(self) -> bool:
+        """True while an update waits for its next try or for the server (read-only)."""
+        return self.state == RENEWING or (self.state == DOWNLOADING and self._image.paused)
+
+    @property
+    def alone(self) -> bool:
+        """True while the download needs the memory of the WebSocket: stay away (read-only)."""
+        return self._image.alone
+
     def downloading_uuid(self, now: int):
         """
         Return what a join reports as ``currently_downloading_uuid``: the uuid of the update in
@@ -110,87 +127,82 @@ class UpdateManager:
         """
         if self.state == IDLE and not self._reports.waiting:
             return None
+        self._asked = True
         self._reports.forgotten(now)
         return self._reports.uuid if self._reports.on else None
 
     def joined(self, now: int) -> None:
         """Send what could not be sent while the device topic was not joined."""
+        if self._asked:
+            self._since = now
+        self._image.joined()
         self._reports.flush(now)
+
+    def lost(self) -> None:
+        """The device topic is joined no longer."""
+        self._image.online = False
 
     # What the server says
 
     def offer(self, payload: dict, now: int) -> None:
         """
-        Handle the server's ``update``. During an update this does nothing.
+        Handle the server's ``update``. During an update this does nothing, unless the server had
+        forgotten it.
 
         :param dict payload: the message
         :param int now: ticks in milliseconds
         """
-        meta = payload.get("firmware_meta")
-        url = payload.get("firmware_url")
-        if payload.get("update_available") is not True or not isinstance(meta, dict) or not url:
+        if not is_offer(payload):
             self._log("debug", "update: nothing to do")
             return
-        uuid = meta.get("uuid")
-        if self.state != IDLE:
-            self._offer_again(uuid, now)
+        offer = Offer(payload)
+        known = self.state != IDLE and offer.uuid == self._offer.uuid
+        if self.state == RENEWING and not known:
+            self._log("warning", "download given up: another update is offered instead")
+            self.abort()
+        if self.state != IDLE and (not known or self._reports.on):
+            self._put_off(known)
             return
-        self._clear()
-        self._meta, self._uuid = meta, uuid
-        self._reports.begin(uuid, now)
+        if not known:
+            self._clear()
+            self._offer = offer
+        self._reports.begin(offer.uuid, now)
         try:
-            self._decide(payload, url, now)
+            if known:
+                self._go_on(offer, now)
+            else:
+                self._decide(now)
         except Exception as error:
             self._fail(error, now)
 
-    def _offer_again(self, uuid, now: int) -> None:
-        reports = self._reports
-        if uuid == self._uuid and not reports.on:
-            reports.begin(uuid, now)  # the server had forgotten it
-            reports.status("started" if self.state < REPORTING else "completed", now)
-        elif uuid != self._uuid and self.state == INSTALLED:
+    def _put_off(self, known: bool) -> None:
+        if self.state == INSTALLED and not known:
             answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
             answer["reason"] = "a restart into other firmware is due"
             self._push("status_update", answer)
 
-    def _decide(self, payload: dict, url: str, now: int) -> None:
-        config = self._config
-        if not isinstance(self._uuid, str):
-            raise UpdateError("the update has no uuid")
-        if self._uuid == self._running_uuid():
-            self._decline(now, "ignored", "this firmware is running already")
-            return
-        if config.fwup_writer is None:
-            self._decline(now, "ignored", "the device has no fwup_writer")
-            return
-        self._checksum = _checksum(payload.get("checksum"), config.allow_unverified)
-        size = payload.get("size")
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
-            raise UpdateError("the update has a bad size")
-        try:
-            decision = config.client.update_available(self._meta)
-            kind, reason, delay = decision.kind, decision.reason, decision.delay
-        except Exception as error:
-            self._log("error", "update_available: " + describe(error))
-            kind, reason, delay = "reschedule", "update_available: " + describe(error), _RETRY_DELAY
+    def _go_on(self, offer, now: int) -> None:
+        """The server had forgotten the update, and offers it again, maybe at a newer URL."""
+        if self.state <= DOWNLOADING:
+            offer.check(self._config.allow_unverified)
+            self._image.renew(offer)
+            self._offer = offer
+            self.state = DOWNLOADING
+        self._reports.status("started" if self.state < REPORTING else "completed", now)
+
+    def _decide(self, now: int) -> None:
+        offer = self._offer
+        decision = decide(offer, self._config, self._log)
         if self.state == CLOSED:
             return  # by the callback
-        if kind == "apply":
-            self._downloader.start(url, size)
-            self._hash = hashlib.new("sha256")
+        if decision.kind == "apply":
+            self._image.start(offer, now)
             self.state = DOWNLOADING
             self._reports.status("started", now)
-        elif kind == "reschedule":
-            self._decline(now, "rescheduled", reason, delay)
+        elif decision.kind == "reschedule":
+            self._decline(now, "rescheduled", decision.reason, decision.delay)
         else:
-            self._decline(now, "ignored", reason)
-
-    def _running_uuid(self):
-        try:
-            return (self._config.running_meta() or {}).get("uuid")
-        except Exception as error:
-            self._log("error", "firmware_meta: " + describe(error))
-            return None
+            self._decline(now, "ignored", decision.reason)
 
     def _decline(self, now: int, status: str, reason: str, delay=None) -> None:
         self._log("info", "update " + status + ": " + reason)
@@ -218,11 +230,13 @@ class UpdateManager:
             if self.state == DOWNLOADING:
                 if self._reports.forgotten(now):
                     return REJOIN
-                self._download(now)
-            elif self.state == VERIFYING:
+                return self._download(now)
+            if self.state == VERIFYING:
                 self._verify(now)
             elif self.state == INSTALLING:
                 self._install(now)
+            elif self.state == RENEWING:
+                return self._renew(now)
             elif not self._reports.waiting or (now - self._installed) & _TICKS >= _REPORT_TIMEOUT:
                 self.state = INSTALLED
                 return REBOOT
@@ -231,49 +245,77 @@ class UpdateManager:
                 # It is installed, or nobody's business any more: no failure of the update.
                 self._log("error", self._doing + ": " + describe(error))
                 return None
-            connecting = self.state == DOWNLOADING and self._downloader.connects_next
-            if connecting and not self.alone and _is_scarce(error):
-                self.alone = True
-                return NEED_ROOM
             self._fail(error, now)
         return None
 
-    def _download(self, now: int) -> None:
-        loader = self._downloader
-        if loader.connects_next:
+    def _download(self, now: int):
+        image = self._image
+        if image.connects_next:
             self.blocked = True
             self._call(
                 self._config.client.handle_blocking, "download", self._config.connect_timeout
             )
             if self.state == CLOSED:
-                return  # by the callback
-        result = loader.step(now)
-        if result == download.DATA:
-            data = loader.data
-            percent = loader.received * 100 // loader.total
-            self._hash.update(data)
+                return None  # by the callback
+        result = image.step(now)
+        if result == DATA:
             self._doing = "fwup_chunk"
-            self._config.fwup_writer.fwup_chunk(data)
+            loader = image.loader
+            percent = loader.received * 100 // loader.total
+            self._config.fwup_writer.fwup_chunk(loader.data)
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
-        elif result == download.HEAD:
-            self._begun = True  # before the call: if it fails half-way, that is for fwup_abort
-            self._doing = "fwup_begin"
-            self._config.fwup_writer.fwup_begin(loader.total, self._meta)
-            self._progress(now, 0, "downloading")
-        elif result == download.DONE:
+        elif result == HEAD:
+            self._begin(now)
+        elif result == DONE:
             self.state = VERIFYING  # the last chunk has told of 100 %
+        elif result == NO_ROOM:
+            return NEED_ROOM
+        elif result == EXPIRED:
+            return self._expired()
+        return None
+
+    def _begin(self, now: int) -> None:
+        """The image begins, or begins again, and then what was written before is of no use."""
+        writer, total = self._config.fwup_writer, self._image.loader.total
+        if self._begun:
+            self._call(writer.fwup_abort)
+            if self.state == CLOSED:
+                return  # by the writer
+        self._begun = True  # before the call: if it fails half-way, that is for fwup_abort
+        self._doing = "fwup_begin"
+        writer.fwup_begin(total, self._offer.meta)
+        self._progress(now, 0, "downloading")
+
+    def _expired(self) -> int:
+        """The server can be made to offer a deployment's update anew. That is tried once."""
+        why = self._image.why
+        if not self._offer.for_deployment:
+            self._doing = ""
+            raise UpdateError("URL expired, push again")
+        if self._renewed:
+            raise UpdateError(why + ", at a new URL, too")
+        self._log("warning", why + ": asking for a new URL")
+        self._reports.forget()
+        self._renewed, self._asked, self._since = True, False, None
+        self.state = RENEWING
+        return REJOIN
+
+    def _renew(self, now: int):
+        self._image.retry.check(now)
+        if not self._asked:
+            return REJOIN
+        if self._since is not None and (now - self._since) & _TICKS >= _RENEWAL:
+            raise UpdateError("URL expired, and the server has not offered the update again")
+        return None
 
     def _verify(self, now: int) -> None:
         self._doing = "verify"
-        self._downloader.close()
-        found = self._hash.digest().hex()
-        self._hash = None
-        if self._checksum is not None and found != self._checksum:
-            raise UpdateError("checksum is %s, should be %s" % (found, self._checksum))
-        self._log(
-            "info", "update verified" if self._checksum else "update not verified, as allowed"
-        )
+        if not self._image.verify(now):
+            self.state = DOWNLOADING
+            return
+        verified = self._offer.checksum is not None
+        self._log("info", "update verified" if verified else "update not verified, as allowed")
         self.state = INSTALLING
         self._progress(now, 0, "updating")
 
@@ -282,15 +324,17 @@ class UpdateManager:
         self._config.fwup_writer.fwup_finish()
         if self.state == CLOSED:
             return  # by the writer
+        self._image.close()
         self.state = REPORTING
-        self.alone = False
         self._installed = now
         self._progress(now, 100, "updating")
         self._reports.status("completed", now)
         self._log("info", "update installed")
 
     def _fail(self, error: Exception, now: int) -> None:
-        reason = self._doing + ": " + describe(error)
+        reason = describe(error)
+        if self._doing:
+            reason = self._doing + ": " + reason
         self.abort()
         self._log("error", "update failed: " + reason)
         self._reports.status("failed", now, reason)
@@ -298,9 +342,7 @@ class UpdateManager:
 
     def abort(self) -> None:
         """Drop the update under way, without a word to the server. Never raises."""
-        self._downloader.close()
-        self._hash = None
-        self.alone = False
+        self._image.close()
         if self._begun and self.state < REPORTING:
             self._call(self._config.fwup_writer.fwup_abort)
         self._begun = False
@@ -311,20 +353,3 @@ class UpdateManager:
         """Drop the update under way, and take no other. Never raises."""
         self.abort()
         self.state = CLOSED
-
-
-def _is_scarce(error: Exception) -> bool:
-    """Was there no memory for the connection?"""
-    return isinstance(error, MemoryError) or getattr(error, "no_memory", False)
-
-
-def _checksum(value, allow_unverified: bool):
-    """The checksum in lower case. NervesHub sends upper case, and None for very old firmware."""
-    if value is None and allow_unverified:
-        return None
-    if value is None:
-        raise UpdateError("the update has no checksum, and allow_unverified is off")
-    checksum = value.lower() if isinstance(value, str) else ""
-    if len(checksum) != 64 or checksum.strip("0123456789abcdef"):
-        raise UpdateError("the update's checksum is no SHA-256")
-    return checksum

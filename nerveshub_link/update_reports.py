@@ -71,9 +71,13 @@ class UpdateReports:
         """
         if not self.on or (now - self._changed) & _TICKS < _FORGOTTEN:
             return False
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """Say nothing more until the update is offered again: the server is to forget it."""
         self.on = False
         self._kept = []
-        return True
 
     def status(self, status: str, now: int, reason=None, delay=None) -> None:
         """

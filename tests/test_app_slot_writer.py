@@ -358,12 +358,22 @@ def test_a_file_that_can_t_be_read_back_is_told(machine, monkeypatch):
         update(writer_on(machine), ARCHIVES["fwup"])
 
 
-def test_a_file_that_the_archive_does_not_list_is_one_too_many(machine):
+def test_a_file_that_the_archive_does_not_list_is_removed(machine):
     writer = writer_on(machine)
     data = ARCHIVES["fwup"]
     writer.fwup_begin(len(data), NEW)
     writer.fwup_chunk(data)
     (machine.slot("b") / "lib" / "stray.py").write_bytes(b"")
+    writer.fwup_finish()
+    assert content(machine.slot("b")) == FILES
+
+
+def test_a_file_that_vanished_again_is_told(machine):
+    writer = writer_on(machine)
+    data = ARCHIVES["fwup"]
+    writer.fwup_begin(len(data), NEW)
+    writer.fwup_chunk(data)
+    (machine.slot("b") / "code.py").unlink()
     with pytest.raises(UpdateError, match="were unpacked"):
         writer.fwup_finish()
     assert machine.record["run"] == "a"

@@ -77,7 +77,7 @@ def test_a_new_drive_gets_guard_rescue_application_library_slots_and_record(driv
     assert found["app/code.py"] == (EXAMPLES / "app" / "code.py").read_bytes()
     assert found["slots/a/code.py"] == b"print('hello')\n"
     assert found["slots/a/lib/sensor.py"] == b"X = 1\n"
-    assert found["nh_pad.bin"] == bytes(4096)
+    assert found["slots/a/.nh/pad"] == bytes(7 * 512)
     assert (drive / "slots" / "b").is_dir() and (drive / "data").is_dir()
     package = {path.name for path in (checkout.ROOT / "nerveshub_link").glob("*.py")}
     assert {path.name for path in (drive / "lib" / "nerveshub_link").iterdir()} == package
@@ -119,16 +119,18 @@ def test_without_an_application_the_rescue_application_fetches_the_first_release
 def test_what_is_written_often_does_not_share_blocks_with_what_must_last(drive, app, monkeypatch):
     order = []
     create, save, write = DeviceState.create, DeviceState.save, Drive.write
+    make_folder = board_prepare.Preparation._make_folder
     monkeypatch.setattr(DeviceState, "create", lambda s: (order.append("record"), create(s)))
     monkeypatch.setattr(DeviceState, "save", lambda s, v: (order.append("content"), save(s, v)))
     monkeypatch.setattr(Drive, "write", lambda s, n, d: (order.append(n), write(s, n, d)))
+    monkeypatch.setattr(
+        board_prepare.Preparation,
+        "_make_folder",
+        lambda s, n: (order.append(n + "/"), make_folder(s, n)),
+    )
     prepare(drive, "--app", app, *RELEASE)
-    kinds = []
-    for name in order:
-        kind = name.split("/")[0] if name.startswith(("lib/", "app/", "slots/")) else name
-        if kind not in kinds:
-            kinds.append(kind)
-    assert kinds == [
+    shown = ["lib" if name.startswith("lib/") else name for name in order]
+    assert [name for at, name in enumerate(shown) if name != "lib" or shown[at - 1] != "lib"] == [
         "record",
         "nh_boot.py",
         "nh_run.py",
@@ -137,12 +139,25 @@ def test_what_is_written_often_does_not_share_blocks_with_what_must_last(drive, 
         "code.py",
         "safemode.py",
         "settings.toml",
-        "app",
+        "app/code.py",
+        "app/.nh/manifest",
         "lib",
-        "nh_pad.bin",
-        "slots",
+        "slots/",
+        "nh_pad/1.bin",
+        "slots/a/",
+        "nh_pad/2.bin",
+        "slots/b/",
+        "nh_pad/3.bin",
+        "data/",
+        "slots/a/code.py",
+        "slots/a/lib/sensor.py",
+        "slots/a/.nh/manifest",
+        "slots/a/.nh/pad",
         "content",
     ]
+    assert {len((drive / "nh_pad" / f"{number}.bin").read_bytes()) for number in (1, 2, 3)} == {
+        4096
+    }
 
 
 def test_settings_get_a_template_and_what_it_lacks_is_told(drive):
@@ -413,6 +428,13 @@ def test_where_circup_can_not_the_library_is_copied_and_the_reason_told(drive, m
     assert "--library copy" in done.output
 
 
+def test_a_record_that_does_not_stay_is_told(drive, app, monkeypatch):
+    monkeypatch.setattr(DeviceState, "_write", lambda s, copy, frame: None)
+    done = prepare(drive, "--app", app, *RELEASE)
+    assert done.exit_code == 1
+    assert "can't be read back: is the drive full, or damaged?" in done.output
+
+
 def test_a_circup_that_ends_well_without_having_installed_anything_did_not_work(drive, monkeypatch):
     monkeypatch.setattr(board_library, "_command", lambda: ["echo", "WARNING: not found:"])
     why = board_library.circup(Drive(drive))
@@ -556,4 +578,3 @@ def test_the_template_takes_any_text(tmp_path):
 def test_the_errors_of_a_drive_are_ours():
     with pytest.raises(BoardError):
         Drive(checkout.ROOT)
-    assert board_prepare.PAD == "nh_pad.bin"

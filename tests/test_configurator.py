@@ -65,6 +65,10 @@ NUMBERS = {
     "backoff_minimum": (0, 3601, 0.5),
     "backoff_maximum": (0, 86401, 1.0),
     "idle_timeout": (0, 601, "x"),
+    "minimum_speed": (-1, 10_000_001, 30e3),
+    "download_retries": (-1, 1001, None),
+    "retry_delay": (0, 3601, 15.0),
+    "download_timeout": (59, 432_001, True),
     "confirm_after": (-1, 86401, False),
     "network_reset_after": (-1, 86401, None),
     "chunk_size": (1023, 65537, 4096.0),
@@ -388,3 +392,20 @@ def test_setting_that_is_a_number_in_toml_is_a_number_here(monkeypatch, environm
 @pytest.mark.parametrize("name", ["wifi_ssid", "wifi_password"])
 def test_text_that_may_be_missing_may_be_none(name):
     make(**{name: None}).deinit()
+
+
+def test_writer_that_overrides_nothing_leaves_everything_to_others():
+    writer = FwupWriter()
+    assert writer.fwup_check({"uuid": "new"}, True) is None
+    assert writer.poll() is False
+    assert writer.last_failure() is None
+    assert writer.fwup_accepts(b"\xe9\x00\x00\x00", None) is True
+    assert writer.installed == 0
+
+
+@pytest.mark.parametrize("name", ["fwup_check", "poll", "last_failure", "fwup_accepts"])
+def test_writer_without_one_of_its_methods_is_refused_by_name(name):
+    writer = FwupWriter()
+    setattr(writer, name, None)
+    with pytest.raises(ValueError, match=name + r"\(\): derive it from FwupWriter"):
+        make(fwup_writer=writer)

@@ -19,7 +19,13 @@ from support.raw_server import DEADLINE, RawServer, hold, read_head, reset
 
 from nerveshub_link import downloader as download
 from nerveshub_link.downloader import Downloader
-from nerveshub_link.errors import NervesHubError, ProtocolError, TransportError, UpdateError
+from nerveshub_link.errors import (
+    DownloadError,
+    NervesHubError,
+    ProtocolError,
+    TransportError,
+    UpdateError,
+)
 from nerveshub_link.transport import Transport
 
 IMAGE = random.Random(4).randbytes(10_000)
@@ -255,7 +261,6 @@ def test_request_that_is_taken_in_part_is_sent_on():
     ("status", "shown"),
     [
         (b"403 Forbidden", "HTTP 403"),
-        (b"404 Not Found", "HTTP 404"),
         (b"500 Internal Server Error", "HTTP 500"),
         (b"206 Partial Content", "HTTP 206"),
         (b"204 No Content", "HTTP 204"),
@@ -388,6 +393,15 @@ def test_url_that_is_no_good_is_refused_before_anything_is_sent(url):
         Downloader(transport, 1024, 10, 60_000).start(url, 1)
     assert "topsecret" not in str(caught.value)
     assert transport.opened == []
+
+
+@pytest.mark.parametrize("status", [b"404 Not Found", b"410 Gone"])
+def test_file_that_is_gone_is_told_in_words_and_there_is_no_other_try(status):
+    answer = head(length(3), status=status) + b"abc"
+    with RawServer(answering(answer)) as server:
+        with pytest.raises(UpdateError, match=": it is not there$") as caught:
+            get(server)
+    assert not isinstance(caught.value, DownloadError)
 
 
 # Redirects

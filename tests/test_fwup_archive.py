@@ -224,9 +224,10 @@ def test_a_fw_that_is_not_what_it_declares_is_refused(files, words):
 
 
 def test_a_fw_is_refused_for_its_declared_files_before_the_first_one_begins():
-    sink = Sink()
+    sink, data = Sink(), python_zip(fwup_files(FW))
 
-    assert "allowed" in refused(python_zip(fwup_files(FW)), sink=sink, max_file_size=1000)
+    assert "'lib/x.py' has 2000 bytes, 1000" in refused(data, sink=sink, max_file_size=1000)
+    assert "the files have 2009 bytes, 2008" in refused(data, sink=sink, max_total_size=2008)
     assert sink.conf is None and sink.begun == []
 
 

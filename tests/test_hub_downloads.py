@@ -9,7 +9,8 @@ import random
 import hub_replay
 import pytest
 from hub_wire import Wire
-from nerveshub_tools.downloads import presigned_url, redirecting_url
+from nerveshub_tools.download_faults import Fault
+from nerveshub_tools.downloads import redirecting_url
 from nerveshub_tools.firmware import BEYOND, WHOLE, proxied, select
 from nerveshub_tools.server import HubThread
 
@@ -137,7 +138,7 @@ def test_partials_are_of_one_mebibyte_the_last_one_short():
 
 
 def test_redirects_lead_to_the_file(hub):
-    url, hops = redirecting_url(hub, presigned_url(hub, UUID), 3), 0
+    url, hops = redirecting_url(hub, hub.presigned_url(UUID), 3), 0
     while True:
         code, headers, body = fetch(hub, url)
         if code == 200:
@@ -155,7 +156,7 @@ def test_proxy_fetches_what_its_parameter_says(hub):
 
 
 def test_presigned_address_is_good_for_get_only_and_as_it_stands_only(hub):
-    url = presigned_url(hub, UUID)
+    url = hub.presigned_url(UUID)
     assert fetch(hub, url)[2] == IMAGE
     for bad, method in ((url, "HEAD"), (url + "0", "GET"), (url.split("?")[0], "GET")):
         code, headers, body = fetch(hub, bad, method=method)
@@ -186,6 +187,98 @@ def test_download_that_is_slowed_down_goes_on_when_that_ends(hub):
             assert wire.take(SIZE) == IMAGE
     finally:
         hub.download_rate = None
+
+
+def test_presigned_address_expires_by_the_hubs_clock():
+    now = [1_800_000_000]
+    with HubThread(clock=lambda: now[0], idle_timeout=10**9) as hub:
+        hub.add_firmware(IMAGE, {"uuid": UUID, "version": "1.1.0"})
+        hub.url_lifetime = 86_400
+        url = hub.update_payload(UUID)["firmware_url"]
+        assert url.startswith(f"{hub.url}/s3/{UUID}.bin?X-Amz-Algorithm=")
+        now[0] += 86_399
+        assert fetch(hub, url)[2] == IMAGE
+        now[0] += 1
+        code, headers, body = fetch(hub, url)
+        assert (code, headers["content-type"][:15]) == (403, "application/xml")
+        assert b"AccessDenied" in body and b"Request has expired" in body
+        assert fetch(hub, hub.update_payload(UUID)["firmware_url"])[2] == IMAGE
+        assert hub.violations == []  # to ask too late is nothing forbidden
+
+
+# What goes wrong on purpose
+
+
+@pytest.fixture(name="faults")
+def planned_faults(hub):
+    yield hub.download_faults
+    hub.download_faults.clear()
+
+
+def whole(hub, **headers):
+    """Status, headers and body of a download that may end early."""
+    with Wire(hub.port) as wire:
+        headers["Connection"] = "close"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        wire.send(f"GET /firmware/1/{UUID}.bin HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
+        data = b""
+        while True:
+            try:
+                part = wire.sock.recv(65536)
+            except ConnectionError:
+                part = b""
+            if not part:
+                head, _, body = data.partition(b"\r\n\r\n")
+                return head, body
+            data += part
+
+
+def test_download_is_cut_off_as_often_and_where_the_plan_says(hub, faults):
+    faults.add(Fault(cut=10), Fault(cut=0), Fault(cut=SIZE - 1))
+    assert [len(whole(hub)[1]) for _ in range(4)] == [10, 0, SIZE - 1, SIZE]
+    faults.add(Fault(cut=7), times=None)
+    assert [len(whole(hub)[1]) for _ in range(3)] == [7, 7, 7]
+    faults.clear()
+    assert whole(hub)[1] == IMAGE
+
+
+def test_download_may_be_dropped_refused_or_damaged_or_be_the_whole_file(hub, faults):
+    faults.add(Fault(drop=True), Fault(status=503), Fault(corrupt=3), Fault(ignore_range=True))
+    faults.add(Fault(content_range="bytes 0-9/10"))
+    ranged = {"Range": "bytes=2-9"}
+    assert whole(hub) == (b"", b"")
+    assert whole(hub)[0].startswith(b"HTTP/1.1 503 ")
+    assert whole(hub, **ranged)[1] == IMAGE[2:3] + bytes([IMAGE[3] ^ 1]) + IMAGE[4:10]
+    head, body = whole(hub, **ranged)
+    assert head.startswith(b"HTTP/1.1 200 ") and b"content-range" not in head
+    assert body == IMAGE
+    head, body = whole(hub, **ranged)
+    assert head.startswith(b"HTTP/1.1 206 ") and b"content-range: bytes 0-9/10" in head
+    assert body == IMAGE[2:10]
+
+
+def test_stalled_download_holds_the_line_and_a_dripping_one_gets_there(hub, faults):
+    faults.add(Fault(stall=5), Fault(drip=10_000))
+    with Wire(hub.port) as wire:
+        wire.send(f"GET /firmware/1/{UUID}.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += wire.take(1)
+        assert wire.take(5) == IMAGE[:5]
+        wire.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            wire.sock.recv(1)
+    assert whole(hub, Range="bytes=0-99")[1] == IMAGE[:100]
+
+
+def test_fault_may_be_for_one_device_alone():
+    with HubThread() as hub:
+        hub.add_firmware(IMAGE, {"uuid": UUID, "version": "1.1.0"})
+        hub.url_lifetime = 60
+        hub.download_faults.add(Fault(status=503), times=None, identifier="a/\u00e4?")
+        for identifier, code in (("b", 200), ("a/\u00e4?", 503), (None, 200), ("a/\u00e4?", 503)):
+            url = hub.update_payload(UUID, identifier=identifier)["firmware_url"]
+            assert fetch(hub, url)[0] == code
 
 
 def test_what_is_not_there_is_404(hub):

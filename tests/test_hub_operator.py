@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import hub_replay
 import pytest
 from hub_wire import Wire, device
+from nerveshub_tools.api_tools import is_trusted
 from nerveshub_tools.hub import Hub, OperatorError
-from nerveshub_tools.operator_api import is_trusted
 from nerveshub_tools.server import HubThread
 
 JOIN = {

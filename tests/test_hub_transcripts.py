@@ -9,8 +9,7 @@ transcript     what is replayed
 =============  ====================================================================================
 a1, a2, a3     all
 b1, b2, b3     all
-b4, e, e2      the device's socket, with what the browser sent as the operator's pushes; what the
-               browser gets to see is not there to compare: the hub has no operator's page
+b4, e, e2      all, the browser's socket as an open terminal; the operators' chat is passed over
 c1, c3         all; the downloads in test_hub_downloads.py
 c2, c4 - c7    all
 c8, c9         no: downloads alone, see test_hub_downloads.py
@@ -43,15 +42,38 @@ I3_ON_THE_WIRE = range(232, 274)
 
 
 class WithBrowser(Replay):
-    """What the operator's browser sent is pushed by the operator; what it got is passed over."""
+    """The operator's browser is a terminal that is open on the hub: what it sent, what it got."""
 
-    EVENTS = {"input": "local_shell:shell_input", "window_size": "local_shell:window_size"}
+    def __init__(self, name):
+        super().__init__(name)
+        self.terminal = None
+        self.seen = []
 
     def line(self, item):
         if "browser" not in item.get("conn", ""):
             super().line(item)
-        elif "frame" in item and item["dir"] == "client":
-            self.browser_sent(*json.loads(item["frame"])[2:])
+        elif "frame" in item:
+            _, _, topic, event, payload = json.loads(item["frame"])
+            if item["dir"] == "client":
+                self.browser_sent(topic, event, payload)
+            elif event not in {"phx_reply", "message"}:  # the chat stays among operators
+                assert self.seen, f"the hub shows nothing, the server {event} {payload!r:.60}"
+                assert self.seen.pop(0) == (event, payload)
+                self.compared += 1
+        elif self.terminal and item.get("control") == "close":
+            self.terminal.close()
+            self.terminal = None
+            assert not self.seen
+
+    def browser_sent(self, topic, event, payload):
+        if event == "phx_join":
+            kind = "shell" if topic.startswith("user:local_shell:") else "console"
+            self.terminal = self.hub.terminals.open(self.who, kind, self.browser_shows)
+        else:
+            self.terminal.send(event, payload)
+
+    def browser_shows(self, event, payload):
+        self.seen.append((event, payload))
 
     def restore(self, number, other):
         """Of a long frame the capture has the beginning; what the server made of it is whole."""
@@ -59,20 +81,6 @@ class WithBrowser(Replay):
         frame = self.lines[number - 1]["frame"]
         head = frame[: frame.index('"data":"') + 8]
         self.lines[number - 1]["frame"] = head + whole + '"}]'
-
-    def browser_sent(self, topic, event, payload):
-        if event in {"phx_join", "message"}:  # the chat stays among operators
-            return
-        if topic.startswith("user:local_shell:"):
-            self.hub.push(self.who, "extensions", self.EVENTS[event], payload)
-            return
-        if event in {"file-data/start", "file-data/stop"}:
-            payload = {**payload, "uploaded_by": 1}
-        self.hub.push(self.who, "console", event, payload)
-
-    def type_in(self, code):
-        for key in [*code, "\r"]:
-            self.hub.push(self.who, "console", "dn", {"data": key})
 
 
 @pytest.mark.parametrize("name", ["a1", "a2", "a3", "b2", "b3", "c4", "c6", "d", "i1", "i2"])
@@ -153,8 +161,8 @@ def test_g_archive_is_announced_on_release_and_on_each_join():
 
 def test_b4_local_shell_is_typed_into_and_answers():
     replay = WithBrowser("b4").run()
-    assert replay.compared == 9
-    assert replay.hub.device("dev-b4").console == "ls\r\nfile1 file2\r\n$ "
+    assert replay.compared == 11
+    assert replay.hub.device("dev-b4").shell == "ls\r\nfile1 file2\r\n$ "
     # The server said nothing to an event that it does not know.
     assert any("local_shell:nosuch" in text for text in replay.hub.dropped)
 
@@ -162,8 +170,8 @@ def test_b4_local_shell_is_typed_into_and_answers():
 def test_e_console_is_typed_into_and_crashes_as_on_the_real_server():
     replay = WithBrowser("e")
     replay.restore(87, 88)
-    replay.actions = [(r"^REST POST .*/code", lambda hub, who: replay.type_in("1+1"))]
-    assert replay.run().compared == 26
+    replay.actions = [(r"^REST POST .*/code", lambda hub, who: hub.terminals.type_code(who, "1+1"))]
+    assert replay.run().compared == 36
     printed = replay.hub.device("dev-e1").console
     assert printed.startswith("MicroPython\r\n>>> ppi\r\n3.14\r\n>>> \x1b[31mred")
     assert printed.endswith("x" * 65_000)
@@ -172,7 +180,7 @@ def test_e_console_is_typed_into_and_crashes_as_on_the_real_server():
 def test_e2_files_and_seventy_thousand_characters_reach_the_console():
     replay = WithBrowser("e2")
     replay.restore(28, 29)
-    assert replay.run().compared == 12
+    assert replay.run().compared == 14
 
 
 def test_f_scripts_are_run_and_answered_as_on_the_real_server(monkeypatch):

@@ -200,7 +200,7 @@ def test_running_out_of_memory_while_connecting_waits_longer_and_longer():
     assert 3_900 < desk.until(lambda: len(desk.network.attempts) == 4, 10) <= 4_100
 
 
-def test_running_out_of_memory_in_the_middle_of_an_update_fails_the_update_only():
+def test_running_out_of_memory_in_the_middle_of_a_download_breaks_off_this_try_only():
     desk = talkative()
     hub = desk.peer
     hub.say(None, None, "device", "update", update(b"x" * 100))
@@ -208,7 +208,10 @@ def test_running_out_of_memory_in_the_middle_of_an_update_fails_the_update_only(
     files.answer(200, body=b"x" * 100)
     with mock.patch("nerveshub_link.downloader.Downloader.step", side_effect=MemoryError()):
         desk.wait(0.1)
-    assert desk.client.named("fwup_error") == [("fwup_error", "download: MemoryError")]
+    assert files.closed
+    desk.connect(20).answer(200, body=b"x" * 100)
+    desk.until(lambda: desk.client.named("reboot"), 5)
+    assert desk.client.named("fwup_error") == []
     assert desk.link.connected
 
 

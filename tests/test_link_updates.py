@@ -158,7 +158,10 @@ def test_idle_device_joins_without_currently_downloading_uuid():
     files.answer(404)
     desk.wait(1)
     assert desk.client.named("fwup_error") == [
-        ("fwup_error", "download: HTTP 404 from http://files.example/firmware/1/new.fw")
+        (
+            "fwup_error",
+            "download: HTTP 404 from http://files.example/firmware/1/new.fw: it is not there",
+        )
     ]
     desk.network.peers[0].end()
     assert "currently_downloading_uuid" not in desk.join()
@@ -193,7 +196,7 @@ def test_where_two_sockets_are_too_many_the_websocket_makes_room_for_the_downloa
 
 def test_where_even_one_socket_is_too_many_the_update_fails_and_the_link_comes_back():
     network = Network()
-    desk = Desk(network, fwup_writer=RecordingWriter())
+    desk = Desk(network, fwup_writer=RecordingWriter(), download_retries=0)
     hub = desk.joined()
     network.refusals = [TransportError("out of memory", no_memory=True)] * 2
     hub.say(None, None, "device", "update", update(IMAGE))
@@ -261,7 +264,7 @@ def test_callback_that_raises_during_an_update_does_no_harm(name):
     desk = Desk(fwup_writer=RecordingWriter())
     desk.client.raising = {name}
     desk.joined()
-    offer(desk).answer(500)
+    offer(desk).answer(404)
     desk.wait(1)
     files = offer(desk, desk.network.peers[0])
     files.answer(200, body=IMAGE)
@@ -379,6 +382,117 @@ def assert_ended(desk, begun):
     desk.wait(200, step=250)
     assert len(desk.network.attempts) == attempts
     assert desk.client.heard == heard
+
+
+# Downloads that break off
+
+
+def broken_off(**options):
+    """A desk whose download broke off at byte 5,000; the hub's and that connection."""
+    desk = Desk(fwup_writer=RecordingWriter(), **options)
+    hub = desk.joined()
+    files = offer(desk)
+    files.put(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(IMAGE) + IMAGE[:5000])
+    files.end()
+    desk.until(lambda: desk.link._updates.paused, 5)
+    return desk, hub, files
+
+
+def finish(desk, files):
+    """Answer the rest; see the board restart with the right image."""
+    assert files.headers["range"] == "bytes=5000-"
+    size = len(IMAGE)
+    lines = "content-range: bytes 5000-%d/%d" % (size - 1, size)
+    files.answer(206, lines, body=IMAGE[5000:])
+    desk.until(lambda: desk.client.named("reboot"), 10)
+    assert desk.writer.image == IMAGE
+    assert desk.client.named("fwup_error") == []
+
+
+def test_download_that_broke_off_goes_on_after_the_retry_delay():
+    desk, hub, files = broken_off(retry_delay=40, heartbeat_interval=150)
+    assert files.closed
+    hub.heard()
+    passed = desk.until(lambda: len(desk.network.peers) == 3 and desk.peer.asked, 50)
+    assert 39_900 < passed <= 40_100
+    assert desk.link.connected
+    finish(desk, desk.peer)
+    statuses = [value for name, value in hub.events() if name == "status_update"]
+    assert statuses == [{"status": "completed"}]
+
+
+def test_websocket_that_drops_while_a_download_waits_comes_back_and_stops_nothing():
+    desk, hub, _ = broken_off()
+    hub.end()
+    payload = desk.join()
+    assert payload["currently_downloading_uuid"] == NEW_META["uuid"]
+    finish(desk, desk.connect(20))
+
+
+def test_download_over_which_the_network_was_lost_waits_for_the_link_to_be_back():
+    desk, hub, _ = broken_off()
+    hub.end()
+    # More than ten tries, and the link's own in between.
+    desk.network.refusals = [TransportError("no route")] * 60
+    desk.until(lambda: "next try when online" in desk.log.text, 1000)
+    count = [address[0] for address in desk.network.attempts].count("files.example")
+    assert count == 1 + 10
+    desk.until(lambda: not desk.network.refusals, 5000)
+    assert [address[0] for address in desk.network.attempts].count("files.example") == count
+    assert desk.client.named("fwup_error") == []
+    payload = desk.join()
+    assert payload.get("currently_downloading_uuid") in (None, NEW_META["uuid"])
+    finish(desk, desk.connect(1))
+
+
+def test_expired_url_is_renewed_by_a_join_on_the_same_connection():
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    offer(desk, deployment_id=1).answer(403)
+    hub.heard()
+    desk.wait(0.5)
+    joins = [frame for frame in hub.heard() if frame[3] == "phx_join"]
+    assert len(joins) == 1 and joins[0][2] == "device"
+    assert "currently_downloading_uuid" not in joins[0][4]
+    hub.reply(joins[0][1], "device")
+    again = {"deployment_id": 1, "firmware_url": "http://files.example/x?signature=hidden2"}
+    files = offer(desk, hub, **again)
+    assert files.target == "/x?signature=hidden2"
+    files.answer(200, body=IMAGE)
+    desk.until(lambda: desk.client.named("reboot"), 10)
+    statuses = [value["status"] for name, value in hub.events() if name == "status_update"]
+    assert statuses == ["received", "started", "completed"]
+    assert "hidden" not in desk.log.text
+    assert desk.client.named("handle_disconnected") == []
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_board_without_a_network_restarts_although_a_download_waits_for_it(paused):
+    radio = mock.Mock(enabled=True, connected=True, ipv4_address="10.0.0.1")
+    desk = Desk(
+        fwup_writer=RecordingWriter(),
+        radio=radio,
+        wifi_ssid="a",
+        wifi_password="b",
+        network_reset_after=300,
+        idle_timeout=600,
+        minimum_speed=0,
+    )
+    hub = desk.joined()
+    files = offer(desk)
+    files.put(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(IMAGE) + IMAGE[:5000])
+    desk.wait(1)
+    if paused:
+        files.end()
+    hub.end()
+    radio.connected, radio.ipv4_address = False, None
+    radio.connect.side_effect = ConnectionError("no network with that ssid")
+    desk.network.refusals = [TransportError("no route")] * 1000
+    desk.wait(290, step=500)
+    assert desk.client.named("reboot") == []
+    desk.wait(20, step=500)
+    # With a download under way the network does work.
+    assert desk.client.named("reboot") == ([("reboot",)] if paused else [])
 
 
 # Memory for the download's connection

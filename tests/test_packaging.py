@@ -18,19 +18,19 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = (
     "__init__",
     "link",
-    "configurator conversation optional_parts",
-    "app_slot_writer archives connection console device extension_setup file_writer scripts",
-    "board_health geo_ip local_shell update_manager",
-    "device_logs geo health image_download network_identity python_prompt shell_session",
-    "extensions network shell_commands slot_files update_reports websocket",
-    "downloader",
-    "channel code_runner device_state download_retry file_transfer frames fwup_archive http_head"
-    " image_answer line_editor memory output_buffer python_source reporter shell_drive"
-    " slot_manifest transport update_offer",
-    "image_check",
-    "backoff client config fwup_writer parts public_keys",
-    "identify server_time settings shared_secret utf8",
-    "errors",
+    "configurator optional_parts",
+    "app_slot_writer extension_setup",
+    "board_health console fwup_archive geo_ip local_shell update_manager",
+    "archives connection console_session conversation device_logs geo health image_download "
+    "network_identity shell_session update_offer zip_reader",
+    "client device downloader extensions inflate python_prompt scripts shell_commands "
+    "slot_files websocket",
+    "archive_paths channel code_runner device_state download_retry file_transfer file_writer "
+    "frames fwup_meta http_head huffman identify image_answer image_check reporter shell_drive "
+    "transport",
+    "backoff config errors fwup_writer line_editor memory network output_buffer parts "
+    "public_keys python_source server_time settings shared_secret slot_manifest update_reports "
+    "utf8",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the

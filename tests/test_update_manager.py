@@ -375,7 +375,9 @@ def test_url_that_is_no_text_fails(url):
 @pytest.mark.parametrize(
     ("incoming", "reason", "begun"),
     [
-        ([b"HTTP/1.1 403 Forbidden\r\n\r\n"], "HTTP 403 from " + FILE, 0),
+        ([b"HTTP/1.1 402 Payment Required\r\n\r\n"], "HTTP 402 from " + FILE, 0),
+        ([b"HTTP/1.1 404 Not Found\r\n\r\n"], "HTTP 404 from %s: it is not there" % FILE, 0),
+        ([b"HTTP/1.1 410 Gone\r\n\r\n"], "HTTP 410 from %s: it is not there" % FILE, 0),
         ([b"HTTP/1.1 206 Partial\r\nContent-Length: 2000\r\n\r\n"], "HTTP 206 from " + FILE, 0),
         (
             [head(2000, b"Content-Type: text/html")],

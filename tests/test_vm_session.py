@@ -10,6 +10,7 @@ import pytest
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
 from support.ca import ThrowawayCa
+from support.fault_proxy import Fault, FaultProxy
 from support.raw_server import RawServer, read_head, read_to_end, server_frame, upgrade
 from support.vm import Vm, build, heap_limit
 
@@ -123,7 +124,7 @@ def test_a_certificate_for_another_name_is_refused(vm, ca):
     assert hub.requests == []
 
 
-def test_a_download_that_breaks_off_is_told_and_the_link_goes_on(vm):
+def test_a_download_that_breaks_off_once_too_often_is_told_and_the_link_goes_on(vm):
     def break_off(peer):
         read_head(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(IMAGE))
@@ -133,13 +134,28 @@ def test_a_download_that_breaks_off_is_told_and_the_link_goes_on(vm):
         public_url="http://{}:{}".format(server.host, server.port)
     ) as hub:
         offer(hub)
-        result = vm.run("session", options_for(hub, "failed"))
+        result = vm.run("session", options_for(hub, "failed", link={"download_retries": 0}))
         hub.wait(lambda hub: "failed" in statuses(hub))
 
     reason = result.one("failed")["reason"]
     assert "100000 of 1400000" in reason, result
     assert result.all("abort") and not result.all("finish"), result
     assert result.one("end")["state"] == "joined"
+
+
+def test_a_download_broken_20_times_completes_within_the_same_heap(vm):
+    with HubThread() as hub:
+        cut = len(IMAGE) // 22
+        with FaultProxy(hub.port, [Fault("cut", "down", cut)] * 20) as proxy:
+            hub.url = "http://%s:%d" % (proxy.host, proxy.port)
+            offer(hub)
+            link = {"heartbeat_interval": 150, "reply_timeout": 120}
+            options = options_for(hub, "reboot", hurry=True, link=link)
+            result = vm.run("session", options, heap=heap_limit(vm))
+            assert_updated(hub, result)
+            assert len(result.all("begin")) == 1 and not result.all("abort")
+            assert proxy.fired == 20
+            assert sum(passed["down"] for passed in proxy.passed) < 1.1 * len(IMAGE)
 
 
 def test_a_garbage_frame_ends_the_connection_and_not_the_program(vm):

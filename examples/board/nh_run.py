@@ -23,7 +23,8 @@ def run(watchdog: int = 0) -> None:
 
     :param int watchdog: seconds without a ``poll()`` after which the board is reset; 0 for never
     """
-    sys.path.insert(0, os.getcwd() + "/lib")
+    here = _here()
+    sys.path.insert(0, here + "lib")
     if watchdog:
         _arm(watchdog)
     with open("code.py") as file:
@@ -32,7 +33,7 @@ def run(watchdog: int = 0) -> None:
     del source
     begun = time.monotonic()
     try:
-        exec(program, {"__name__": "__main__", "__file__": os.getcwd() + "/code.py"})
+        exec(program, {"__name__": "__main__", "__file__": here + "code.py"})
     except SystemExit:
         pass  # an end like any other
     except KeyboardInterrupt:
@@ -42,6 +43,13 @@ def run(watchdog: int = 0) -> None:
         if not watchdog and time.monotonic() - begun >= _STEADY:
             _forgive()
         raise
+
+
+def _here() -> str:
+    try:
+        return os.getcwd() + "/"
+    except OSError:
+        return ""  # a power cut has torn the folder above, and FAT finds its way up there no more
 
 
 def _forgive() -> None:

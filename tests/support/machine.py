@@ -15,6 +15,7 @@ of CircuitPython as stand-ins. One run of the VM after the other, as the supervi
     machine.run()                      # the application; it ends, crashes, resets ...
 """
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -70,6 +71,13 @@ class Machine:
     def slot(self, name):
         """The folder of a slot."""
         return self._folder / "slots" / name
+
+    def intact(self, slot):
+        """Does the guard find a slot whole?"""
+        spec = importlib.util.spec_from_file_location("nh_boot", str(FILES / "nh_boot.py"))
+        guard = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(guard)
+        return guard.intact(str(self.slot(slot)))
 
     def remember(self, **values):
         """Write the record."""

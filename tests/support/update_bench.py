@@ -16,7 +16,7 @@ from nerveshub_link.errors import describe
 from nerveshub_link.update_manager import UpdateManager
 
 from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update
-from .fakes import FakeClock, FakeTransport
+from .fakes import END, FakeClock, FakeTransport
 
 IMAGE = random.Random(5).randbytes(2000)
 SECRET = "topsecret"
@@ -43,12 +43,62 @@ def served(image=IMAGE):
     return [head(len(image))] + packets
 
 
+class Tries(FakeTransport):
+    """
+    A transport of many connections: each `open` begins the next one, which brings its packets and
+    then ends. An exception in place of a list refuses the connection; when all are used up, the
+    last one goes on for ever.
+
+    :param tries: for each connection a list as `FakeTransport` takes it
+    """
+
+    def __init__(self, *tries):
+        super().__init__()
+        self.tries = list(tries)
+        self.heads = []
+        """The request of each connection, once it was sent."""
+
+    def open(self, *address):
+        script = self.tries.pop(0) if len(self.tries) > 1 else self.tries[0]
+        self.refusal = script if isinstance(script, Exception) else None
+        super().open(*address)
+        self.incoming = [*script, END]
+
+    def send(self, view):
+        count = super().send(view)
+        self.heads.append(self.take())
+        return count
+
+    @property
+    def ranges(self):
+        """The Range of each request, None where there was none."""
+        found = [head.partition(b"Range: ")[2].partition(b"\r\n")[0] for head in self.heads]
+        return [text.decode() or None for text in found]
+
+
+def rest(offset, image=IMAGE, content_range=None, length=True):
+    """A good 206 from an offset on; the body in packets of 100 bytes."""
+    size = len(image)
+    text = content_range or "bytes %d-%d/%d" % (offset, size - 1, size)
+    lines = ["HTTP/1.1 206 Partial Content", "Content-Range: " + text]
+    if length:
+        lines.append("Content-Length: %d" % (size - offset))
+    packets = [image[at : at + 100] for at in range(offset, size, 100)]
+    return ["\r\n".join(lines).encode() + b"\r\n\r\n"] + packets
+
+
+def status(line):
+    """An answer without a body."""
+    return [b"HTTP/1.1 " + line + b"\r\nContent-Length: 0\r\n\r\n"]
+
+
 class Bench:
     """
     An update manager with everything around it, and the server's ear.
 
     :param incoming: packets of the firmware server, as `FakeTransport` takes them
     :param writer: a writer; True for a recording one, None for a device without
+    :param download_retries: 0, so that what breaks has failed
     """
 
     def __init__(self, *incoming, chunk_size=1024, writer=True, transport=None, **options):
@@ -58,6 +108,7 @@ class Bench:
         self.writer = RecordingWriter() if writer is True else writer
         self.log = Log()
         self.joined = True
+        self.jitter = 0.0
         self.heard = []
         self.actions = []
         config = SimpleNamespace(
@@ -66,9 +117,14 @@ class Bench:
             allow_unverified=options.pop("allow_unverified", False),
             network_interface="wlan0",
             connect_timeout=7,
+            download_retries=options.pop("download_retries", 0),
+            retry_delay=15,
+            download_timeout=options.pop("download_timeout", 86400),
+            random=lambda: self.jitter,
             running_meta=lambda: META,
         )
-        loader = Downloader(self.transport, chunk_size, 7, MINUTE)
+        speed = options.pop("minimum_speed", 0)
+        loader = Downloader(self.transport, chunk_size, 7, MINUTE, speed)
         self.manager = UpdateManager(config, loader, self.push, self.call, self.log.log)
         assert not options
 

@@ -5,46 +5,28 @@
 `nerveshub_tools.board_prepare`
 ================================================================================
 
-Lays out a CIRCUITPY for `AppSlotWriter`: record, guard, rescue application, library, slots.
-
-The order matters. A new drive gives its clusters out one after the other, and each write erases the
-4 KB around it. What is written rarely and what is written often must not share such a block:
-
-1. the record, whose two files bring their own distance;
-2. guard, settings, rescue application, library: never written by the board;
-3. 4 KB of nothing, ``/nh_pad.bin``: behind them ends the last block of 2;
-4. the slots and ``/data``, which updates and the application write;
-5. the record's content, last: only now the guard has something to start.
+Lays out a CIRCUITPY for `AppSlotWriter`: record, guard, rescue application, library, slots, in the
+order that `nerveshub_tools.board_layout` gives. Run again, it goes on where it was interrupted, or
+brings guard and library up to date.
 """
 
 import os
 import shutil
-import tempfile
-import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from nerveshub_link.device_state import DeviceState
+from nerveshub_link.device_state import DeviceState, StateError
 from nerveshub_link.slot_manifest import NAME as MANIFEST
-from nerveshub_link.slot_manifest import Manifest, read_meta
+from nerveshub_link.slot_manifest import read_meta
 
-from . import board_files, board_library, board_settings
+from . import board_files, board_layout, board_library, board_settings
 from .application import AppFile, collect
 from .board_drive import BoardError, Drive, kilobytes
-from .images import fwup_uuid
-from .packer import meta_conf
 
-PAD = "nh_pad.bin"
-_PAD_SIZE = 4096
-_RECORD = ("nh_a/state.bin", "nh_b/state.bin")
-_RECORD_SIZE = 15 * 512
-_FOLDERS = ("slots/a", "slots/b", "data")
 _KEPT = ".before-nerveshub"
 # CircuitPython takes the first of code.txt, code.py, main.txt, main.py; likewise boot.
 _HIDING = ("code.txt",)
 _SPARE = 32  # clusters: folders, manifests, growth
-_RESCUE_VERSION = "0.0.0"
 
 
 @dataclass
@@ -97,8 +79,8 @@ class Preparation:
         self._app: List[AppFile] = []
         if wish.app is not None and not self._prepared:
             self._app = collect(wish.app)
-        self._meta = self._complete(dict(wish.meta))
-        self._files = self._fixed_files()
+        self._meta = board_layout.described(drive, self.info, wish.meta, bool(self._app))
+        self._files = board_layout.fixed_files(drive, self._meta, wish.settings)
         self._library = {} if wish.library == "none" else board_library.copies()
 
     @property
@@ -109,45 +91,6 @@ class Preparation:
         return fixed + library + sum(file.size for file in self._app)
 
     # Before anything is written
-
-    def _complete(self, meta: dict) -> dict:
-        """What the board reports: as given, else as prepared before, else as the board is."""
-        before = read_meta(str(self._drive.file("app"))) or {}
-        for key in ("product", "version", "platform", "architecture"):
-            meta[key] = meta.get(key) or before.get(key)
-        meta["platform"] = meta["platform"] or self.info.board_id
-        meta["architecture"] = meta["architecture"] or self.info.architecture
-        if not meta["product"]:
-            raise BoardError("--product is needed: the product's name in NervesHub")
-        if not meta["architecture"]:
-            raise BoardError(
-                f"the architecture of {self.info.chip} is unknown: give --architecture, as the"
-                " uploaded firmware has it"
-            )
-        if not meta["version"]:
-            if self._app:
-                raise BoardError("--version is needed: that of the application, such as 1.0.0")
-            meta["version"] = _RESCUE_VERSION
-        return {key: meta[key] for key in meta if meta[key]}
-
-    def _fixed_files(self) -> Dict[str, bytes]:
-        """Everything of step 2 but the library, in order."""
-        names = board_files.GUARD + board_files.ENTRIES
-        files = {name: board_files.read(name) for name in names}
-        if not self._drive.file(board_settings.NAME).exists() or not (
-            self._drive.file(board_settings.NAME).stat().st_size
-        ):
-            text = board_settings.template(**self._wish.settings)
-            files[board_settings.NAME] = text.encode()
-        rescue = board_files.read("app/code.py")
-        files["app/code.py"] = rescue
-        source = board_files.folder() / "app" / "code.py"
-        conf = meta_conf(
-            {**self._meta, "description": "rescue application"}, [AppFile("code.py", source)]
-        )
-        header = {**self._meta, "uuid": fwup_uuid(conf)}
-        files["app/" + MANIFEST] = _manifest(header, {"code.py": rescue})
-        return files
 
     def changes(self) -> List[str]:
         """What would be changed that is there already, in words."""
@@ -191,12 +134,12 @@ class Preparation:
         drive = self._drive
         sizes = {name: len(data) for name, data in self._files.items()}
         sizes.update({name: path.stat().st_size for name, path in self._library.items()})
-        sizes[PAD] = _PAD_SIZE
+        sizes.update({pad: board_layout.PAD_SIZE for pad, _ in board_layout.PLACES})
         needed = sum(drive.taken(size) for size in sizes.values())
         there = [drive.file(name) for name in sizes]
         if not self._prepared:
-            for name in _RECORD:
-                needed += drive.taken(_RECORD_SIZE)
+            for name in board_layout.RECORD:
+                needed += drive.taken(board_layout.RECORD_SIZE)
                 there.append(drive.file(name))
             if self._app or self._wish.reset:
                 there += [*drive.files("slots/a"), *drive.files("slots/b")]
@@ -241,9 +184,10 @@ class Preparation:
         for name, data in self._files.items():
             self._write(name, data)
         self._install_library()
-        self._write(PAD, bytes(_PAD_SIZE))
-        for name in _FOLDERS:
-            self._drive.file(name).mkdir(parents=True, exist_ok=True)
+        self._make_folder(board_layout.SLOTS)
+        for pad, folder in board_layout.PLACES:
+            self._write(pad, bytes(board_layout.PAD_SIZE))
+            self._make_folder(folder)
         if self._prepared:
             self._tell("Prepared before: the slots and the record are as they were.")
             if self._wish.app is not None:
@@ -254,14 +198,22 @@ class Preparation:
             os.sync()
         return True
 
+    def _make_folder(self, name: str) -> None:
+        try:
+            self._drive.file(name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._drive.failure(error, name, self._drive.cluster()) from error
+
     def _create_record(self) -> None:
-        copies = [self._drive.file(name) for name in _RECORD]
-        if all(path.is_file() and path.stat().st_size == _RECORD_SIZE for path in copies):
+        copies = [self._drive.file(name) for name in board_layout.RECORD]
+        if all(
+            path.is_file() and path.stat().st_size == board_layout.RECORD_SIZE for path in copies
+        ):
             return  # an earlier run has made them where they belong
         try:
             self._record.create()
         except OSError as error:
-            raise self._drive.failure(error, "the record", _RECORD_SIZE) from error
+            raise self._drive.failure(error, "the record", board_layout.RECORD_SIZE) from error
 
     def _clear(self, *names: str) -> None:
         for name in names:
@@ -305,31 +257,28 @@ class Preparation:
     def _fill(self) -> None:
         """Slot a, and the record's content."""
         if self._app:
-            self._clear("slots/a")
-            header = {**self._meta, "uuid": fwup_uuid(meta_conf(self._meta, self._app)), "n": 1}
+            if any(self._drive.files("slots/a")):  # else its folder stays in the place it has
+                self._clear("slots/a")
+                self._make_folder("slots/a")
+            header = board_layout.release_header(self._meta, self._app)
             contents = {}
             for file in self._app:
                 contents[file.path] = file.source.read_bytes()
                 self._write("slots/a/" + file.path, contents[file.path])
-            self._drive.write("slots/a/" + MANIFEST, _manifest(header, contents))
+            self._drive.write("slots/a/" + MANIFEST, board_layout.manifest(header, contents))
+            pad = bytes(board_layout.SLOT_PAD_SIZE)
+            self._drive.write("slots/a/" + board_layout.SLOT_PAD, pad)
             self._tell(f"Slot a holds {header['product']} {header['version']}, {header['uuid']}.")
         elif read_meta(str(self._drive.file("slots/a"))) is not None:
             self._tell("The slots hold releases: the guard chooses the newest whole one.")
             return
         else:
             self._tell("The slots are empty: the rescue application fetches the first release.")
-        self._record.load()
-        self._record.save({"run": "a" if self._app else ""})
-
-
-def _manifest(header: dict, contents: Dict[str, bytes]) -> bytes:
-    """The text of a slot's manifest."""
-    manifest = Manifest(header)
-    for path, data in contents.items():
-        manifest.add(path, len(data), zlib.crc32(data))
-    with tempfile.TemporaryDirectory() as folder:
-        manifest.write(folder)
-        return (Path(folder) / MANIFEST).read_bytes()
+        try:
+            self._record.load()
+            self._record.save({"run": "a" if self._app else ""})
+        except StateError as error:
+            raise BoardError(f"{error}: is the drive full, or damaged?") from error
 
 
 def still_needed(drive: Drive) -> List[str]:

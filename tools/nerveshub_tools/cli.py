@@ -21,6 +21,7 @@ from pathlib import Path
 
 import click
 
+from . import page as page_package
 from .board_cli import board, keygen, pack_command, with_library
 from .ca import Authority
 from .hub import Hub
@@ -64,13 +65,30 @@ def demo(timeout: float) -> None:
     type=click.Path(file_okay=False),
     help="Make a CA and a certificate in this folder and use them.",
 )
-def hub(folder, host, port, product, key, secret, cert, cert_key, client_ca, make_cert) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+@click.option("--page", is_flag=True, help="Show a page for the operator, on this computer.")
+@click.option("--page-port", default=4080, show_default=True, help="Its port, 0 for any.")
+def hub(  # noqa: PLR0913, PLR0917 - one for each option
+    folder,
+    host,
+    port,
+    product,
+    key,
+    secret,
+    cert,
+    cert_key,
+    client_ca,
+    make_cert,
+    page,
+    page_port,
+) -> None:
     """
     Run a development hub that offers the firmware in FOLDER.
 
     It prints what a board needs in its settings.toml. Listening on anything but this computer
     takes --host; then everybody in the network can reach it.
     """
+    if page and not page_package.is_available():
+        raise click.ClickException(page_package.MISSING)
     shown = _reachable(host)
     ca = None
     if make_cert:
@@ -85,7 +103,7 @@ def hub(folder, host, port, product, key, secret, cert, cert_key, client_ca, mak
         if path.suffix in {".fw", ".bin"}:
             _add(served, path)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(served, host, port, tls, shown, ca))
+        asyncio.run(_serve(served, host, port, tls, shown, ca, page_port if page else None))
 
 
 def _add(served: Hub, path: Path) -> None:
@@ -98,7 +116,20 @@ def _add(served: Hub, path: Path) -> None:
     click.echo(f"# {path.name}: {meta.get('product')} {meta.get('version')}, {uuid}")
 
 
-async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
+async def _show_page(served: Hub, port: int):
+    from .page.server import PageServer  # it takes a second to import, and may not be installed
+
+    page = PageServer(served, port)
+    try:
+        await page.start()
+    except OSError as error:
+        text = f"the page cannot listen on port {port}: {error.strerror}; try --page-port 0"
+        raise click.ClickException(text) from error
+    click.echo(f"# page for the operator: {page.url}")
+    return page
+
+
+async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_port) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
     server = Server(served, host, port, tls)
     try:
         await server.start()
@@ -106,6 +137,7 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca) -> None
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     scheme = "https" if tls else "http"
     served.url = f"{scheme}://{_bracketed(shown)}:{server.port}"
+    page = None if page_port is None else await _show_page(served, page_port)
     click.echo("# settings.toml of a device")
     click.echo(f'NERVESHUB_HOST = "{shown}"')
     click.echo(f"NERVESHUB_PORT = {server.port}")
@@ -133,6 +165,8 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca) -> None
         told = len(served.violations)
     served.drain()
     await asyncio.sleep(0.1)  # let the closes go out
+    if page:
+        await page.stop()
     await server.stop()
 
 
@@ -175,6 +209,7 @@ def _reachable(host: str) -> str:
 @click.option("--ca", type=_PATH, help="CA to trust; this computer's own if not given.")
 @click.option("--ssl/--no-ssl", default=True, show_default=True, help="Speak TLS.")
 @click.option("--confirm-after", default=60, show_default=True, help="Seconds on trial.")
+@click.option("--console", is_flag=True, help="Let the hub's operator run code in it.")
 @click.option(
     "--folder", type=click.Path(file_okay=False), help="Its flash; forgotten if not given."
 )

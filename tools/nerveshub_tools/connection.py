@@ -79,7 +79,7 @@ class Connection:
             return DeviceChannel(socket, self._hub, self.device)
         if key == "extensions":
             return ExtensionsChannel(socket, self._hub, self.device, self._allowed)
-        return ConsoleChannel(socket, self.device) if key == "console" else None
+        return ConsoleChannel(socket, self._hub, self.device) if key == "console" else None
 
     def channel(self, topic: str):
         """The joined channel of a topic, else None."""

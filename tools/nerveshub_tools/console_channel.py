@@ -5,32 +5,37 @@
 `nerveshub_tools.console_channel`
 ================================================================================
 
-The ``console`` topic, as far as a device sees it: what it prints arrives as ``up``; keys go down
-as ``dn`` pushes (`Hub.push`). Separate because it crashes on everything it does not know.
+The ``console`` topic, as far as a device sees it: what it prints arrives as ``up``, its files as
+``file-data``; keys go down as ``dn`` (`nerveshub_tools.terminals`). Separate because it crashes on
+everything it does not know.
 """
 
 from typing import Any
 
 from .phoenix import Channel, Crash
-
-_FILE_EVENTS = {"file-data/start", "file-data", "file-data/stop"}
-_KEPT = 100_000
+from .received_files import EVENTS as FILE_EVENTS
+from .received_files import FileReceiver
 
 
 class ConsoleChannel(Channel):
     """
     :param socket: the `nerveshub_tools.phoenix.PhoenixSocket`
+    :param hub: for the clock and the operator's open terminals
     :param device: the record to work on
     """
 
-    def __init__(self, socket, device) -> None:
+    def __init__(self, socket, hub, device) -> None:
         super().__init__(socket)
+        self._hub = hub
         self._device = device
+        self._receiver = FileReceiver(device.files, hub.clock, hub.drop)
 
     def join(self, payload: Any) -> dict:
         """Only ``console_version`` is read, and only for the operator to see."""
         if not isinstance(payload, dict):
             raise Crash("payload is no object")
+        version = payload.get("console_version")
+        self._device.console_version = version if isinstance(version, str) else None
         self._device.topics.add("console")
         return {}
 
@@ -41,6 +46,9 @@ class ConsoleChannel(Channel):
     def handle(self, event: str, payload: Any, ref: Any) -> None:
         """Text for the operator, or a file of the device."""
         if event == "up" and isinstance(payload, dict) and isinstance(payload.get("data"), str):
-            self._device.console = (self._device.console + payload["data"])[-_KEPT:]
-        elif event not in _FILE_EVENTS:
+            self._hub.terminals.printed(self._device, "console", payload)
+        elif event in FILE_EVENTS:
+            self._receiver.handle(event, payload)
+            self._hub.terminals.show(self._device, "console", event, payload)
+        else:
             raise Crash(f"event {event} with {payload!r:.60}")

@@ -100,6 +100,11 @@ def make_link(options: dict) -> NervesHubLink:
     for name in ("product_key", "product_secret", "device_cert", "device_key"):
         if options.get(name):
             given[name] = options[name]
+    if options.get("uploads"):
+        # Off unless asked for: a console runs the operator's code in this process.
+        from nerveshub_link.console import Console
+
+        given.update(console=Console(upload_folder=options["uploads"]), scripts=True)
     return NervesHubLink(
         socket,
         context,

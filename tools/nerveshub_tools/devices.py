@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Deque, Dict, List, Optional, Set, Tuple
 
 from .phoenix import Crash
+from .received_files import ReceivedFile
+from .scrollback import Scrollback
 
 STATUSES = (
     "requested rescheduled ignored received started downloading updating completed failed expired"
@@ -42,6 +44,10 @@ class Inflight:
 
 def _history() -> Deque:
     return deque(maxlen=HISTORY)
+
+
+def _scrollbacks() -> Dict[str, Scrollback]:
+    return {"console": Scrollback(), "shell": Scrollback()}
 
 
 @dataclass
@@ -74,11 +80,18 @@ class Device:  # pylint: disable=too-many-instance-attributes
     interface: Optional[str] = None
     connection_types: List[str] = field(default_factory=list)
     attached: Set[str] = field(default_factory=set)
-    health: List[dict] = field(default_factory=list)
-    logs: List[dict] = field(default_factory=list)
+    health: Deque[dict] = field(default_factory=_history)
+    """The reports, oldest first"""
+    health_times: Deque[float] = field(default_factory=_history)
+    """When each of them came"""
+    logs: Deque[dict] = field(default_factory=_history)
     location: Optional[dict] = None
     identities: List[dict] = field(default_factory=list)
-    console: str = ""
+    console_version: Optional[str] = None
+    terminals: Dict[str, Scrollback] = field(default_factory=_scrollbacks)
+    """What it printed on its console and its local shell"""
+    files: List[ReceivedFile] = field(default_factory=list)
+    """Files that it sent over its console"""
     scripts: Dict[str, Optional[str]] = field(default_factory=dict)
     """ref -> what the script answered, None while it runs"""
     audit: List[str] = field(default_factory=list)
@@ -86,6 +99,16 @@ class Device:  # pylint: disable=too-many-instance-attributes
     """(topic, event, payload) of every message of the device"""
     frames: Deque[Tuple[str, list]] = field(default_factory=_history)
     """("client" or "server", frame) in order"""
+
+    @property
+    def console(self) -> str:
+        """The last lines that it printed on its console."""
+        return self.terminals["console"].text
+
+    @property
+    def shell(self) -> str:
+        """The last lines that its local shell printed."""
+        return self.terminals["shell"].text
 
     @property
     def validated(self) -> bool:
@@ -102,8 +125,11 @@ class Device:  # pylint: disable=too-many-instance-attributes
             attempts=list(self.attempts),
             attached=set(self.attached),
             health=list(self.health),
+            health_times=list(self.health_times),
             logs=list(self.logs),
             identities=list(self.identities),
+            terminals={kind: text.copy() for kind, text in self.terminals.items()},
+            files=list(self.files),
             scripts=dict(self.scripts),
             audit=list(self.audit),
             events=list(self.events),

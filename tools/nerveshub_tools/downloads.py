@@ -9,23 +9,25 @@ Firmware over HTTP, the ways a NervesHub device meets it:
 
 * ``/firmware/1/<uuid>.fw``: the server's static files, with its own idea of ``Range``;
 * ``/s3/<uuid>.fw?X-Amz-Signature=...``: a presigned address of an object store. It is good for
-  GET only, and its errors are XML. (From the store's documentation, not captured.);
+  GET only and for a day, and its errors are XML. (From the store's documentation, not captured.);
 * ``/proxy?firmware=<base64url of an address>``: an organisation's firmware proxy;
 * ``/redirect/<n>/...``: n redirects, then the rest of the path.
 
-Separate from the hub's websocket because nothing is shared but the store of firmware. Faults of
-the network are not here: a test that needs a broken server writes a broken server.
+Separate from the hub's websocket because nothing is shared but the store of firmware. What goes
+wrong on purpose, ``hub.download_faults`` says. Faults of the network below HTTP are not here: a
+test that needs them has a proxy, or writes a broken server.
 """
 
 import asyncio
-import hashlib
-import hmac
+import contextlib
 from typing import Optional
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
+from .download_faults import Fault
 from .firmware import BEYOND, WHOLE, Firmware, select, unproxied
+from .presigned import device_of, refusal
 
 _CHUNK = 16 * 1024
 _HTML = '<!DOCTYPE html>\n<html lang="en"><head><title>{0}</title></head><body>{0}</body></html>\n'
@@ -37,17 +39,6 @@ def is_download(path: str) -> bool:
     return path == "/proxy" or path.startswith(("/firmware/", "/s3/", "/redirect/"))
 
 
-def signature(hub, uuid: str) -> str:
-    """What a presigned address of this firmware must carry."""
-    return hmac.new(hub.product_secret.encode(), uuid.encode(), hashlib.sha256).hexdigest()
-
-
-def presigned_url(hub, uuid: str) -> str:
-    """An object store's address of a firmware. Its query is a credential."""
-    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature={signature(hub, uuid)}"
-    return f"{hub.url}/s3/{uuid}.{hub.firmwares[uuid].extension}?{query}"
-
-
 def redirecting_url(hub, url: str, hops: int) -> str:
     """The same address behind some redirects."""
     parts = urlsplit(url)
@@ -57,50 +48,61 @@ def redirecting_url(hub, url: str, hops: int) -> str:
 
 async def handle(hub, request: web.Request) -> web.StreamResponse:
     """Answer a request whose path `is_download`."""
-    path = request.path
+    path, query = request.path, request.query
     if request.method not in {"GET", "HEAD"}:
         return _html(404, "Not Found")
     if path.startswith("/redirect/"):
         return _redirect(request)
     if path == "/proxy":
         try:
-            path = urlsplit(unproxied(request.query.get("firmware", ""))).path
+            real = urlsplit(unproxied(query.get("firmware", "")))
         except ValueError:
             return _html(400, "Bad Request")
+        path, query = real.path, dict(parse_qsl(real.query))
+    with hub.changing():
+        fault = hub.download_faults.take(device_of(query))
+    if fault.drop or fault.status is not None:
+        if fault.drop:
+            request.transport.abort()
+        return _html(fault.status or 500, "On Purpose")
     firmware = _find(hub, path)
     if path.startswith("/s3/"):
-        return await _object_store(hub, request, firmware)
-    return await _static_file(hub, request, firmware) if firmware else _html(404, "Not Found")
+        return await _object_store(hub, request, firmware, query, fault)
+    return (
+        await _static_file(hub, request, firmware, fault) if firmware else _html(404, "Not Found")
+    )
 
 
-async def _static_file(hub, request, firmware: Firmware) -> web.StreamResponse:
+async def _static_file(hub, request, firmware: Firmware, fault: Fault) -> web.StreamResponse:
     headers = {"cache-control": "public", "etag": firmware.etag}
     if request.headers.get("If-None-Match") == firmware.etag:
         return web.Response(status=304, headers=headers)
     # If-Range is not looked at, as on the server.
-    chosen = select(request.headers.get("Range"), firmware.size)
+    chosen = WHOLE if fault.ignore_range else select(request.headers.get("Range"), firmware.size)
     if chosen == BEYOND:
         hub.refuse(f"Range {request.headers['Range']} begins behind the end: 500")
         return _html(500, "Internal Server Error")
-    return await _bytes(hub, request, firmware, chosen, headers)
+    return await _bytes(hub, request, firmware, chosen, headers, fault)
 
 
-async def _object_store(hub, request, firmware: Optional[Firmware]) -> web.StreamResponse:
-    given = request.query.get("X-Amz-Signature", "")
-    good = firmware is not None and hmac.compare_digest(
-        given.encode(), signature(hub, firmware.uuid).encode()
-    )
+async def _object_store(hub, request, firmware, query, fault: Fault) -> web.StreamResponse:
+    wrong = "SignatureDoesNotMatch"
     # The method is part of what is signed, so HEAD does not match either.
-    if not good or request.method != "GET":
+    if firmware is not None and request.method == "GET":
+        wrong = refusal(hub.product_secret, firmware.uuid, query, hub.clock())
+    if wrong == "AccessDenied":
+        return _xml(403, wrong, "Request has expired")
+    if wrong:
         hub.refuse(f"{request.method} of a presigned address: 403")
-        return _xml(403, "SignatureDoesNotMatch", "The request signature does not match.")
-    chosen = select(request.headers.get("Range"), firmware.size)
+        return _xml(403, wrong, "The request signature does not match.")
+    chosen = WHOLE if fault.ignore_range else select(request.headers.get("Range"), firmware.size)
     if chosen == BEYOND:
         return _xml(416, "InvalidRange", "The requested range is not satisfiable")
-    covers_all = chosen == WHOLE and request.headers.get("Range", "").startswith("bytes=0-")
+    covers_all = chosen == WHOLE and not fault.ignore_range
+    covers_all = covers_all and request.headers.get("Range", "").startswith("bytes=0-")
     if covers_all and firmware.size:
         chosen = (0, firmware.size - 1)  # a store answers 206 here, other than the server
-    return await _bytes(hub, request, firmware, chosen, {"etag": firmware.etag})
+    return await _bytes(hub, request, firmware, chosen, {"etag": firmware.etag}, fault)
 
 
 def _find(hub, path: str) -> Optional[Firmware]:
@@ -118,25 +120,44 @@ def _redirect(request: web.Request) -> web.Response:
     return web.Response(status=302, headers={"location": location})
 
 
-async def _bytes(hub, request, firmware, chosen, headers) -> web.StreamResponse:
+async def _bytes(  # noqa: PLR0913, PLR0917 the parts of one answer
+    hub, request, firmware, chosen, headers, fault: Fault
+) -> web.StreamResponse:
     start, end = (0, firmware.size - 1) if chosen == WHOLE else chosen
     headers = {**headers, "content-type": firmware.content_type, "accept-ranges": "bytes"}
     if chosen != WHOLE:
-        headers["content-range"] = f"bytes {start}-{end}/{firmware.size}"
+        right = f"bytes {start}-{end}/{firmware.size}"
+        headers["content-range"] = fault.content_range or right
     status = 200 if chosen == WHOLE else 206
     body = firmware.data[start : end + 1]
-    if not hub.download_rate or request.method == "HEAD":
+    if fault.corrupt is not None and start <= fault.corrupt <= end:
+        at = fault.corrupt - start
+        body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+    if request.method == "HEAD" or (fault == Fault() and not hub.download_rate):
         return web.Response(status=status, headers=headers, body=body)
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
     await response.prepare(request)
-    for at in range(0, len(body), _CHUNK):
-        await response.write(body[at : at + _CHUNK])
-        rate = hub.download_rate  # it may have been changed, or taken away, meanwhile
-        if rate:
-            await asyncio.sleep(_CHUNK / rate)
-    await response.write_eof()
+    ends = [place for place in (fault.cut, fault.stall) if place is not None and place < len(body)]
+    with contextlib.suppress(ConnectionError):
+        await _send(hub, response, body[: min(ends)] if ends else body, fault.drip)
+        if ends and min(ends) == fault.stall:
+            while request.transport is not None and not request.transport.is_closing():
+                await asyncio.sleep(0.01)
+        elif ends:
+            request.transport.close()  # what was written goes out
+        else:
+            await response.write_eof()
     return response
+
+
+async def _send(hub, response, body: bytes, drip: Optional[float]) -> None:
+    # A server that drips sends byte by byte, a slow one in pieces.
+    for at in range(0, len(body), 1 if drip else _CHUNK):
+        await response.write(body[at : at + (1 if drip else _CHUNK)])
+        rate = hub.download_rate  # it may have been changed, or taken away, meanwhile
+        if drip or rate:
+            await asyncio.sleep(1 / drip if drip else _CHUNK / rate)
 
 
 def _html(status: int, text: str) -> web.Response:

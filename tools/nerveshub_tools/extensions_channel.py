@@ -97,6 +97,7 @@ class ExtensionsChannel(Channel):
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
                     self._hub.drop(f"metric {metric} is no number: {value!r}")
             device.health.append(payload["value"])
+            device.health_times.append(self._hub.clock())
         elif event == "geo:location:update":
             if "latitude" in payload and "longitude" in payload:
                 device.location = payload
@@ -109,7 +110,7 @@ class ExtensionsChannel(Channel):
                 if isinstance(item, dict) and item.get("service") in _IDENTITIES
             ]
         elif event == "local_shell:shell_output" and isinstance(payload.get("data"), str):
-            device.console += payload["data"]
+            self._hub.terminals.printed(device, "shell", payload)
         else:
             return False
         return True

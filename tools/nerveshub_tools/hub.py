@@ -17,15 +17,12 @@ from typing import Any, Dict, Optional
 from .auth import Credential, new_key
 from .connection import Connection
 from .devices import PENALTY_SECONDS, Device, Inflight
-from .hub_state import HubState, locked
+from .hub_state import HubState, OperatorError, locked
+from .terminals import Terminals
 
 _BROADCASTS = {"update", "reboot", "identify", "archive", "extensions:get"}
 _RECHECK_EVERY = 130
 _FAILURE_THRESHOLD = 3
-
-
-class OperatorError(Exception):
-    """Raised when the operator asks for what the server would not do now."""
 
 
 @dataclass
@@ -45,6 +42,7 @@ class Hub(HubState):
     def __init__(self, **settings) -> None:
         super().__init__(**settings)
         self.deployments: Dict[int, Deployment] = {}
+        self.terminals = Terminals(self)
         self._rechecked_at = self.clock()
 
     @locked
@@ -61,9 +59,10 @@ class Hub(HubState):
         device.expire(self.clock())
         if device.inflight:
             raise OperatorError("an update of this device is in flight already")
-        payload = self.update_payload(uuid, **tweaks)
+        payload = self.update_payload(uuid, identifier=identifier, **tweaks)
         device.updates_enabled = False
         device.inflight = Inflight("requested", self.clock(), uuid)
+        device.progress = ("requested", None)
         self.push(identifier, "device", "update", payload)
 
     # Deployments
@@ -99,7 +98,8 @@ class Hub(HubState):
             device.blocked_until = now + PENALTY_SECONDS
             return
         device.inflight = Inflight("requested", now, group.uuid, group.id)
-        payload = self.update_payload(group.uuid, group.id)
+        device.progress = ("requested", None)
+        payload = self.update_payload(group.uuid, group.id, device.identifier)
         self.push(device.identifier, "device", "update", payload)
 
     @locked
@@ -163,6 +163,11 @@ class Hub(HubState):
     def run_script(self, identifier: str, text: str) -> str:
         """Run a support script on the device; its answer appears in ``device().scripts``."""
         return self._live(identifier, "device").channel("device").run_script(text)
+
+    def script_answer(self, identifier: str, ref: str) -> Optional[str]:
+        """What a script answered, None as long as it has not."""
+        with self.changed:
+            return self._devices[identifier].scripts.get(ref)
 
     def request_health(self, identifier: str) -> None:
         """Ask for a health report now, as an open device page does every minute."""

@@ -20,8 +20,14 @@ from typing import Any, Callable, Dict, Generator, List, Optional
 from .auth import Credential, new_key
 from .connection import Connection
 from .devices import Device
+from .download_faults import DownloadFaults
 from .extensions_channel import ALL as ALL_EXTENSIONS
 from .firmware import Firmware, proxied
+from .presigned import LIFETIME, presign
+
+
+class OperatorError(Exception):
+    """Raised when the operator asks for what the server would not do now."""
 
 
 def locked(method: Callable) -> Callable:
@@ -67,6 +73,11 @@ class HubState:
         self.extensions = set(extensions)
         self.url = public_url
         self.firmware_proxy_url: Optional[str] = None
+        self.url_lifetime: Optional[int] = None
+        """Seconds for which firmware addresses are good, like those of an object store; None for
+        addresses of the server's own files, which are good for ever"""
+        self.download_faults = DownloadFaults()
+        """What shall go wrong with downloads"""
         self.public_keys: List[str] = []
         self.archive: Optional[dict] = None
         self.connecting_code: Optional[str] = None
@@ -83,6 +94,8 @@ class HubState:
         self.listeners: List[Callable[[str, str, str, Any], None]] = []
         """Called with (identifier, topic, event, payload) of every message, under the lock; and
         with the topic "socket" and "connected" or "disconnected". They must not wait."""
+        self.wakers: List[Callable[[], None]] = []
+        """Called after each change, from any thread; for those who cannot sleep in `wait`."""
         self.download_rate: Optional[float] = None
         """Bytes per second at which firmware goes out; None for as fast as it can"""
         self.changed = threading.Condition(threading.RLock())
@@ -131,6 +144,8 @@ class HubState:
                 yield
             finally:
                 self.changed.notify_all()
+                for waker in list(self.wakers):
+                    waker()
 
     def wait(self, predicate: Callable[["HubState"], Any], timeout: float = 10) -> Any:
         """
@@ -197,13 +212,31 @@ class HubState:
         self.firmwares[firmware.uuid] = firmware
         return firmware.uuid
 
-    def firmware_url(self, uuid: str) -> str:
-        """Where the firmware is: ``/firmware/1/<uuid>.fw``, maybe behind the proxy."""
-        firmware = self.firmwares[uuid]
-        url = f"{self.url}/firmware/1/{uuid}.{firmware.extension}"
+    def presigned_url(
+        self, uuid: str, lifetime: int = LIFETIME, identifier: Optional[str] = None
+    ) -> str:
+        """An object store's address of a firmware, maybe of a device's own."""
+        query = presign(self.product_secret, uuid, self.clock(), lifetime, identifier)
+        return f"{self.url}/s3/{uuid}.{self.firmwares[uuid].extension}?{query}"
+
+    def firmware_url(self, uuid: str, identifier: Optional[str] = None) -> str:
+        """
+        Where the firmware is: ``/firmware/1/<uuid>.fw``, or a presigned address if `url_lifetime`
+        says so; maybe behind the proxy.
+        """
+        if self.url_lifetime is None:
+            url = f"{self.url}/firmware/1/{uuid}.{self.firmwares[uuid].extension}"
+        else:
+            url = self.presigned_url(uuid, self.url_lifetime, identifier)
         return proxied(self.firmware_proxy_url, url) if self.firmware_proxy_url else url
 
-    def update_payload(self, uuid: str, deployment_id: Optional[int] = None, **tweaks) -> dict:
+    def update_payload(
+        self,
+        uuid: str,
+        deployment_id: Optional[int] = None,
+        identifier: Optional[str] = None,
+        **tweaks,
+    ) -> dict:
         """Payload of an ``update`` event. ``tweaks`` replace fields of it."""
-        payload = self.firmwares[uuid].update_payload(self.firmware_url(uuid), deployment_id)
-        return {**payload, **tweaks}
+        url = self.firmware_url(uuid, identifier)
+        return {**self.firmwares[uuid].update_payload(url, deployment_id), **tweaks}

@@ -6,97 +6,146 @@
 ================================================================================
 
 The hub's operator over HTTP, in JSON, under ``/api/``. The paths that the real server has too
-(``POST /api/devices/<identifier>/upgrade`` with ``{"uuid": ...}``, ``reboot``, ``reconnect``)
-are called the same and answer 204.
+(``POST /api/devices/<identifier>/upgrade`` with ``{"uuid": ...}``, ``reboot``, ``reconnect``,
+``code``) are called the same and answer 204. tools/README.md lists them all.
 
 Separate because it is a thin translation of `nerveshub_tools.hub.Hub`. There is no login: it
 answers this computer only, and no page of another site.
 """
 
-import dataclasses
-import ipaddress
-import json
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
-from .hub import OperatorError
+from . import terminal_api
+from .api_tools import (
+    HUB,
+    data,
+    device_of,
+    done,
+    error,
+    fields_of,
+    guard,
+    hub_of,
+    identifier_of,
+    number,
+    plain,
+    text,
+    whole,
+)
+from .changes import until
 
-_LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
-_HIDDEN = {"events", "frames", "console"}
-
-
-def is_trusted(request: web.Request) -> bool:
-    """Does the request come from this computer, and not from some web page open on it?"""
-    try:
-        ends = [request.transport.get_extra_info(end) for end in ("peername", "sockname")]
-        peer, own = (ipaddress.ip_address(end[0].split("%")[0]) for end in ends)
-    except (AttributeError, TypeError, ValueError):
-        return False
-    # Whoever calls from the address that it calls is this computer, whatever the address.
-    local = peer.is_loopback or peer == own
-    names = {*_LOCAL_NAMES, str(own)}
-    # Host is looked at against DNS rebinding, Origin against requests of other sites.
-    named = urlsplit("//" + request.headers.get("Host", "")).hostname in names
-    origin = request.headers.get("Origin")
-    return local and named and (origin is None or urlsplit(origin).hostname in names)
-
-
-async def handle(hub, request: web.Request) -> web.Response:
-    """Answer a request under ``/api/``."""
-    if not is_trusted(request):
-        return _error(403, "the operator's interface is for this computer only")
-    parts = [part for part in request.path.split("/") if part][1:]
-    try:
-        if request.method == "GET":
-            return _get(hub, parts)
-        if request.method == "POST" and len(parts) == 3 and parts[0] == "devices":
-            return _post(hub, parts[1], parts[2], await request.text())
-    except OperatorError as error:
-        return _error(409, str(error))
-    except ValueError as error:
-        return _error(400, str(error))
-    return _error(404, "Not Found")
+SCRIPT_WAIT = 30
+"""Seconds that the operator waits for a script, as on the server, which answers 403 then."""
+NO_ANSWER = "device not available or responding"
 
 
-def _get(hub, parts: list) -> web.Response:
-    if parts == ["devices"]:
-        return _data([_device(hub, identifier) for identifier in hub.identifiers()])
-    if len(parts) == 2 and parts[0] == "devices" and parts[1] in hub.identifiers():
-        return _data(_device(hub, parts[1]))
-    if parts == ["firmwares"]:
-        return _data([{**item.meta, "size": item.size} for item in list(hub.firmwares.values())])
-    if parts == ["hub"]:
-        lists = {"violations": list(hub.violations), "dropped": list(hub.dropped)}
-        return _data({"product": hub.product, **lists})
-    return _error(404, "Not Found")
+def application(hub) -> web.Application:
+    """What answers under ``/api``: an application to be put under the server's."""
+    app = web.Application(middlewares=[guard])
+    app[HUB] = hub
+    device = "/devices/{identifier}"
+    app.add_routes(
+        [
+            web.get("/hub", _hub),
+            web.get("/firmwares", _firmwares),
+            web.get("/deployments", _deployments),
+            web.post("/deployments", _deploy),
+            web.get("/devices", _devices),
+            web.get(device, _device),
+            web.post(device + r"/{action:reboot|reconnect|identify}", _act),
+            web.post(device + "/upgrade", _upgrade),
+            web.post(device + "/scripts", _script),
+            web.get(device + "/logs", _logs),
+            web.get(device + "/health", _health),
+            web.post(device + "/health", _check_health),
+            web.get(device + "/location", _location),
+            web.get(device + "/network_identities", _network_identities),
+        ]
+    )
+    app.add_routes(terminal_api.routes(device))
+    return app
 
 
-def _device(hub, identifier: str) -> dict:
-    found = dataclasses.asdict(hub.device(identifier))
-    shown = {key: value for key, value in found.items() if key not in _HIDDEN}
-    return {key: sorted(v) if isinstance(v, set) else v for key, v in shown.items()}
+async def _hub(request: web.Request) -> web.Response:
+    hub = hub_of(request)
+    lists = {"violations": list(hub.violations), "dropped": list(hub.dropped)}
+    return data({"product": hub.product, **lists})
 
 
-def _post(hub, identifier: str, action: str, body: str) -> web.Response:
-    if identifier not in hub.identifiers():
-        return _error(404, "no such device")
-    payload = json.loads(body or "{}")
-    if action == "upgrade":
-        uuid = payload.get("uuid") if isinstance(payload, dict) else None
-        if uuid not in hub.firmwares:
-            return _error(404, "no such firmware")
-        hub.push_update(identifier, uuid)
-    elif action in {"reboot", "reconnect", "identify"}:
-        getattr(hub, action)(identifier)
-    else:
-        return _error(404, "Not Found")
-    return web.Response(status=204)
+async def _firmwares(request: web.Request) -> web.Response:
+    found = list(hub_of(request).firmwares.values())
+    return data([{**item.meta, "size": item.size} for item in found])
 
 
-def _data(value) -> web.Response:
-    return web.json_response({"data": value})
+async def _deployments(request: web.Request) -> web.Response:
+    return data([plain(item) for item in list(hub_of(request).deployments.values())])
 
 
-def _error(status: int, detail: str) -> web.Response:
-    return web.json_response({"errors": {"detail": detail}}, status=status)
+async def _deploy(request: web.Request) -> web.Response:
+    given = await fields_of(request)
+    group = given.get("identifiers")
+    if group is not None and not (
+        isinstance(group, list) and all(isinstance(item, str) for item in group)
+    ):
+        raise ValueError("identifiers must be a list of texts, or left out for all devices")
+    hub_of(request).deploy(_known(request, given), group, whole(given, "number", 1))
+    return done()
+
+
+def _known(request: web.Request, given: dict) -> str:
+    uuid = given.get("uuid")
+    if not isinstance(uuid, str) or uuid not in hub_of(request).firmwares:
+        raise web.HTTPNotFound(reason="no such firmware")
+    return uuid
+
+
+async def _devices(request: web.Request) -> web.Response:
+    hub = hub_of(request)
+    return data([plain(hub.device(identifier)) for identifier in hub.identifiers()])
+
+
+async def _device(request: web.Request) -> web.Response:
+    return data(plain(device_of(request)))
+
+
+async def _act(request: web.Request) -> web.Response:
+    getattr(hub_of(request), request.match_info["action"])(identifier_of(request))
+    return done()
+
+
+async def _upgrade(request: web.Request) -> web.Response:
+    identifier = identifier_of(request)
+    hub_of(request).push_update(identifier, _known(request, await fields_of(request)))
+    return done()
+
+
+async def _script(request: web.Request) -> web.Response:
+    hub, identifier, given = hub_of(request), identifier_of(request), await fields_of(request)
+    # Milliseconds, as in the real server's parameter of this name.
+    wait = number(given.get("timeout", SCRIPT_WAIT * 1000), "timeout") / 1000
+    ref = hub.run_script(identifier, text(given, "text"))
+    await until(hub, lambda hub: hub.script_answer(identifier, ref) is not None, wait)
+    answer = hub.script_answer(identifier, ref)
+    return error(403, NO_ANSWER) if answer is None else web.Response(text=answer)
+
+
+async def _logs(request: web.Request) -> web.Response:
+    return data(device_of(request).logs)
+
+
+async def _health(request: web.Request) -> web.Response:
+    device = device_of(request)
+    reports = zip(device.health_times, device.health)
+    return data([{"received_at": at, "report": report} for at, report in reports])
+
+
+async def _check_health(request: web.Request) -> web.Response:
+    hub_of(request).request_health(identifier_of(request))
+    return done()
+
+
+async def _location(request: web.Request) -> web.Response:
+    return data(device_of(request).location)
+
+
+async def _network_identities(request: web.Request) -> web.Response:
+    return data(device_of(request).identities)

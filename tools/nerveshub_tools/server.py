@@ -52,7 +52,8 @@ class Server:
 
     async def start(self) -> None:
         """Listen. `port` is the real one afterwards, and the hub has its ``url``."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._remember])
+        app.add_subapp("/api", operator_api.application(self._hub))
         app.router.add_route("*", "/{path:.*}", self._handle)
         app.on_response_prepare.append(self._finish)
         self._runner = web.AppRunner(
@@ -96,13 +97,14 @@ class Server:
         headers.clear()
         headers.extend(fields)
 
+    @web.middleware
+    async def _remember(self, request: web.Request, handler) -> web.StreamResponse:
+        with self._hub.changing():
+            self._hub.requests.append((request.method, request.raw_path, _headers(request)))
+        return await handler(request)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        hub = self._hub
-        headers = {name.lower(): value for name, value in reversed(list(request.headers.items()))}
-        with hub.changing():
-            hub.requests.append((request.method, request.raw_path, headers))
-        if request.path.startswith("/api/"):
-            return await operator_api.handle(hub, request)
+        hub, headers = self._hub, _headers(request)
         if downloads.is_download(request.path):
             return await downloads.handle(hub, request)
         if request.path == "/status/alive":
@@ -181,6 +183,11 @@ class Server:
                         await websocket.pong(item.payload)
                 except (ConnectionError, RuntimeError):
                     return  # the device is gone; the receiving side notices too
+
+
+def _headers(request: web.Request) -> dict:
+    """Names in lower case; of several with one name the first."""
+    return {name.lower(): value for name, value in reversed(list(request.headers.items()))}
 
 
 def _response(answer: Answer) -> web.Response:

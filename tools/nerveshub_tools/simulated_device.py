@@ -42,6 +42,7 @@ class SimulatedDevice:
     :param str device_key: its private key
     :param dict meta: what it runs at first; `FACTORY` if None
     :param int confirm_after: seconds after which new firmware is confirmed
+    :param bool console: True for a console and scripts: whoever operates the hub runs code here
     """
 
     def __init__(  # noqa: PLR0913 - options, keyword only
@@ -60,6 +61,7 @@ class SimulatedDevice:
         device_key: Optional[str] = None,
         meta: Optional[dict] = None,
         confirm_after: int = 60,
+        console: bool = False,
     ) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.image = Path(folder) / "firmware"
@@ -78,6 +80,7 @@ class SimulatedDevice:
             "device_key": device_key,
             "meta": meta or FACTORY,
             "confirm_after": confirm_after,
+            "uploads": str(Path(folder) / "uploads") if console else None,
         }
         self._child: Optional[subprocess.Popen] = None
         self._stopping = False

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.image_download`
+====================================================
+
+One image, whole and verified, in as many tries as it takes: what `Downloader` gets is checked by
+`ImageCheck`, and after a break `DownloadRetry` says when to go on. Apart from the update manager,
+which only wants bytes, so that nobody there asks which try they came from.
+
+A power cut ends it: what has come is kept by the writer and this object alone, and the next update
+starts from zero.
+"""
+
+from micropython import const
+
+from .download_retry import WHEN_ONLINE, DownloadRetry
+from .downloader import DATA, HEAD, WAITING
+from .errors import describe
+from .image_check import ImageCheck
+
+_TICKS = const((1 << 29) - 1)
+
+NO_ROOM = 5
+"""Result, beside those of `nerveshub_link.downloader`: no memory for the connection."""
+EXPIRED = 6
+"""Result: the URL is good no longer: `ImageDownload.why`."""
+
+
+class ImageDownload:
+    """
+    Downloads one image after the other.
+
+    :param Config config: ``download_retries``, ``retry_delay``, ``download_timeout``, ``random``
+    :param Downloader loader: fetches bytes
+    :param log: function of level and text
+    """
+
+    def __init__(self, config, loader, log) -> None:
+        self.loader = loader
+        """Holds the bytes."""
+        self._log = log
+        self.retry = DownloadRetry(
+            config.download_retries,
+            config.retry_delay * 1000,
+            config.download_timeout * 1000,
+            config.random,
+        )
+        self.online = True
+        """Is the device joined? The caller knows."""
+        self.close()
+
+    def start(self, offer, now: int) -> None:
+        """
+        A download begins.
+
+        :param Offer offer: what to get
+        :param int now: ticks in milliseconds
+        :raises UpdateError: if the URL is no good
+        """
+        self.retry.begin(now)
+        self._take(offer)
+
+    def _take(self, offer) -> None:
+        self.loader.start(offer.url, offer.size)
+        self._offer = offer
+        self._check = ImageCheck(offer.checksum, offer.partials)
+        self._wait = None
+
+    def renew(self, offer) -> None:
+        """
+        The same update was offered again: go on from the new URL, with what has come if it is the
+        same image.
+
+        :param Offer offer: the newer offer
+        :raises UpdateError: if the URL is no good
+        """
+        if offer.is_same_image(self._offer):
+            self.loader.renew(offer.url)
+            self._offer = offer
+        else:
+            self._log("warning", "another image is offered for the same update: from zero")
+            self._take(offer)
+
+    def close(self) -> None:
+        """Close the connection and forget the image. Never raises."""
+        self.loader.close()
+        self._offer = None
+        self._check = None
+        self._wait = None  # milliseconds to the next try, None during one
+        self._since = None  # when the wait began
+        self.alone = False
+        """True while the connection needs the memory of the WebSocket."""
+        self.why = ""
+        """Why the last try failed."""
+
+    @property
+    def connects_next(self) -> bool:
+        """True if the next step may connect, which blocks (read-only)."""
+        return self._wait is None and self.loader.connects_next
+
+    @property
+    def paused(self) -> bool:
+        """True between two tries (read-only)."""
+        return self._wait is not None
+
+    def joined(self) -> None:
+        """The device is online again."""
+        self.online = True
+        if self._wait == WHEN_ONLINE:
+            self.retry.online()
+            self._wait = 0
+
+    def step(self, now: int) -> int:
+        """
+        Do the next bit of work.
+
+        :param int now: ticks in milliseconds
+        :return: as `Downloader.step`, but `HEAD` only where the image begins, or begins again; or
+            `NO_ROOM` or `EXPIRED`
+        :raises UpdateError: if this image can't be had
+        """
+        if self._wait is not None:
+            self._pause(now)
+            return WAITING
+        loader = self.loader
+        try:
+            result = loader.step(now)
+            if result == DATA:
+                self._check.update(loader.data)
+            elif result == WAITING:
+                self.retry.check(now)
+            elif result == HEAD:
+                if loader.received:
+                    return WAITING  # it goes on
+                if not self._check.begin(loader.total):
+                    self._log("warning", "partials_checksums are no good: only the whole counts")
+            return result
+        except Exception as error:
+            return self._broke(error, now)
+
+    def _pause(self, now: int) -> None:
+        self.retry.check(now)
+        if self._since is None:
+            self._since = now  # not before: a connect that failed took its time
+        if self._wait != WHEN_ONLINE and (now - self._since) & _TICKS >= self._wait:
+            self._wait = None
+
+    def verify(self, now: int) -> bool:
+        """
+        All bytes are there: are they the right ones?
+
+        :param int now: ticks in milliseconds
+        :return: False if the download starts from zero, once more
+        :raises UpdateError: if they are wrong, and were before
+        """
+        self.loader.hang_up()
+        try:
+            self._check.finish()
+            return True
+        except Exception as error:
+            self._broke(error, now)
+            return False
+
+    def _broke(self, error: Exception, now: int) -> int:
+        """This try failed. What now?"""
+        loader = self.loader
+        alone, self.alone = self.alone, False  # the link may use the pause to come back
+        if loader.connects_next and not alone and _is_scarce(error):
+            self.alone = True
+            return NO_ROOM
+        then = getattr(error, "then", None)
+        self.why = describe(error)
+        if then == "renew":
+            loader.hang_up()
+            return EXPIRED
+        # Where the link had to hang up, it is no sign of anything that the device is not joined.
+        self._wait = wait = self.retry.after(error, loader.received, now, self.online or alone)
+        self._since = None
+        words = "download broke off at %d of %d bytes: %s; next try "
+        words %= (loader.received, loader.total, self.why)
+        words += "when online" if wait == WHEN_ONLINE else "in %d s" % (wait // 1000)
+        self._log("warning", words)
+        if then == "restart" or self._offer.checksum is None:
+            loader.restart()  # without a checksum nobody would notice halves of two images
+        else:
+            loader.hang_up()
+        return WAITING
+
+
+def _is_scarce(error: Exception) -> bool:
+    """Was there no memory for the connection?"""
+    return isinstance(error, MemoryError) or getattr(error, "no_memory", False)

@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+A board whose drive is simulated flash under the real FatFs. It does what CircuitPython does around
+Python code: ``/safemode.py``, ``/boot.py``, ``/code.py`` or what was set for the next run, each in
+a VM of its own, until somebody is content or the board stands still for ever.
+
+All that these files import comes from the drive as well, but for the package: that is beside it,
+since no update writes the package that runs. The clock is a number: nobody waits.
+"""
+
+import io
+import os
+import sys
+
+import vfs
+from board_modules import Bag, Board, Reload, Reset
+
+_STARTS = 40
+_GUARD = ("nh_boot", "nh_run", "nh_trial")
+_SLOTS = ("/slots/a", "/slots/b")
+
+
+class Content(BaseException):
+    """Raised within the application: all is as it should be, the run may end."""
+
+
+class Brick(Exception):
+    """The board does not come back by itself."""
+
+
+class Unmountable(Brick):
+    """CircuitPython would format the drive: all is lost."""
+
+
+class Machine:
+    """
+    A board.
+
+    :param Flash flash: its drive
+    :param identify: function of a folder: name of the release that it holds byte for byte, or None
+    :param outside: what applications import as ``outside``
+    """
+
+    def __init__(self, flash, identify, outside):
+        self.flash = flash
+        self.now = 0
+        self.board = Board(lambda: self.now & 0x1FFFFFFF)
+        self.ran = []
+        """What was started since `power_on`: (slot or "", name of the release)."""
+        self._identify = identify
+        self._outside = outside
+        self._compiled = {}
+        self._time = Bag(
+            sleep=self._sleep, monotonic=lambda: self.now / 1000, time=lambda: 1700000000
+        )
+        self._modules = {}
+
+    def keep_modules(self):
+        """What is imported now stays, as if it were built in."""
+        self._modules = dict(sys.modules)
+
+    def _sleep(self, seconds):
+        self.now += int(seconds * 1000)
+
+    def mount(self):
+        """
+        Mount the drive anew: what FatFs had in RAM is lost.
+
+        :raises Unmountable: if that can't be
+        """
+        try:
+            vfs.umount("/")
+        except OSError:
+            pass
+        try:
+            vfs.mount(vfs.VfsFat(self.flash), "/")
+        except OSError:
+            raise Unmountable from None
+
+    def power_on(self, reset="POWER_ON", safe_mode="NONE"):
+        """
+        Run until an application is content.
+
+        :raises Brick: if that never happens
+        """
+        self.ran = []
+        self._starts = 0
+        self._failure = ""
+        while True:
+            self.mount()
+            self.board.boot(reset, safe_mode)
+            reset, next_safe_mode = "SOFTWARE", "NONE"
+            try:
+                if safe_mode != "NONE":
+                    self._start("/safemode.py", "/")
+                    raise Brick("safe mode for ever")
+                self._start("/boot.py", "/")
+                while True:
+                    self._run()
+            except Reset:
+                safe_mode = next_safe_mode
+            except Content:
+                return
+
+    def _run(self):
+        """One VM; returns if another one follows."""
+        path, folder, on_success, on_error = self.board.take_next_code() or (
+            "/code.py",
+            "/",
+            False,
+            False,
+        )
+        if path != "/code.py":
+            release = self._identify(folder)
+            if release is None:
+                raise Brick("a torn application was started: " + folder)
+            self.ran.append((folder[-1] if folder in _SLOTS else "", release))
+        try:
+            failure = self._start(path, folder)
+        except Reload:
+            return
+        if not (on_error if failure else on_success):
+            raise Brick("code done running: %s: %s" % (path, failure))
+
+    def _start(self, path, folder):
+        """Run a file in a fresh VM; returns the traceback or None."""
+        self._starts += 1
+        if self._starts > _STARTS:
+            raise Brick("it starts again and again: " + self._failure)
+        try:
+            os.chdir(folder)
+            self._fresh(path)
+            exec(self._compile(path), {"__name__": "__main__", "__file__": path})
+        except Exception as error:
+            text = io.StringIO()
+            sys.print_exception(error, text)
+            self._failure = text.getvalue()
+            self.board.ended(self._failure)
+            return self._failure
+        self.board.ended()
+        return None
+
+    def _fresh(self, path):
+        """Nothing of the run before is left but what the board itself has."""
+        for name in list(sys.modules):
+            if name not in self._modules:
+                del sys.modules[name]
+        sys.modules["time"] = self._time
+        sys.modules["outside"] = self._outside
+        self.board.install()
+        sys.path[:] = ["", "/", ".frozen", "/lib", "/host"]
+        for name in _GUARD:
+            self._preload(name)
+
+    def _preload(self, name):
+        """
+        Compiling the guard takes ten times as long as all the rest of a start. So its code is kept,
+        as long as its file on the drive is the same, byte for byte.
+        """
+        path = "/" + name + ".py"
+        try:
+            code = self._compile(path)
+        except Exception:
+            return  # whoever imports it will see
+        values = {"__name__": name, "__file__": path}
+        sys.modules[name] = Lazy(code, values)
+
+    def _compile(self, path):
+        with open(path, "rb") as file:
+            source = file.read()
+        known = self._compiled.get(path)
+        if known is None or known[0] != source:
+            known = source, compile(source.decode(), path, "exec")
+            self._compiled[path] = known
+        return known[1]
+
+
+class Lazy:
+    """A module that is executed when somebody wants something of it."""
+
+    def __init__(self, code, values):
+        self._code = code
+        self._values = values
+
+    def __getattr__(self, name):
+        values = self._values
+        if self._code is not None:
+            code, self._code = self._code, None
+            exec(code, values)
+        try:
+            return values[name]
+        except KeyError:
+            raise AttributeError(name) from None

@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.local_only`
+================================================================================
+
+Does a request come from this computer, and not from some web page that is open on it?
+
+Separate because the operator's interface and the operator's page ask the same.
+"""
+
+import ipaddress
+from typing import Optional
+from urllib.parse import urlsplit
+
+_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+def is_local(peer: str, own: str, host: str, origin: Optional[str]) -> bool:
+    """
+    :param str peer: address that the request comes from
+    :param str own: address that it came to
+    :param str host: its header ``Host``, looked at against DNS rebinding
+    :param str origin: its header ``Origin``, looked at against requests of other sites; None if
+        there is none
+    """
+    try:
+        theirs, ours = (ipaddress.ip_address(end.split("%")[0]) for end in (peer, own))
+        named = urlsplit("//" + host).hostname
+        sender = None if origin is None else urlsplit(origin).hostname
+    except ValueError:
+        return False
+    names = {*_NAMES, str(ours)}
+    # Whoever calls from the address that it calls is this computer, whatever the address.
+    near = theirs.is_loopback or theirs == ours
+    return near and named in names and (origin is None or sender in names)
