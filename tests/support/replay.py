@@ -14,7 +14,7 @@ What the replay changes, and why:
 * Heartbeats of the link are answered at once, as the real server does; those of the captured
   client were its own, their answers go in as they are: an answer that nobody asked for.
 * Where the captured client closed, the link is told to ``reconnect()``.
-* ``size`` and ``checksum`` of an update or an archive become those of `IMAGE`: the files were not
+* ``size`` and checksums of an update or an archive become those of `IMAGE`: the files were not
   captured.
 """
 
@@ -240,6 +240,8 @@ class Line:
             self._joined.discard(topic)
         if event == "update":
             payload = dict(payload, size=len(IMAGE), checksum=_upper_hex(IMAGE))
+            if payload.get("partials_checksums"):
+                payload["partials_checksums"] = [_upper_hex(IMAGE)]
         if event == "archive":
             payload = dict(payload, size=len(IMAGE))
         own = self._mine(join_ref)
