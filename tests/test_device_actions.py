@@ -224,7 +224,7 @@ def test_second_wish_to_identify_begins_anew(pins):
     desk.wait(6)
     desk.peer.say(None, None, "device", "identify", {})
     desk.wait(9)
-    assert pins.users
+    assert list(pins.users) == ["NEOPIXEL"]
     desk.wait(2)
     assert pins.users == {}
     assert desk.link.last_error is None

@@ -102,10 +102,12 @@ def test_all_five_extensions_serve_the_operator_within_a_small_heap(vm):
         assert board.location == {"latitude": 52.5, "longitude": 13.4, "source": "device"}
         assert [identity["service"] for identity in board.identities] == ["iroh"]
         sent = [line["message"] for line in said(hub, "logging:send")]
-        assert sent == ["line %d" % number for number in range(30)]
+        assert sent[:-1] == ["line %d" % number for number in range(30)]
+        assert sent[-1] == "odd ??????"
+        assert board.connections == 1  # the server hangs up where a text is no UTF-8
         text = shown(hub)
     lines = result.one("lines")
-    assert lines["sent"] == 30 and lines["least"] > 200  # 250, but for the rest of the poll
+    assert lines["sent"] == 31 and lines["least"] > 200  # 250, but for the rest of the poll
     assert "notes.txt\r\n" in text
     assert "42 \u00e4\r\n???\r\nline\r\n" in text
     assert text.count("line\r\n") == 500
