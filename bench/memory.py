@@ -21,6 +21,17 @@ _AIM = 96
 _SHIMS = ("select", "socketpool", "ssl", "hashlib")
 # In this order: what one has imported, the next has for nothing.
 _PARTS = (
+    ("extensions", "extensions, needed by each of them"),
+    ("health", "health with a provider of your own"),
+    ("board_health", "health, the default, on top of that"),
+    ("device_logs", "logging"),
+    ("geo", "geo"),
+    ("geo_ip", "geo by the internet address, on top of that"),
+    ("network_identity", "network_identity"),
+    ("local_shell", "local_shell until somebody types"),
+    ("shell_session", "local_shell in use, on top of that"),
+    ("archives", "archives"),
+    ("identify", "identify, when asked for"),
     ("console", "console, while nobody uses it"),
     ("scripts", "scripts, while none runs"),
     ("console_session", "console in use: session"),

@@ -136,7 +136,14 @@ class Channels:
         return str(self._ref)
 
     def _write(self, join_ref, ref: str, topic: str, event: str, payload: dict) -> None:
-        self._send(json.dumps([join_ref, ref, topic, event, payload]))
+        text = json.dumps([join_ref, ref, topic, event, payload])
+        data = text.encode()
+        if len(data) != len(text):
+            # Not plain ASCII; on a board it may be no UTF-8 either, for which the server hangs up.
+            from .utf8 import mend  # noqa: PLC0415 seldom needed
+
+            text = mend(data).decode()
+        self._send(text)
 
     def receive(self, text: str, now: int):
         """

@@ -108,6 +108,11 @@ class UpdateManager:
         return IDLE < self.state < INSTALLED
 
     @property
+    def percent(self) -> int:
+        """How far the present stage is, 0 to 100; -1 if that is not known (read-only)."""
+        return self._percent
+
+    @property
     def paused(self) -> bool:
         """True while an update waits for its next try or for the server (read-only)."""
         return self.state == RENEWING or (self.state == DOWNLOADING and self._image.paused)
