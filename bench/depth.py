@@ -18,7 +18,7 @@ from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
 from support.ca import ThrowawayCa
 
-from nerveshub_link import Client, HealthProvider, NervesHubLink
+from nerveshub_link import Client, Console, HealthProvider, NervesHubLink
 
 from .device import Counter
 from .rows import at_most
@@ -29,6 +29,9 @@ _NEW = {"uuid": "new", "version": "1.1.0", "platform": "board", "architecture": 
 
 # The first feature whose function is on the stack has it; what is none of them is "the rest".
 _FEATURES = (
+    ("operator's code", "code_runner.run"),  # so many frames lie above it
+    ("files of the console", "file_transfer."),
+    ("console", "console"),
     ("connect and TLS", "connection._try"),
     ("update: connect", "downloader._connect"),
     ("update: chunk", "update_manager._download"),
@@ -110,7 +113,7 @@ def measure() -> list:
         with HubThread(tls=tls) as hub:
             sys.setprofile(watch)
             try:
-                _converse(hub, ca)
+                _converse(hub, ca, folder)
             finally:
                 sys.setprofile(None)
     missing = [feature for feature, _ in _FEATURES if feature not in watch.deepest]
@@ -121,7 +124,7 @@ def measure() -> list:
     return rows
 
 
-def _converse(hub, ca) -> None:
+def _converse(hub, ca, folder: str) -> None:
     """A session in which everything happens once."""
     app = _App()
     link = NervesHubLink(
@@ -135,6 +138,8 @@ def _converse(hub, ca) -> None:
         client=app,
         fwup_writer=Counter(set()),
         extensions={"health": _Health(), "logging": True},
+        console=Console(upload_folder=folder),
+        scripts=True,
     )
     device = "bench"
     with link:
@@ -143,7 +148,13 @@ def _converse(hub, ca) -> None:
         hub.request_health(device)
         link.log("info", "a line")
         _poll(link, lambda: hub.device(device).health and hub.device(device).logs)
-        hub.run_script(device, "1")
+        hub.run_script(device, "x = 1")
+        _poll(link, lambda: "console" in hub.device(device).topics)
+        hub.push(device, "console", "file-data/start", {"filename": "a"})
+        hub.push(device, "console", "file-data", {"filename": "a", "data": "QUJD"})
+        hub.push(device, "console", "file-data/stop", {"filename": "a"})
+        hub.push(device, "console", "dn", {"data": "x = 1\r"})
+        _poll(link, lambda: ">>> x = 1\r\n>>> " in hub.device(device).console)
         hub.push_update(device, hub.add_firmware(_IMAGE, _NEW))
         _poll(link, lambda: app.rebooted)
 

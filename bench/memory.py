@@ -19,6 +19,25 @@ _META = {"uuid": "new", "version": "1.1.0", "platform": "board", "architecture":
 _LEAST, _MOST, _STEP = 48, 240, 2  # KB
 _AIM = 96
 _SHIMS = ("select", "socketpool", "ssl", "hashlib")
+# In this order: what one has imported, the next has for nothing.
+_PARTS = (
+    ("extensions", "extensions, needed by each of them"),
+    ("health", "health with a provider of your own"),
+    ("board_health", "health, the default, on top of that"),
+    ("device_logs", "logging"),
+    ("geo", "geo"),
+    ("geo_ip", "geo by the internet address, on top of that"),
+    ("network_identity", "network_identity"),
+    ("local_shell", "local_shell until somebody types"),
+    ("shell_session", "local_shell in use, on top of that"),
+    ("archives", "archives"),
+    ("identify", "identify, when asked for"),
+    ("console", "console, while nobody uses it"),
+    ("scripts", "scripts, while none runs"),
+    ("console_session", "console in use: session"),
+    ("python_prompt", "console in use: prompt, line editor, runner"),
+    ("file_transfer", "console in use: files"),
+)
 _LIBRARIES = ("adafruit_ticks", "adafruit_connection_manager")
 
 
@@ -106,9 +125,12 @@ def _imports(vm: Vm, modules) -> list:
 
 
 def _import_costs(name: str, vm: Vm) -> list:
-    costs = _imports(vm, (*_SHIMS, *_LIBRARIES, "nerveshub_link", "adafruit_requests"))
+    parts = ["nerveshub_link." + module for module, _ in _PARTS]
+    wanted = (*_SHIMS, *_LIBRARIES, "nerveshub_link", *parts, "adafruit_requests")
+    costs = _imports(vm, wanted)
     costs = dict(costs)
     shown = [("nerveshub_link", "importing the package"), *((one, one) for one in _LIBRARIES)]
+    shown += [("nerveshub_link." + module, words) for module, words in _PARTS]
     shown.append(("adafruit_requests", "adafruit_requests, which we do not use"))
     return [
         Row("heap kept by import, {}: {}".format(name, words), "{} bytes".format(costs[module]))

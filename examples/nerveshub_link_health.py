@@ -1,15 +1,13 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Health: numbers that NervesHub charts, measured when it asks."""
+"""Health: what the board tells by itself, numbers of one's own, alarms and checks."""
 
-import gc
-
+import analogio
 import board
-import microcontroller
 import wifi
 
-from nerveshub_link import HealthProvider, NervesHubLink
+from nerveshub_link import BoardHealth, NervesHubLink
 
 FIRMWARE = {
     "uuid": "2a6ff5bc-7d5c-5c7a-9a3a-2f0c4a6a5a01",
@@ -19,26 +17,31 @@ FIRMWARE = {
     "architecture": "xtensa",
 }
 
+soil = analogio.AnalogIn(board.A0)
 
-class BoardHealth(HealthProvider):
+
+class GreenhouseHealth(BoardHealth):
     def health_check(self):
-        used = gc.mem_alloc()
-        free = gc.mem_free()
-        access_point = wifi.radio.ap_info
-        return {
-            "cpu_temp": microcontroller.cpu.temperature,
-            "mem_used_percent": 100 * used // (used + free),
-            "heap_free_bytes": free,
-            # None while there is no network: what is no number is left out.
-            "wifi_rssi": access_point.rssi if access_point else None,
-        }
+        # Memory, drive, temperature, Wi-Fi, uptime, reason of the last reset.
+        report = super().health_check()
+        report["metrics"]["soil_moisture"] = soil.value // 656
+        report["metadata"]["place"] = "north wall"
+        report["checks"]["soil_sensor"] = (soil.value > 500, "reads %d" % soil.value)
+        return report
 
+
+health = GreenhouseHealth()  # extensions={"health": True} is the same without one's own numbers
 
 link = NervesHubLink.from_settings(
     wifi.radio,
     firmware_meta=FIRMWARE,
-    extensions={"health": BoardHealth()},
+    extensions={"health": health},
 )
 
 while True:
     link.poll()
+    if soil.value < 6000:
+        # Told at once, and in every report until it is cleared. Setting it again costs nothing.
+        health.set_alarm("dry", "the soil is dry")
+    elif soil.value > 8000:
+        health.clear_alarm("dry")

@@ -5,10 +5,11 @@
 
 import time
 
+import adafruit_logging
 import board
 import wifi
 
-from nerveshub_link import NervesHubLink
+from nerveshub_link import DeviceLogs, NervesHubLink
 
 FIRMWARE = {
     "uuid": "2a6ff5bc-7d5c-5c7a-9a3a-2f0c4a6a5a01",
@@ -18,17 +19,24 @@ FIRMWARE = {
     "architecture": "xtensa",
 }
 
+logs = DeviceLogs(level="info")  # while the board is offline, the newest 32 lines are kept
+
+logger = adafruit_logging.getLogger("greenhouse")
+logger.setLevel(adafruit_logging.DEBUG)
+logger.addHandler(logs)
+
 link = NervesHubLink.from_settings(
     wifi.radio,
     firmware_meta=FIRMWARE,
-    extensions={"logging": True},
+    logger=logger,  # what the link itself does, too
+    extensions={"logging": logs},
 )
-link.log("info", "started")
+logger.info("started with version %s", FIRMWARE["version"])
+link.log("warning", "this goes without a logger")
 
 next_line = time.monotonic() + 60
 while True:
     link.poll()
     if time.monotonic() >= next_line:
         next_line += 60
-        # While the board is offline, the newest 32 lines are kept.
-        link.log("debug", "still here")
+        logger.info("still here")

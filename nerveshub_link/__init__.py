@@ -73,32 +73,31 @@ if sys.implementation.name == "circuitpython" and sys.implementation.version[:2]
     # Older ones know no SHA-256 in hashlib and take broken JSON for good.
     raise ImportError("nerveshub_link needs CircuitPython 10.1 or newer")
 
-from .client import APPLY, IGNORE, Client, Decision, ignore, reschedule
+from .client import APPLY, DOWNLOAD, IGNORE, Client, Decision, ignore, reschedule
 from .errors import NervesHubError, ProtocolError, TransportError, UpdateError
 from .fwup_writer import FwupWriter
 from .link import NervesHubLink
 
+# Parts that not every board needs: their memory is taken when they are asked for.
+_OPTIONAL = {
+    "AppSlotWriter": "app_slot_writer",
+    "BoardHealth": "board_health",
+    "Console": "console",
+    "DeviceLogs": "device_logs",
+    "DualBankWriter": "dual_bank_writer",
+    "Extension": "extensions",
+    "FileWriter": "file_writer",
+    "Geo": "geo",
+    "GeoIp": "geo_ip",
+    "HealthProvider": "health",
+    "LocalShell": "local_shell",
+    "NetworkIdentity": "network_identity",
+}
+
 
 def __getattr__(name: str):
-    # Parts that not every board needs: their memory is taken when they are asked for.
-    if name == "AppSlotWriter":
-        from .app_slot_writer import AppSlotWriter  # noqa: PLC0415
-
-        return AppSlotWriter
-    if name == "DualBankWriter":
-        from .dual_bank_writer import DualBankWriter  # noqa: PLC0415
-
-        return DualBankWriter
-    if name == "FileWriter":
-        from .file_writer import FileWriter  # noqa: PLC0415
-
-        return FileWriter
-    if name == "Extension":
-        from .extensions import Extension  # noqa: PLC0415
-
-        return Extension
-    if name == "HealthProvider":
-        from .health import HealthProvider  # noqa: PLC0415
-
-        return HealthProvider
-    raise AttributeError(name)
+    if name not in _OPTIONAL:
+        raise AttributeError(name)
+    module = __name__ + "." + _OPTIONAL[name]
+    __import__(module)
+    return getattr(sys.modules[module], name)

@@ -23,6 +23,10 @@ from micropython import const
 
 from .errors import ProtocolError
 
+API_VERSION = "2.2.0"
+"""
+What joins announce. From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts.
+"""
 MESSAGE = 1
 """Kind: an event of a joined topic."""
 JOINED = 2
@@ -132,7 +136,14 @@ class Channels:
         return str(self._ref)
 
     def _write(self, join_ref, ref: str, topic: str, event: str, payload: dict) -> None:
-        self._send(json.dumps([join_ref, ref, topic, event, payload]))
+        text = json.dumps([join_ref, ref, topic, event, payload])
+        data = text.encode()
+        if len(data) != len(text):
+            # Not plain ASCII; on a board it may be no UTF-8 either, for which the server hangs up.
+            from .utf8 import mend  # noqa: PLC0415 seldom needed
+
+            text = mend(data).decode()
+        self._send(text)
 
     def receive(self, text: str, now: int):
         """

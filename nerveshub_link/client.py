@@ -31,6 +31,9 @@ class Decision:
 APPLY = Decision("apply")
 """Take the update now."""
 
+DOWNLOAD = Decision("download")
+"""Take the archive now."""
+
 IGNORE = Decision("ignore", "ignored by the device")
 """
 Do not take it. NervesHub then offers this device no deployment update for 24 hours (by default).
@@ -99,8 +102,47 @@ class Client:
 
         microcontroller.reset()
 
-    def identify(self) -> None:
-        """Make the device noticeable, such as by blinking: an operator wants to find it."""
+    def identify(self):
+        """
+        Make the device noticeable: an operator wants to find it. By default ``board.NEOPIXEL`` or
+        ``board.LED`` blinks for ten seconds, where there is one that nobody uses.
+
+        :return: None; or a generator that does it step by step, of the milliseconds to its next
+            step: so the main loop goes on meanwhile
+        """
+        from .identify import blink  # noqa: PLC0415 when somebody asks
+
+        return blink()
+
+    def archive_available(self, info: dict) -> Decision:
+        """
+        Decide about an archive, a file that NervesHub has for this device; only with the option
+        ``archive_folder``.
+
+        :param dict info: ``uuid``, ``version``, ``size`` in bytes, ``description``, ``platform``,
+            ``architecture``, ``uploaded_at``
+        :return: `DOWNLOAD`, `IGNORE`, `ignore`, or `reschedule` to be asked again
+        """
+        return IGNORE
+
+    def archive_ready(self, path: str, verified: bool) -> None:
+        """
+        Use an archive that has arrived. The file is the application's from now on. If this raises,
+        it is called again at the next join.
+
+        :param str path: where the file is
+        :param bool verified: True if its signature proved right. NervesHub gives no checksum for an
+            archive: while this is False, anything may be in the file
+        """
+
+    def public_keys(self, kind: str, keys: list) -> None:
+        """
+        Hear which public keys the organisation signs with; only with ``request_public_keys``. They
+        are also kept in ``NervesHubLink.public_keys``.
+
+        :param str kind: ``"fwup"`` for firmware, or ``"archive"``
+        :param list keys: Ed25519 keys, each 32 bytes
+        """
 
     def handle_connected(self) -> None:
         """Hear that the device has joined: NervesHub sees it online now."""
@@ -117,7 +159,7 @@ class Client:
         Hear that `NervesHubLink.poll` is about to do something that may block. Feed a watchdog
         here.
 
-        :param str what: ``"wifi"``, ``"connect"``, ``"download"`` (the download's own connect) or
-            ``"erase"`` (a firmware bank, see `FwupWriter.blocks_next`)
+        :param str what: ``"wifi"``, ``"connect"``, a further connection (``"download"``,
+            ``"archive"``, ``"geo"``), or ``"erase"`` (a firmware bank: `FwupWriter.blocks_next`)
         :param int seconds: bound of each single wait in it
         """

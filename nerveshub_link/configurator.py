@@ -29,6 +29,9 @@ _CLIENT_METHODS = (
     "handle_connected",
     "handle_disconnected",
     "handle_blocking",
+    "archive_available",
+    "archive_ready",
+    "public_keys",
 )
 _WRITER_METHODS = (
     "firmware_meta",
@@ -67,9 +70,14 @@ _NUMBERS = {
     "receive_buffer": (2048, 1024, 65536),
     "max_message_size": (16384, 2048, 1 << 20),
 }
-_FLAGS = {"auto_confirm": True, "allow_unverified": False}
+_FLAGS = {"auto_confirm": True, "allow_unverified": False, "request_public_keys": False}
 _PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "urandom": os.urandom}
-_TEXTS = {"network_interface": "wlan0", "wifi_ssid": None, "wifi_password": None}
+_TEXTS = {
+    "network_interface": "wlan0",
+    "wifi_ssid": None,
+    "wifi_password": None,
+    "archive_folder": None,
+}
 
 
 def configure(ssl_context, options: dict) -> Config:
@@ -111,7 +119,8 @@ def configure(ssl_context, options: dict) -> Config:
 
 def _check_tables(config, given: dict) -> None:
     for name in given:
-        if not (name in _NUMBERS or name in _FLAGS or name in _PORTS or name in _TEXTS):
+        known = name in _NUMBERS or name in _FLAGS or name in _PORTS or name in _TEXTS
+        if not known and name != "connection_types":
             raise ValueError(name + " is no option")
     for name in _NUMBERS:
         default, least, most = _NUMBERS[name]
@@ -205,21 +214,30 @@ def _check_callbacks(config, options: dict) -> None:
     config.extensions = {} if options["extensions"] is None else options["extensions"]
     if not isinstance(config.extensions, dict):
         raise ValueError("extensions must be a dict of name and object")
+    if config.extensions:
+        from .extension_setup import check_extension  # noqa: PLC0415
     for name in config.extensions:
         _check_text("extensions: a name", name)
         if ":" in name:
             raise ValueError("extensions: " + name + ": a name has no colon")
         value = config.extensions[name]
-        if (name == "logging" and value is True) or (
-            name == "health" and hasattr(value, "health_check")
-        ):
+        if not hasattr(value, "handle_event") and check_extension(name, value):
             continue
         _check_methods("extensions: " + name, value, _EXTENSION_METHODS, "Extension")
         _check_text("extensions: version of " + name, getattr(value, "version", None))
+    _check_operators(config, options)
     config.radio = options["radio"]
     for name in ("enabled", "connected", "ipv4_address", "connect"):
         if config.radio is not None and not hasattr(config.radio, name):
             raise ValueError("radio must be wifi.radio, or None: it has no " + name)
+    types = options["further"].get("connection_types")
+    if types is None:
+        types = ["wifi"] if config.radio is not None else []
+    if not isinstance(types, (list, tuple)):
+        raise ValueError("connection_types must be a list of texts")
+    for kind in types:
+        _check_text("connection_types: each", kind)
+    config.connection_types = list(types)
     config.logger = options["logger"]
     if config.logger is not None and not hasattr(config.logger, "log"):
         raise ValueError("logger must be an adafruit_logging or logging logger")
@@ -241,6 +259,23 @@ def _writer(given):
     from .writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
 
     return WriterChoice(given)
+
+
+def _check_operators(config, options: dict) -> None:
+    console, scripts = options["console"], options["scripts"]
+    config.console = None if console is False else console
+    if config.console is not None and console is not True:
+        _check_methods("console", console, ("setup", "handle", "poll", "lost"), "Console")
+    if scripts is False:
+        scripts = None
+    elif scripts is True:
+        scripts = {}
+    if scripts == "console":
+        if config.console is None:
+            raise ValueError("scripts='console' needs the option console")
+    elif scripts is not None and not isinstance(scripts, dict):
+        raise ValueError("scripts must be True, False, a dict of names, or 'console'")
+    config.scripts = scripts
 
 
 def _is_int(value) -> bool:

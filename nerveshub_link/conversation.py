@@ -58,7 +58,7 @@ class Conversation:
                 self._device.join(now)
             elif event == websocket.OVERLONG:
                 length = self._connection.socket.overlong
-                self._log("error", "a message of %d bytes was passed over" % length)
+                self._passed_over("a message of %d bytes was passed over" % length)
             elif event != websocket.BUSY:
                 self.lost(self._connection.reason, now)
                 return True
@@ -75,7 +75,7 @@ class Conversation:
         except MemoryError:
             # Reconnecting would only bring it again.
             gc.collect()
-            self._log("error", "no memory for a message: it was passed over")
+            self._passed_over("no memory for a message: it was passed over")
             return
         if understood is None:
             return
@@ -84,6 +84,11 @@ class Conversation:
             self.topics[topic].handle(kind, event, payload)
         elif topic == device_topic.TOPIC and self._device.handle(kind, event, payload, now):
             self._connection.succeeded()
+
+    def _passed_over(self, what: str) -> None:
+        self._log("error", what)
+        if "console" in self.topics:  # the longest messages are pastes
+            self.topics["console"].passed_over(what)
 
     def tick(self, now: int, drained: bool) -> None:
         """

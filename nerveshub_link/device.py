@@ -23,8 +23,6 @@ from .errors import describe, printable
 TOPIC = "device"
 
 _TICKS = const((1 << 29) - 1)
-# From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts.
-_API_VERSION = "2.2.0"
 _META_KEYS = (
     "uuid",
     "product",
@@ -74,6 +72,15 @@ class Device:
         """The `UpdateManager`, set right after both were made: each needs the other."""
         self.extensions = None
         """The `Extensions`, if there are some; they hear when the server asks for them."""
+        self.scripts = None
+        """The `Scripts`, if they are on."""
+        self.archives = None
+        """The `Archives`, if the device takes some."""
+        self.public_keys = {}
+        """The organisation's keys, ``fwup`` and ``archive``: lists of 32 bytes each."""
+        self._light = None  # the generator that identifies this device
+        self._light_from = 0
+        self._light_wait = 0
 
     @property
     def joined(self) -> bool:
@@ -100,13 +107,15 @@ class Device:
         """
         config = self._config
         self._meta = self._ask("firmware_meta", config.running_meta, None) or self._meta
-        payload = {"device_api_version": _API_VERSION}
+        payload = {"device_api_version": channel.API_VERSION}
         for key in self._meta:
             if key in _META_KEYS and self._meta[key] is not None:
                 payload["nerves_fw_" + key] = self._meta[key]
         uuid = self.updates.downloading_uuid(config.clock())
         if uuid is not None:
             payload["currently_downloading_uuid"] = uuid
+        if config.request_public_keys:
+            payload["fwup_public_keys"] = payload["archive_public_keys"] = "on_connect"
         validated, reverted = True, False
         writer = config.fwup_writer
         if writer is not None:
@@ -163,6 +172,8 @@ class Device:
         self._confirm_from = now
         self._confirm_wait = self._config.confirm_after * 1000
         self.push("report_network_interface", {"interface": self._config.network_interface})
+        if self._config.connection_types:
+            self.push("connection_types", {"values": self._config.connection_types})
         self._tell()
         self.updates.joined(now)
         if not self._failure_told:
@@ -188,9 +199,16 @@ class Device:
             if self.extensions is not None:
                 self.extensions.offer(now)
         elif event == "identify":
-            self._call(self._config.client.identify)
+            self._call(self._identify, now)
         elif event == "reboot":
             self.reboot(now)
+        elif event == "scripts/run" and self.scripts is not None:
+            self.scripts.handle(payload)
+        elif event == "archive":
+            if self.archives is not None:
+                self.archives.offer(payload, now)
+        elif event in ("fwup_public_keys", "archive_public_keys"):
+            self._keep_keys(event.partition("_")[0], payload)
         elif event == "scripts/run":
             # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
             reason = "scripts are off on this device"
@@ -204,6 +222,35 @@ class Device:
                     "return": "",
                 },
             )
+
+    def _keep_keys(self, kind: str, payload: dict) -> None:
+        from .public_keys import read_keys  # noqa: PLC0415 they come if they were asked for
+
+        if self._config.request_public_keys:
+            keys = self.public_keys[kind] = read_keys(payload)
+            self._call(self._config.client.public_keys, kind, list(keys))
+
+    def _identify(self, now: int) -> None:
+        self.close()
+        light = self._config.client.identify()
+        self._light = light if hasattr(light, "__next__") else None
+        self._light_from, self._light_wait = now, 0
+
+    def _blink(self, now: int) -> None:
+        """Let the generator of `Client.identify` do its next step."""
+        try:
+            self._light_from, self._light_wait = now, int(next(self._light))
+        except StopIteration:
+            self._light = None
+        except Exception as error:
+            self._log("error", "identify: " + describe(error))
+            self.close()
+
+    def close(self) -> None:
+        """Stop identifying. Never raises."""
+        light, self._light = self._light, None
+        if hasattr(light, "close"):  # on a board nobody else does it
+            self._call(light.close)
 
     def lost(self, reason: str) -> None:
         """
@@ -262,6 +309,10 @@ class Device:
             self._confirm_from = now  # only steady polling proves anything
         self._ticked = now
         self._poll_writer(now)
+        if self.scripts is not None:
+            self.scripts.poll()
+        if self._light is not None and (now - self._light_from) & _TICKS >= self._light_wait:
+            self._blink(now)
         if self._reboot_from is not None:
             waited = (now - self._reboot_from) & _TICKS
             if not flushed and waited < _FLUSH_TIMEOUT:

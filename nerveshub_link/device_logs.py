@@ -5,18 +5,23 @@
 `nerveshub_link.device_logs`
 ====================================================
 
-The extension ``logging``: lines that the application logs show up in NervesHub. They wait in a
-list of fixed length while the device is offline, and leave four a second: the server takes five a
-second with bursts of ten and drops the rest without a word (its
+The extension ``logging``: lines of the application show up in NervesHub. They wait in memory while
+the device is offline, bounded in number and in length, and leave four a second: the server takes
+five a second with bursts of ten and drops the rest without a word (its
 ``lib/nerves_hub/extensions/logging.ex``). What had to be dropped here is counted and said.
 
 A line without ``meta.time``, a text of microseconds since 1970, is dropped by the server, too: so
 lines wait until the clock is set.
+
+`DeviceLogs` is a handler of ``adafruit_logging`` and of CPython's ``logging`` at the same time, so
+it is derived from neither. Where these differ: ``adafruit_logging`` calls ``emit`` with a message
+that is complete; ``logging`` calls ``handle``, and the record knows how to complete it.
 """
 
 from micropython import const
 
 from .extensions import Extension
+from .reporter import LEVELS
 
 _INTERVAL = const(250)
 _TICKS = const((1 << 29) - 1)
@@ -25,20 +30,50 @@ _MAX_LINE = const(1000)
 
 class DeviceLogs(Extension):
     """
-    Keeps log lines and sends them.
+    Keeps log lines and sends them. Pass it as ``extensions={"logging": DeviceLogs()}`` (or just
+    ``True``), and make it hear a logger with ``logger.addHandler(logs)``.
 
-    :param ServerTime server_time: the clock for the lines' time
-    :param ticks: function that returns ticks in milliseconds
     :param int capacity: how many lines may wait; the oldest go first
+    :param int memory: how many characters they may have together; the oldest go first
+    :param str level: the least important level that is sent, by name or number
     """
 
-    def __init__(self, server_time, ticks, capacity: int = 32) -> None:
-        self._time = server_time
-        self._ticks = ticks
+    formatter = None
+
+    def __init__(self, capacity: int = 32, memory: int = 8192, level="debug") -> None:
         self._capacity = capacity
+        self._memory = memory
         self._lines = []
+        self._size = 0
         self._dropped = 0
-        self._sent_at = ticks()
+        self._time = None
+        self._secrets = ()
+        self.added = 0
+        """How many lines were kept or dropped so far."""
+        self.setLevel(level)
+
+    def setup(self, parts) -> None:
+        """Take the link's clocks, and tell what ended the run before this one."""
+        self._time = parts.time
+        self._ticks = parts.clock
+        self._sent_at = self._anchor_ticks = parts.clock()
+        self._anchor = 0  # seconds since 1970 at these ticks, for the lines' time
+        config = parts.config
+        self._secrets = [text for text in (config.product_secret, config.wifi_password) if text]
+        early, self._lines, self._size = self._lines, [], 0
+        for level, message, _, _ in early:  # logged before there was a link
+            self.add(level, message)
+        try:
+            import supervisor  # noqa: PLC0415 only boards have it
+
+            found = supervisor.get_previous_traceback()
+        except (ImportError, AttributeError):
+            return
+        if found:
+            # Its end tells most.
+            self.add("error", "previous run: " + found[-_MAX_LINE + 20 :])
+
+    # Adding
 
     def add(self, level: str, message: str) -> None:
         """
@@ -47,26 +82,116 @@ class DeviceLogs(Extension):
         :param str level: ``debug``, ``info``, ``warning`` or ``error``
         :param str message: cut at 1,000 characters
         """
-        if len(self._lines) >= self._capacity:
-            self._lines.pop(0)
-            self._dropped += 1
-        self._lines.append((level, message[:_MAX_LINE], self._ticks()))
+        if LEVELS[level] >= self.level:
+            at = None if self._time is None else self._ticks()
+            message = self._clean(message[:_MAX_LINE])
+            # The number keeps lines of the same millisecond in order.
+            self._lines.append((level, message, at, self.added % 1000))
+            self._size += len(message)
+            while len(self._lines) > self._capacity or self._size > self._memory:
+                self._size -= len(self._lines.pop(0)[1])
+                self._dropped += 1
+        self.added += 1
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    # As a handler of a logger
+
+    def setLevel(self, level) -> None:
+        """
+        Set the least important level that is sent.
+
+        :param level: ``"debug"``, ``"info"``, ``"warning"``, ``"error"``, or a logger's number
+        :raises ValueError: if there is no such level
+        """
+        number = LEVELS.get(level, level) if isinstance(level, (str, int)) else None
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise ValueError("level must be one of debug, info, warning, error")
+        self.level = number
+
+    @property
+    def level_name(self) -> str:
+        """The least important level that is sent (read-only)."""
+        return level_name(self.level)
+
+    def setFormatter(self, formatter) -> None:
+        """Set what makes a text of a record, as a handler must have it; None for the message."""
+        self.formatter = formatter
+
+    def emit(self, record) -> None:
+        """
+        Keep a logger's record. Never raises: a line is not worth the application.
+
+        :param record: of ``adafruit_logging`` or ``logging``
+        """
+        try:
+            if self.formatter is not None:
+                text = self.formatter.format(record)
+            elif hasattr(record, "getMessage"):
+                text = record.getMessage()
+                if record.exc_info:
+                    text += "\n" + _traceback(record.exc_info)
+            else:
+                text = str(record.msg)
+            self.add(level_name(record.levelno), text)
+        except Exception as error:
+            self.add("warning", "a log record can't be shown: " + type(error).__name__)
+
+    handle = emit
+
+    def flush(self) -> None:
+        """Do nothing: a handler must have it. Lines leave when the server takes them."""
+
+    # Sending
 
     def poll(self, now: int) -> None:
         """Send one line, if it is time for one."""
         if not self._lines or (now - self._sent_at) & _TICKS < _INTERVAL or not self._time.is_set:
             return
-        level, message, at = self._lines[0]
+        level, message, at, number = self._lines[0]
         if self._dropped:
             level, message = "warning", "%d older log lines were dropped" % self._dropped
-        age = (now - at) & _TICKS
-        if age > _TICKS // 2:
-            age = 0  # logged within this poll, after it looked at the clock
-        seconds = self._time.now() - age // 1000
-        line = {"level": level, "message": message, "meta": {"time": str(seconds) + "000000"}}
-        if self.push("send", line):
+        time = self._time_of(at, now) * 1000 + number
+        if self.push("send", {"level": level, "message": message, "meta": {"time": str(time)}}):
             self._sent_at = now
             if self._dropped:
                 self._dropped = 0
             else:
-                self._lines.pop(0)
+                self._size -= len(self._lines.pop(0)[1])
+
+    def _time_of(self, at: int, now: int) -> int:
+        """
+        Return the milliseconds since 1970 at some ticks. The clock tells whole seconds only: so one
+        reading of it serves for long, and its ticks tell lines within a second apart.
+        """
+        seconds = self._time.now()
+        passed = (now - self._anchor_ticks) & _TICKS
+        if not -2 <= seconds - self._anchor - passed // 1000 <= 2:
+            # The first line, or the clock was set since; or ticks have begun anew, after six days.
+            self._anchor, self._anchor_ticks, passed = seconds, now, 0
+        age = (now - at) & _TICKS
+        if age > _TICKS // 2:
+            age = 0  # logged within this poll, after it looked at the clock
+        return self._anchor * 1000 + passed - age
+
+
+def level_name(number: int) -> str:
+    """
+    Name a logger's level as NervesHub does.
+
+    :param int number: such as 20
+    """
+    if number >= LEVELS["error"]:
+        return "error"
+    if number >= LEVELS["warning"]:
+        return "warning"
+    return "info" if number >= LEVELS["info"] else "debug"
+
+
+def _traceback(exc_info) -> str:
+    import traceback  # noqa: PLC0415 CPython's logging only
+
+    return "".join(traceback.format_exception(*exc_info))

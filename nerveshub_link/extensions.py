@@ -60,7 +60,7 @@ class Extension:
         """
 
 
-def _check(value) -> None:
+def check_json(value) -> None:
     """
     Refuse what becomes no JSON: the server closes the connection for it, and would do so again and
     again. Texts and the like, json.dumps refuses itself.
@@ -70,10 +70,24 @@ def _check(value) -> None:
             raise ValueError("a number that is not finite")
     elif isinstance(value, dict):
         for key in value:
-            _check(value[key])
+            check_json(value[key])
     elif isinstance(value, (list, tuple)):
         for item in value:
-            _check(item)
+            check_json(item)
+
+
+def check_interval(name: str, seconds, least: int) -> None:
+    """
+    Check the option ``interval`` of an extension.
+
+    :param str name: of the extension
+    :param int seconds: the option
+    :param int least: seconds
+    :raises ValueError: if it is none; the most is a day
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not least <= seconds <= 86400:
+        words = "%s: interval must be a whole number from %d to 86400"
+        raise ValueError(words % (name, least))
 
 
 class Extensions:
@@ -149,7 +163,7 @@ class Extensions:
             self._failed(key, error)
 
     def _push(self, key: str, event: str, payload: dict):
-        _check(payload)
+        check_json(payload)
         return self._channels.push(TOPIC, key + ":" + event, payload)
 
     def _detach(self, key: str) -> None:

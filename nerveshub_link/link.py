@@ -23,7 +23,6 @@ closed               `NervesHubLink.deinit` was called      never
 """
 
 import gc
-import sys
 
 from micropython import const
 
@@ -35,6 +34,8 @@ from .conversation import Conversation
 from .device import Device
 from .downloader import Downloader
 from .errors import describe
+from .memory import forget
+from .parts import Parts
 from .reporter import LEVELS, Reporter
 from .transport import Transport
 from .update_manager import UpdateManager
@@ -64,7 +65,13 @@ class NervesHubLink:
     :param Client client: the application's decisions and callbacks
     :param FwupWriter fwup_writer: where updates are written; or a tuple of several writers, and
         each update gets to the first that takes it; without one, updates are ignored
-    :param dict extensions: ``{"health": HealthProvider, "logging": True, "yours": Extension}``
+    :param dict extensions: ``{"health": True, "logging": True}``, and ``geo``, ``local_shell``,
+        ``network_identity`` or your own `Extension`; see the documentation's page of each
+    :param Console console: a prompt for operators, or True for one with the defaults; whoever may
+        open it in NervesHub runs code on this device
+    :param scripts: True to run the scripts that operators send, each on its own; a dict of names
+        that each shall find; ``"console"`` to run them where the console's names are. They are code
+        on this device, as well
     :param radio: ``wifi.radio``, to be brought back when the Wi-Fi is lost; None if the
         application does that
     :param logger: an ``adafruit_logging`` or ``logging`` logger for what the link does
@@ -92,6 +99,10 @@ class NervesHubLink:
     :param int max_message_size: bytes; longer messages are passed over, 16384
     :param bool allow_unverified: True to install updates that come without a checksum
     :param str network_interface: as NervesHub knows it: ``wlan0``, ``eth0``, ``wwan0``
+    :param list connection_types: what NervesHub shows, ``["wifi"]`` with ``radio``; [] for nothing
+    :param bool request_public_keys: True to get the organisation's signing keys at each join, see
+        `Client.public_keys`
+    :param str archive_folder: where archives are kept; without one, they are ignored
     :param str wifi_ssid: instead of CIRCUITPY_WIFI_SSID
     :param str wifi_password: instead of CIRCUITPY_WIFI_PASSWORD
     :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
@@ -118,11 +129,13 @@ class NervesHubLink:
         client=None,
         fwup_writer=None,
         extensions=None,
+        console=None,
+        scripts=None,
         radio=None,
         logger=None,
         **further,
     ) -> None:
-        from .configurator import configure  # noqa: PLC0415 see _forget
+        from .configurator import configure  # noqa: PLC0415 see forget
 
         self._config = config = configure(
             ssl_context,
@@ -139,12 +152,14 @@ class NervesHubLink:
                 "client": client,
                 "fwup_writer": fwup_writer,
                 "extensions": extensions,
+                "console": console,
+                "scripts": scripts,
                 "radio": radio,
                 "logger": logger,
                 "further": further,
             },
         )
-        _forget("configurator", "settings")
+        forget("configurator", "settings")
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log
@@ -159,7 +174,7 @@ class NervesHubLink:
         loader = Downloader(
             Transport(socket_pool, ssl_context),
             # The buffer is taken now: when an update comes, the heap may be too fragmented for it.
-            config.chunk_size if config.fwup_writer is not None else 0,
+            config.chunk_size if config.fwup_writer is not None or config.archive_folder else 0,
             config.connect_timeout,
             config.idle_timeout * 1000,
             config.minimum_speed,
@@ -167,10 +182,27 @@ class NervesHubLink:
         self._device = Device(config, self._channels, call, self._log, self.log)
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
-        self._logs = None
         self._conversation = Conversation(self._connection, self._channels, self._device, self._log)
-        if config.extensions:
-            self._add_extensions(config)
+        self._parts = Parts(
+            config=config,
+            clock=self._clock,
+            log=self._log,
+            call=call,
+            time=self._connection.time,
+            channels=self._channels,
+            device=self._device,
+            updates=self._updates,
+            downloader=loader,
+            conversation=self._conversation,
+            transport=lambda: Transport(socket_pool, ssl_context),
+        )
+        wanted = config.extensions or config.archive_folder or config.console
+        if wanted or config.scripts is not None:
+            # Not "from . import x": on a board that asks the package's __getattr__ first.
+            from .optional_parts import add_parts  # noqa: PLC0415 not every board has some
+
+            add_parts(self, self._parts)
+            forget("optional_parts", "extension_setup")
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -202,25 +234,6 @@ class NervesHubLink:
             raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
         return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
 
-    def _add_extensions(self, config) -> None:
-        # Not "from . import extensions": on a board that asks the package's __getattr__ first.
-        from .extensions import TOPIC, Extensions  # noqa: PLC0415 not every board has some
-
-        made = {}
-        for name in config.extensions:
-            value = config.extensions[name]
-            if value is True:
-                from .device_logs import DeviceLogs  # noqa: PLC0415
-
-                value = self._logs = DeviceLogs(self._connection.time, self._clock)
-            elif hasattr(value, "health_check"):
-                from .health import Health  # noqa: PLC0415
-
-                value = Health(value)
-            made[name] = value
-        router = Extensions(made, self._channels, self._log)
-        self._conversation.topics[TOPIC] = self._device.extensions = router
-
     def __enter__(self):
         return self
 
@@ -246,6 +259,14 @@ class NervesHubLink:
     def last_error(self):
         """What went wrong last, in words, or None (read-only)."""
         return self._reporter.last_error
+
+    @property
+    def public_keys(self) -> dict:
+        """
+        The organisation's signing keys as NervesHub told them, ``"fwup"`` and ``"archive"``: lists
+        of 32 bytes each; empty without ``request_public_keys`` (read-only).
+        """
+        return self._device.public_keys
 
     def poll(self) -> None:
         """
@@ -300,9 +321,12 @@ class NervesHubLink:
         """
         if level not in LEVELS:
             raise ValueError("level must be one of debug, info, warning, error")
+        message = str(message)
+        logs = self._parts.logs
+        before = logs and logs.added
         self._reporter.pass_on(level, message)
-        if self._logs is not None:
-            self._logs.add(level, str(message))
+        if logs is not None and logs.added == before:  # it was not the logger's handler
+            logs.add(level, message)
 
     def deinit(self) -> None:
         """Drop an update under way, close all connections, and stay closed."""
@@ -312,6 +336,9 @@ class NervesHubLink:
         now = self._clock()
         self._connection.close(now)
         self._conversation.lost("deinit() was called", now)
+        self._device.close()
+        if self._parts.archives is not None:
+            self._parts.archives.close()
         self._updates.close()
 
     # The work of poll()
@@ -326,16 +353,19 @@ class NervesHubLink:
         elif action == updates.BLOCKS and self.connected:
             self._channels.beat(now)
         elif action == updates.NEED_ROOM:
-            self._log("warning", "no memory for a second connection: hanging up for the download")
-            self._connection.hang_up(now)
-            self._conversation.lost("making room for the download", now)
-            gc.collect()
+            self._make_room(now)
         return self._updates.blocked
 
+    def _make_room(self, now: int) -> None:
+        self._log("warning", "no memory for a second connection: hanging up for the download")
+        self._connection.hang_up(now)
+        self._conversation.lost("making room for the download", now)
+        gc.collect()
+
     def _tick(self, now: int, drained: bool) -> None:
-        link = self._connection
+        link, archives = self._connection, self._parts.archives
         self._device.tick(now, link.socket.flushed)
-        if self._updates.alone:
+        if self._updates.alone or (archives is not None and archives.alone):
             link.stay(now)  # no reconnecting now, and no loss of the network either
         else:
             link.tick(now, drained)
@@ -345,6 +375,10 @@ class NervesHubLink:
             link.stay(now)
             self._log("error", "no network for too long: restarting")
             self._reporter.call(self._config.client.reboot)
+        # Last, because it may block.
+        if archives is not None and (link.phase == connection.OPEN or archives.alone):
+            if archives.tick(now):
+                self._make_room(now)
 
     def _fault(self, error: Exception, now: int) -> None:
         """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
@@ -352,12 +386,3 @@ class NervesHubLink:
             self._conversation.drop("fault: " + describe(error), now)
         except Exception:
             self._reporter.last_error = "fault while handling a fault"
-
-
-def _forget(*names) -> None:
-    """Let modules of this package go that are needed once: on a board memory is scarce."""
-    if sys.implementation.name == "cpython":
-        return
-    for name in names:
-        if sys.modules.pop("nerveshub_link." + name, None) is not None:
-            delattr(sys.modules["nerveshub_link"], name)

@@ -108,6 +108,11 @@ class UpdateManager:
         return IDLE < self.state < INSTALLED
 
     @property
+    def percent(self) -> int:
+        """How far the present stage is, 0 to 100; -1 if that is not known (read-only)."""
+        return self._percent
+
+    @property
     def paused(self) -> bool:
         """True while an update waits for its next try or for the server (read-only)."""
         return self.state == RENEWING or (self.state == DOWNLOADING and self._image.paused)
@@ -228,7 +233,9 @@ class UpdateManager:
         self.blocked = False
         try:
             if self.state == DOWNLOADING:
-                return self._due(now) or self._download(now)
+                if self._reports.forgotten(now):
+                    return REJOIN
+                return BLOCKS if self._will_block() else self._download(now)
             if self.state == VERIFYING:
                 self._verify(now)
             elif self.state == INSTALLING:
@@ -246,15 +253,6 @@ class UpdateManager:
             self._fail(error, now)
         return None
 
-    def _due(self, now: int):
-        """What has to be done before the download goes on."""
-        if self._reports.forgotten(now):
-            return REJOIN
-        if self._begun and not self._announced and self._blocks_next():
-            self._announced = True
-            return BLOCKS
-        return None
-
     def _download(self, now: int):
         image = self._image
         if image.connects_next:
@@ -267,15 +265,15 @@ class UpdateManager:
         result = image.step(now)
         if result == DATA:
             self._doing = "fwup_chunk"
-            data = image.loader.data
-            percent = image.loader.received * 100 // image.loader.total
+            loader = image.loader
+            percent = loader.received * 100 // loader.total
             seconds = self._blocks_next()
             if seconds:
                 self.blocked = True
                 self._call(self._config.client.handle_blocking, "erase", seconds)
                 if self.state == CLOSED:
                     return None  # by the callback
-            self._config.fwup_writer.fwup_chunk(data)
+            self._config.fwup_writer.fwup_chunk(loader.data)
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
         elif result == HEAD:
@@ -322,6 +320,13 @@ class UpdateManager:
         if self._since is not None and (now - self._since) & _TICKS >= _RENEWAL:
             raise UpdateError("URL expired, and the server has not offered the update again")
         return None
+
+    def _will_block(self) -> bool:
+        """Does the writer say so, for the first time?"""
+        if self._announced or not self._begun or not self._blocks_next():
+            return False
+        self._announced = True
+        return True
 
     def _blocks_next(self) -> int:
         return getattr(self._config.fwup_writer, "blocks_next", 0)

@@ -3,9 +3,15 @@
 # SPDX-License-Identifier: MIT
 """The extension ``logging``: lines wait, are paced, are counted when dropped, and have a time."""
 
+import logging as python_logging
+import sys
+import types
+
 import pytest
-from support.desk import Desk
+from support.desk import SECRET, Desk
 from support.fakes import FakeClock
+
+from nerveshub_link import DeviceLogs
 
 NOW = 1_795_000_000
 DATE = "date: Thu, 18 Nov 2026 12:26:40 GMT"
@@ -38,14 +44,15 @@ def sent(peer):
 def test_line_goes_out_with_level_message_and_microseconds_as_a_text():
     desk = logging(clock=FakeClock(unix_time=NOW))
     peer = attach(desk)
-    desk.clock.advance(60_000 - desk.clock.time() % 60)
     now = desk.clock.time()
     desk.link.log("warning", "the door is open")
     desk.wait(0.3)
     (line,) = sent(peer)
     assert line["level"] == "warning"
     assert line["message"] == "the door is open"
-    assert line["meta"] == {"time": str(now) + "000000"}
+    assert isinstance(line["meta"]["time"], str)
+    assert abs(int(line["meta"]["time"]) - now * 1_000_000) <= 1_000_000
+    assert set(line["meta"]) == {"time"}
     assert set(line) == {"level", "message", "meta"}
 
 
@@ -196,3 +203,217 @@ def test_lines_have_the_right_time_when_the_clock_was_set_after_the_servers_date
     desk.wait(0.5)
     (line,) = sent(peer)
     assert abs(int(line["meta"]["time"]) // 1_000_000 - clock.time()) <= 1
+
+
+# Order, bounds, levels
+
+
+def test_lines_of_one_second_and_of_one_millisecond_keep_their_order():
+    desk = logging()
+    peer = attach(desk)
+    for number in range(12):
+        desk.link.log("info", "line %d" % number)
+        if number % 3 == 2:
+            desk.clock.advance(50)
+    desk.wait(4)
+    lines = sent(peer)
+    times = [int(line["meta"]["time"]) for line in lines]
+    assert [line["message"] for line in lines] == ["line %d" % number for number in range(12)]
+    assert times == sorted(set(times))
+
+
+def test_times_go_on_in_step_for_days():
+    desk = logging(clock=FakeClock(unix_time=NOW))
+    peer = attach(desk)
+    for _ in range(10):
+        for _ in range(40):
+            desk.clock.advance(20_000_000 // 40)
+            desk.poll(2)
+            for frame in peer.heard():
+                if frame[3] == "heartbeat":
+                    peer.reply(frame[1], "phoenix")
+            desk.poll(2)
+        now = desk.clock.time()
+        desk.link.log("info", "tick")
+        desk.wait(0.5)
+        (line,) = sent(peer)
+        assert abs(int(line["meta"]["time"]) // 1_000_000 - now) <= 3
+
+
+def test_lines_together_take_no_more_memory_than_was_said():
+    logs = DeviceLogs(capacity=100, memory=2500)
+    desk = Desk(extensions={"logging": logs})
+    for number in range(5):
+        desk.link.log("info", str(number) * 900)
+    peer = attach(desk)
+    desk.wait(2)
+    messages = [line["message"] for line in sent(peer)]
+    assert messages == ["3 older log lines were dropped", "3" * 900, "4" * 900]
+
+
+def test_level_can_be_changed_while_it_runs():
+    logs = DeviceLogs(level="warning")
+    desk = Desk(extensions={"logging": logs})
+    peer = attach(desk)
+    desk.link.log("info", "no")
+    desk.link.log("error", "yes")
+    logs.setLevel("info")
+    desk.link.log("debug", "no")
+    desk.link.log("info", "yes, too")
+    desk.wait(2)
+    assert [line["message"] for line in sent(peer)] == ["yes", "yes, too"]
+    assert logs.level_name == "info"
+
+
+@pytest.mark.parametrize("level", ["loud", None, 1.5, True, "INFO", []])
+def test_level_that_is_none_is_refused(level):
+    with pytest.raises(ValueError, match="level must be one of debug, info, warning, error"):
+        DeviceLogs(level=level)
+
+
+@pytest.mark.parametrize("secret", [SECRET, "the-wifi-password"])
+def test_secrets_of_the_link_never_leave(secret):
+    logs = DeviceLogs()
+    logs.add("info", "before there was a link: " + secret)
+    desk = Desk(extensions={"logging": logs}, wifi_password="the-wifi-password")
+    peer = attach(desk)
+    desk.link.log("info", "connecting with " + secret + "!")
+    desk.wait(1)
+    assert [line["message"] for line in sent(peer)] == [
+        "before there was a link: ***",
+        "connecting with ***!",
+    ]
+
+
+# As a handler
+
+
+@pytest.fixture
+def logger():
+    made = python_logging.Logger("app", python_logging.DEBUG)
+    made.propagate = False
+    return made
+
+
+def test_logger_of_cpython_is_heard(logger):
+    logs = DeviceLogs(level="info")
+    logger.addHandler(logs)
+    desk = Desk(extensions={"logging": logs})
+    peer = attach(desk)
+    logger.debug("too fine")
+    logger.info("%d %s", 3, "pumps")
+    logger.critical("100% broken")
+    try:
+        raise OSError(5, "no sensor")
+    except OSError:
+        logger.exception("measuring")
+    desk.wait(2)
+    lines = sent(peer)
+    assert [(line["level"], line["message"]) for line in lines[:2]] == [
+        ("info", "3 pumps"),
+        ("error", "100% broken"),
+    ]
+    assert lines[2]["message"].startswith("measuring\nTraceback")
+    assert "no sensor" in lines[2]["message"]
+
+
+class AdafruitRecord:
+    """As adafruit_logging 5.6 makes them: a complete message, with the arguments beside it."""
+
+    def __init__(self, levelno, msg, args=()):
+        self.name, self.levelno, self.levelname = "app", levelno, "X"
+        self.msg, self.created, self.args = msg, 12.5, args
+
+
+@pytest.mark.parametrize(
+    "number, level",
+    [(0, "debug"), (10, "debug"), (20, "info"), (25, "info"), (30, "warning"), (50, "error")],
+)
+def test_record_of_adafruit_logging_is_taken_as_it_is(number, level):
+    logs = DeviceLogs()
+    desk = Desk(extensions={"logging": logs})
+    logs.setLevel(0)
+    peer = attach(desk)
+    logs.emit(AdafruitRecord(number, "100% of 3 pumps", (3,)))
+    desk.wait(1)
+    (line,) = sent(peer)
+    assert (line["level"], line["message"]) == (level, "100% of 3 pumps")
+
+
+def test_logger_of_adafruit_is_heard():
+    adafruit_logging = pytest.importorskip("adafruit_logging")
+    logs = DeviceLogs()
+    logger = adafruit_logging.getLogger("nerveshub_link test")
+    logger.setLevel(adafruit_logging.INFO)
+    logger.addHandler(logs)
+    desk = Desk(extensions={"logging": logs})
+    peer = attach(desk)
+    logger.debug("too fine")
+    logger.warning("%d%% of %s", 100, "pumps")
+    desk.wait(1)
+    assert [(line["level"], line["message"]) for line in sent(peer)] == [
+        ("warning", "100% of pumps")
+    ]
+
+
+def test_formatter_makes_the_text(logger):
+    logs = DeviceLogs()
+    logs.setFormatter(python_logging.Formatter("%(name)s: %(message)s"))
+    logger.addHandler(logs)
+    desk = Desk(extensions={"logging": logs})
+    peer = attach(desk)
+    logger.info("hello")
+    desk.wait(1)
+    assert [line["message"] for line in sent(peer)] == ["app: hello"]
+
+
+def test_record_that_can_not_be_shown_is_said_and_does_no_harm(logger):
+    logs = DeviceLogs()
+    logger.addHandler(logs)
+    desk = Desk(extensions={"logging": logs})
+    peer = attach(desk)
+    logger.info("%d pumps", "no number")
+    logs.emit(None)
+    desk.wait(1)
+    assert [line["message"] for line in sent(peer)] == [
+        "a log record can't be shown: TypeError",
+        "a log record can't be shown: AttributeError",
+    ]
+
+
+def test_line_of_the_link_is_sent_once_where_its_logger_is_heard_too(logger):
+    logs = DeviceLogs(level="error")
+    logger.addHandler(logs)
+    desk = Desk(extensions={"logging": logs}, logger=logger)
+    peer = attach(desk)
+    desk.link.log("error", "once")
+    logger.setLevel(python_logging.CRITICAL)  # now the logger keeps it to itself
+    desk.link.log("error", "once, too")
+    desk.wait(2)
+    assert [line["message"] for line in sent(peer)] == ["once", "once, too"]
+
+
+# What ended the run before
+
+
+def test_traceback_of_the_previous_run_is_told_its_end_above_all(monkeypatch):
+    found = "Traceback (most recent call last):\r\n" + "  x\r\n" * 500 + "OSError: it rained"
+    supervisor = types.SimpleNamespace(get_previous_traceback=lambda: found)
+    monkeypatch.setitem(sys.modules, "supervisor", supervisor)
+    desk = logging()
+    peer = attach(desk)
+    desk.wait(2)
+    (line,) = sent(peer)
+    assert line["level"] == "error"
+    assert line["message"].startswith("previous run: ")
+    assert line["message"].endswith("OSError: it rained")
+    assert len(line["message"]) <= 1000
+
+
+def test_no_previous_traceback_is_no_line(monkeypatch):
+    supervisor = types.SimpleNamespace(get_previous_traceback=lambda: None)
+    monkeypatch.setitem(sys.modules, "supervisor", supervisor)
+    desk = logging()
+    peer = attach(desk)
+    desk.wait(2)
+    assert sent(peer) == []

@@ -33,7 +33,16 @@ def module(name, **names):
     vars(sys.modules[name]).update(names)
 
 module("wifi", radio=Radio())
-module("board", board_id="some_board")
+pin = Thing(value=7000, switch_to_output=lambda value: None)
+module("board", board_id="some_board", A0=0, D5=5, D9=9)
+module("analogio", AnalogIn=lambda pin_: pin)
+module("digitalio", DigitalInOut=lambda pin_: pin)
+module("pwmio", PWMOut=None)
+module(
+    "adafruit_logging",
+    DEBUG=10,
+    getLogger=lambda name: __import__("logging").Logger(name),
+)
 module("socketpool", SocketPool=lambda radio: socket)
 module("watchdog", WatchDogMode=Thing(RESET=1))
 def flash(buffer):
@@ -69,7 +78,8 @@ def poll(link):
     if provider is not None:
         print("health", provider.health_check())
     place = link._config.extensions.get("geo")
-    if place is not None:
+    if hasattr(place, "version"):
+        place.push = lambda event, payload: print(event, payload)
         print("geo", place.handle_event("location:request", {}))
     print("polled")
     sys.exit(0)

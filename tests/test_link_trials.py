@@ -90,7 +90,7 @@ def test_what_went_wrong_before_is_told_once_after_the_first_join():
     peer = desk.joined()
     line = "earlier: went back: release new crashed: ValueError: a bug"
     assert desk.log.text.count(line) == 1
-    assert desk.link._logs._lines[0][1] == line
+    assert desk.link._parts.logs._lines[0][1] == line
     peer.end()
     desk.join()
     assert desk.log.text.count(line) == 1

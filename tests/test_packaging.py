@@ -18,26 +18,27 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = (
     "__init__",
     "link",
-    "conversation",
-    "connection device update_manager health device_logs file_writer app_slot_writer"
-    " dual_bank_writer",
-    "configurator extensions image_download network slot_files update_reports websocket",
-    "nvm_copy writer_choice downloader",
-    "bank_trial channel device_state download_retry firmware_bank frames fwup_archive http_head"
-    " image_answer reporter slot_manifest transport update_offer",
-    "esp_image image_check zip_reader",
-    "inflate",
-    "archive_paths fwup_meta huffman",
-    "backoff client config errors fwup_writer server_time settings shared_secret",
+    "configurator optional_parts",
+    "app_slot_writer dual_bank_writer extension_setup writer_choice",
+    "board_health console fwup_archive geo_ip local_shell update_manager",
+    "archives connection console_session conversation device_logs geo health image_download"
+    " network_identity shell_session update_offer zip_reader",
+    "client device downloader extensions firmware_bank inflate nvm_copy python_prompt scripts"
+    " shell_commands slot_files websocket",
+    "archive_paths bank_trial channel code_runner device_state download_retry esp_image"
+    " file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
+    " image_check reporter shell_drive transport",
+    "backoff config errors fwup_writer line_editor memory network output_buffer parts"
+    " public_keys python_source server_time settings shared_secret slot_manifest"
+    " update_reports utf8",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
 # libraries in requirements.txt.
 ON_A_BOARD = """
-    array binascii board collections dualbank errno gc hashlib io json microcontroller
-    micropython os random re rtc select ssl storage struct supervisor sys time traceback wifi
-    zlib
-    adafruit_connection_manager adafruit_ticks
+    array binascii board builtins collections digitalio dualbank errno gc hashlib io json
+    microcontroller micropython neopixel_write os random re rtc select ssl storage struct
+    supervisor sys time traceback wifi zlib adafruit_connection_manager adafruit_ticks
 """.split()
 
 

@@ -8,15 +8,16 @@ The real server's side of the captured transcripts, played to a real link (see `
 transcript     what is played
 =============  ====================================================================================
 a1, a2, a3     all: joins, heartbeats, phx_leave's phx_close, close
-b1, b2, b3     all: extensions with health, logging and one of our own, detach, attach
+b1, b2, b3     all: each of the five extensions, and one of our own; detach, attach
 b4             the device's socket; the browser's is not a device
 c1, c3         all; the downloads are served by the test, since the files were not captured
 c2, c5         all; the captured client failed on purpose, this one succeeds
 c4, c6         all, with the crashes that the captured client caused: they are a server's mood to us
 c7, c10        all
 d              all: identify, reboot, operator's reconnect
-e, e2          the device's socket: console messages come for a topic that was never joined
-f, g, h        all: scripts, archive, public keys
+e, e2          the device's socket; without a console, with one, and with files
+f              all: scripts off, on, and in the console's names
+g, h           all: archive, public keys
 i1, i2, i6     all refusals and all connections
 i3             all: the codes with which the server ends a connection
 i4             both sockets, each by a link of its own
@@ -30,14 +31,23 @@ j              no: MessagePack, which this client does not speak
 =============  ====================================================================================
 """
 
+import base64
 import json
 import re
 
 import pytest
 from support.desk import META, RecordingClient
 from support.replay import IMAGE, Line, comes_back, date_of, is_upgrade, load, replay
+from support.terminal import Screen
 
-from nerveshub_link import IGNORE, Extension, HealthProvider, reschedule
+from nerveshub_link import (
+    DOWNLOAD,
+    IGNORE,
+    Console,
+    Extension,
+    HealthProvider,
+    reschedule,
+)
 
 ALL = "a1 a2 a3 b1 b2 b3 b4 c1 c2 c3 c4 c5 c6 c7 c10 d e e2 f g h i1 i2 i3 i4 i6 i8 i9 k l".split()
 
@@ -53,7 +63,25 @@ class Geo(Extension):
 
     def handle_event(self, event, payload):
         self.heard.append(event)
-        return ("location:update", {"latitude": 52.1, "longitude": 5.2})
+        place = {"latitude": 52.1, "longitude": 5.2, "source": "test"}
+        return ("location:update", place)
+
+
+class Taker(RecordingClient):
+    def archive_available(self, info):
+        self.note("archive_available", info["uuid"])
+        return DOWNLOAD
+
+
+def all_five():
+    """Every extension of ours, with nothing but defaults where there are some."""
+    return {
+        "health": True,
+        "logging": True,
+        "geo": lambda: {"latitude": 52.1, "longitude": 5.2, "accuracy": 10},
+        "local_shell": True,
+        "network_identity": [{"service": "iroh", "identifier": "ab" * 32}],
+    }
 
 
 def of_a_device(item):
@@ -72,6 +100,13 @@ def test_link_lives_through_what_the_real_server_said(name):
 def test_link_with_extensions_lives_through_what_the_real_server_said(name):
     extensions = {"health": Health(), "logging": True, "geo": Geo()}
     for line in replay(name, of_a_device, extensions=extensions).values():
+        assert comes_back(line)
+
+
+@pytest.mark.parametrize("name", ["a1", "b4", "d", "e", "e2", "f", "i3", "k"])
+def test_link_with_a_console_and_scripts_lives_through_what_the_real_server_said(name, tmp_path):
+    console = Console(upload_folder=str(tmp_path))
+    for line in replay(name, of_a_device, console=console, scripts="console").values():
         assert comes_back(line)
 
 
@@ -246,8 +281,148 @@ def test_f_scripts_are_answered_by_an_error_the_connecting_code_too():
         assert answer["output"] == "scripts are off on this device"
 
 
+def test_e_the_operator_meets_a_prompt_and_sends_a_file(tmp_path):
+    console = Console(upload_folder=str(tmp_path))
+    line = replay("e", of_a_device, console=console)[""]
+    joins = [frame for frame in line.said if frame[2:4] == ["console", "phx_join"]]
+    versions = {"console_version": "2.0.0", "device_api_version": "2.2.0"}
+    # Two crashes, which the captured client caused.
+    assert [frame[4] for frame in joins] == [versions] * 3
+    screen = Screen(500)
+    for event, payload in line.events("console"):
+        assert event == "up"
+        screen.show(payload["data"])
+    text = screen.text
+    # p, i, Enter, ctrl-c, arrow up, tab, an umlaut, a paste ...
+    assert ">>> pi\nTraceback (most recent call last):" in text
+    assert "NameError: name 'pi' is not defined\n>>> ^C\n>>> pi" in text
+    assert "üprint(1)\n" in text
+    # ... a file, and "1+1" by REST, one character a message.
+    assert "boot.py: 12 bytes received]" in text
+    assert (tmp_path / "boot.py").read_bytes() == b'print("hi")\n'
+    assert ">>> 1+1\n2\n>>>" in text
+    assert text.count("Type help() for help.") == 2  # then, "restart"
+    assert comes_back(line)
+
+
+def test_e2_a_browsers_upload_is_taken_and_a_paste_of_70_kb_is_refused_in_words(tmp_path):
+    console = Console(upload_folder=str(tmp_path))
+    line = replay("e2", of_a_device, until=29, console=console)[""]
+    line.wait(1)
+    assert (tmp_path / "data.bin").read_bytes() == b"D" * 5000
+    said = "".join(payload["data"] for _, payload in line.events("console"))
+    assert "data.bin: 5000 bytes received]\r\n" in said
+    assert re.search("a message of 700.. bytes was passed over", line.desk.log.text)
+    assert line.connections == 1
+    assert line.desk.link.connected
+
+
+def test_f_scripts_are_run_and_answered_the_connecting_code_too():
+    line = only(replay("f", scripts=True))
+    asked = []
+    for item in load("f"):
+        frame = json.loads(item["frame"]) if "frame" in item else [None] * 5
+        if frame[3] == "scripts/run" and "text" in frame[4]:
+            asked.append(frame[4]["ref"])
+    answers = [value for event, value in line.events() if event == "scripts/run"]
+    assert [answer["ref"] for answer in answers] == asked
+    assert asked[0] == "connecting_code"
+    for answer in answers:
+        # It is Elixir, after all.
+        assert set(answer) == {"ref", "result", "reason", "output", "return"}
+        assert answer["result"] == "error" and answer["return"] == ""
+        assert "NameError" in answer["output"]
+
+
+def test_f_scripts_of_an_old_server_are_typed_into_the_console():
+    # To a device_api_version below 2.1.0 (here never, but so the server does it).
+    line = only(replay("f", scripts="console", console=True))
+    said = "".join(payload["data"] for _, payload in line.events("console"))
+    assert ">>> # [NERVESHUB:END]\r\n" in said
+
+
+def of(line, name):
+    """Payloads of one event of the extensions' topic, in order."""
+    return [payload for event, payload in line.events("extensions") if event == name]
+
+
+def test_b1_all_five_are_attached_and_answer_what_the_server_asks():
+    line = only(replay("b1", extensions=all_five()))
+    line.desk.link.log("info", "hello log")
+    attached = ["geo", "health", "local_shell", "logging", "network_identity"]
+    events = line.events("extensions")
+    assert [name for name, _ in events[:5]] == [key + ":attached" for key in attached]
+    assert [sorted(report["value"]) for report in of(line, "health:report")] == [
+        ["metadata", "metrics"]
+    ] * 4
+    assert of(line, "geo:location:update") == [
+        {"latitude": 52.1, "longitude": 5.2, "accuracy": 10, "source": "device"}
+    ]
+    assert of(line, "network_identity:report") == [
+        {"identities": [{"service": "iroh", "identifier": "ab" * 32}]}
+    ]
+    assert "".join(part["data"] for part in of(line, "local_shell:shell_output")).endswith("$ ")
+    assert [name for name, _ in events].count("health:attached") == 2
+    assert [name for name, _ in events].count("geo:attached") == 2
+
+
+def test_b1_line_that_was_logged_leaves_with_a_time():
+    for line in replay("b1", until=20, extensions=all_five()).values():
+        line.desk.link.log("info", "hello log")
+        line.wait(1)
+        ((sent,),) = [of(line, "logging:send")]
+        assert (sent["level"], sent["message"]) == ("info", "hello log")
+
+
+def test_b2_each_of_the_five_has_a_version_that_the_server_takes():
+    line = only(replay("b2", until=11, extensions=all_five()))
+    join = next(frame for frame in line.said if frame[2:4] == ["extensions", "phx_join"])
+    assert join[4] == {key: "0.0.1" for key in all_five()}
+
+
+def test_b3_old_api_version_is_not_ours_and_extensions_wait_to_be_asked():
+    line = only(replay("b3", of_a_device, extensions=all_five()))
+    asked = sum("extensions:get" in item.get("frame", "") for item in load("b3"))
+    joined = [frame for frame in line.said if frame[2:4] == ["extensions", "phx_join"]]
+    assert len(joined) == asked == 0
+
+
+def test_b4_operator_types_ls_in_the_shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "code.py").write_text("")
+    line = replay("b4", of_a_device, extensions={"local_shell": True})[""]
+    shown = "".join(part["data"] for part in of(line, "local_shell:shell_output"))
+    assert shown == ("This is nerveshub_link; help lists the commands.\r\n$ ls\r\ncode.py\r\n$ ")
+
+
+def test_g_archive_is_fetched_once_although_each_join_announces_it(tmp_path):
+    client = Taker()
+    uuid = "19f0bd7b-932a-5f8c-b810-25ab44c051ab"
+    line = replay("g", of_a_device, client=client, archive_folder=str(tmp_path))[""]
+    announced = sum('"archive"' in item.get("frame", "") for item in load("g"))
+    assert announced == 2
+    assert client.named("archive_available") == [("archive_available", uuid)]
+    assert client.named("archive_ready") == [
+        ("archive_ready", str(tmp_path / (uuid + ".fw")), False)
+    ]
+    assert (tmp_path / (uuid + ".fw")).read_bytes() == IMAGE
+    assert {event for event, _ in line.events()} == {"report_network_interface"}
+
+
+def test_h_keys_are_asked_for_and_arrive():
+    line = only(replay("h", request_public_keys=True))
+    key = base64.b64decode("0mPmAFUvwg82AqprfIIUh/SWCpPJlMPwWgnBYl9aQYs=")
+    for join in line.joins:
+        assert join["fwup_public_keys"] == join["archive_public_keys"] == "on_connect"
+    assert line.desk.link.public_keys == {"fwup": [key], "archive": [key]}
+    assert line.desk.client.named("public_keys")[:2] == [
+        ("public_keys", "fwup", [key]),
+        ("public_keys", "archive", [key]),
+    ]
+
+
 @pytest.mark.parametrize("name", ["g", "h", "e"])
-def test_archives_keys_and_consoles_are_ignored(name):
+def test_archives_keys_and_consoles_are_ignored_where_they_are_off(name):
     line = replay(name, of_a_device)[""]
     assert {event for event, _ in line.events()} <= {"report_network_interface", "scripts/run"}
     assert line.desk.writer.heard == []

@@ -36,6 +36,7 @@ SECRET = "a-secret-that-must-not-show-up-anywhere-00"
 KEY = "nhp_key-of-the-demo-product"
 CLIENT_METHODS = (
     "fwup_progress fwup_error reboot identify handle_connected handle_disconnected handle_blocking"
+    " archive_ready public_keys"
 ).split()
 WRITER_METHODS = "fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm".split()
 
@@ -213,6 +214,23 @@ class Desk:
         """Bring the link to ``joined``; return the peer."""
         self.join()
         return self.peer
+
+    def attach(self, *keys):
+        """Join ``device`` and ``extensions``, and attach these; return the peer."""
+        peer = self.joined()
+        peer.say(None, None, "device", "extensions:get", {})
+        self.wait(0.05)
+        peer.ref = peer.heard()[-1][1]
+        peer.reply(peer.ref, "extensions", list(keys))
+        self.wait(0.05)
+        assert peer.events("extensions")[: len(keys)] == [(key + ":attached", {}) for key in keys]
+        return peer
+
+    def ask(self, event, payload=None):
+        """Let the server send an event to an extension; return what the link said since."""
+        self.peer.say(self.peer.ref, None, "extensions", event, payload or {})
+        self.wait(0.1)
+        return self.peer.events("extensions")
 
     def serve(self, peer, image, *lines):
         """Answer a download."""

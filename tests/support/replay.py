@@ -14,7 +14,8 @@ What the replay changes, and why:
 * Heartbeats of the link are answered at once, as the real server does; those of the captured
   client were its own, their answers go in as they are: an answer that nobody asked for.
 * Where the captured client closed, the link is told to ``reconnect()``.
-* ``size`` and checksums of an update become those of `IMAGE`: the files were not captured.
+* ``size`` and checksums of an update or an archive become those of `IMAGE`: the files were not
+  captured.
 """
 
 import hashlib
@@ -32,6 +33,7 @@ IMAGE = bytes(range(256)) * 30
 STATUSES = {"received", "started", "completed", "failed", "ignored", "rescheduled"}
 EVENTS = (
     "status_update fwup_progress report_network_interface firmware_validated rebooting scripts/run"
+    " connection_types"
 ).split()
 
 
@@ -222,7 +224,8 @@ class Line:
     def _message(self, message):
         join_ref, ref, topic, event, payload = message
         if event == "phx_reply" and self._theirs.get(str(ref)) == topic:
-            wanted = ("device", "extensions") if "extensions" in self.options else ("device",)
+            wanted = [name for name in ("extensions", "console") if name in self.options]
+            wanted.append("device")
             if topic in wanted and topic not in self._joined:
                 self.desk.until(lambda: self._hear() or topic in self._unanswered, 30)
             if topic in self._unanswered:
@@ -236,9 +239,11 @@ class Line:
         if event in ("phx_error", "phx_close") and self._mine(join_ref) == self._joins.get(topic):
             self._joined.discard(topic)
         if event == "update":
-            checksum = _upper_hex(IMAGE)  # it is smaller than one part
-            payload = dict(payload, size=len(IMAGE), checksum=checksum)
-            payload["partials_checksums"] = [checksum]
+            payload = dict(payload, size=len(IMAGE), checksum=_upper_hex(IMAGE))
+            if payload.get("partials_checksums"):
+                payload["partials_checksums"] = [_upper_hex(IMAGE)]
+        if event == "archive":
+            payload = dict(payload, size=len(IMAGE))
         own = self._mine(join_ref)
         if event == "phx_reply" and join_ref is not None:
             ref = own if ref == join_ref else ref
@@ -278,13 +283,17 @@ class Line:
         if topic == "phoenix":
             assert (join_ref, event, payload) == (None, "heartbeat", {})
             return
-        assert topic in ("device", "extensions")
+        assert topic in ("device", "extensions", "console")
         if event == "phx_join":
             assert join_ref == ref
             return
         assert join_ref == self._joins[topic], "not of the present join"
         if topic == "extensions":
-            assert ":" in event
+            check_extension_event(event, payload)
+            return
+        if topic == "console":  # any other one would crash the server's channel
+            assert event in ("up", "file-data/start", "file-data", "file-data/stop")
+            assert event != "up" or isinstance(payload["data"], str)
             return
         assert event in EVENTS
         if event == "status_update":
@@ -306,6 +315,46 @@ class Line:
     def statuses(self):
         """The statuses that the link reported."""
         return [value["status"] for event, value in self.events() if event == "status_update"]
+
+
+def check_extension_event(event, payload):
+    """The rules of the real server for what an extension says."""
+    key, _, what = event.partition(":")
+    if what == "attached":
+        assert payload == {}
+    elif what == "error":
+        assert list(payload) == ["reason"]
+    elif event == "health:report":
+        _check_report(payload["value"])
+    elif event == "geo:location:update":
+        if "error_code" in payload:
+            assert set(payload) == {"error_code", "error_description"}
+        else:
+            assert set(payload) - {"accuracy"} == {"latitude", "longitude", "source"}
+            assert type(payload["latitude"]) is type(payload["longitude"]) is float
+    elif event == "logging:send":
+        assert payload["level"] in ("debug", "info", "warning", "error")
+        assert isinstance(payload["message"], str)
+        assert payload["meta"]["time"].isdigit() and len(payload["meta"]["time"]) == 16
+    elif event == "local_shell:shell_output":
+        assert list(payload) == ["data"] and payload["data"]
+    elif event == "network_identity:report":
+        assert len(payload["identities"]) <= 10
+        for identity in payload["identities"]:
+            assert identity["service"] in ("iroh", "netbird", "tailscale", "wireguard")
+            assert isinstance(identity["identifier"], str)
+    else:
+        raise AssertionError("an event that the server does not know: " + event)
+
+
+def _check_report(report):
+    assert set(report) <= {"metrics", "metadata", "alarms", "checks"}
+    for name, value in report.get("metrics", {}).items():
+        assert " " not in name and type(value) in (int, float) and value - value == 0
+    for part in ("metadata", "alarms"):
+        assert all(isinstance(value, str) for value in report.get(part, {}).values())
+    for check in report.get("checks", {}).values():
+        assert type(check["pass"]) is bool and isinstance(check["note"], str)
 
 
 def replay(name, only=None, until=None, **options):

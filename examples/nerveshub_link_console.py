@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: Unlicense
+"""
+A Python prompt on the board, in NervesHub's terminal. Whoever may open the device's console there
+can do with this board whatever its code can.
+"""
+
+import board
+import microcontroller
+import wifi
+
+from nerveshub_link import Console, NervesHubLink
+
+FIRMWARE = {
+    "uuid": "2a6ff5bc-7d5c-5c7a-9a3a-2f0c4a6a5a01",
+    "product": "greenhouse",
+    "version": "1.0.0",
+    "platform": board.board_id,
+    "architecture": "xtensa",
+}
+
+state = {"watered": 0}
+
+
+def water(seconds):
+    """What an operator may want to call: water(5)"""
+    state["watered"] += seconds
+    return state
+
+
+# The prompt knows these names, and link. Files that are dropped on the terminal land in /uploads;
+# that needs a drive that code may write to.
+console = Console(
+    {"state": state, "water": water, "cpu": microcontroller.cpu},
+    upload_folder="/uploads",
+    idle_timeout=300,
+)
+
+link = NervesHubLink.from_settings(wifi.radio, firmware_meta=FIRMWARE, console=console)
+
+while True:
+    link.poll()

@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: Unlicense
+"""Under which names other networks know the board."""
+
+import board
+import wifi
+
+from nerveshub_link import NervesHubLink
+
+FIRMWARE = {
+    "uuid": "2a6ff5bc-7d5c-5c7a-9a3a-2f0c4a6a5a01",
+    "product": "greenhouse",
+    "version": "1.0.0",
+    "platform": board.board_id,
+    "architecture": "xtensa",
+}
+
+
+def identities():
+    """Asked when NervesHub wants to know, and once a minute: a change is reported."""
+    key = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+    return [{"service": "wireguard", "identifier": key, "details": {"port": 51820}}]
+
+
+link = NervesHubLink.from_settings(
+    wifi.radio,
+    firmware_meta=FIRMWARE,
+    extensions={"network_identity": identities},
+)
+
+while True:
+    link.poll()

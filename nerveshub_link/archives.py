@@ -1,0 +1,299 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.archives`
+====================================================
+
+Archives: files that NervesHub has for a device beside its firmware. The server announces one on
+each join (its ``lib/nerves_hub/device_link.ex``) and wants to hear nothing about it. One at a time
+is fetched, a piece at each look at the timers, and never beside an update of the firmware, whose
+downloader it borrows: an update takes it away, and when that is over, the archive goes on where it
+was.
+
+In the folder: ``<uuid>.fw`` is an archive that is complete; ``<uuid>.part`` one on its way, which
+also survives a restart; ``archives.json`` the uuids that the application has taken, so that the
+next join does not fetch them again.
+
+An archive comes without a checksum: only its length is checked here. So `Client.archive_ready` is
+told ``verified=False``.
+"""
+
+import json
+import os
+
+from micropython import const
+
+from .downloader import DATA, DONE, HEAD
+from .errors import NervesHubError, UpdateError, describe
+
+_TICKS = const((1 << 29) - 1)
+_REMEMBERED = const(16)  # uuids
+_ROOM = const(8192)  # bytes that stay free on the drive
+_RETRY = const(30 * 1000)
+_MAX_TRIES = const(10)  # in a row without a byte
+
+_IDLE = const(0)
+_WAITING = const(1)  # for the time at which the client is asked again
+_DUE = const(2)  # the download begins, or goes on, as soon as there is no update
+_RUNNING = const(3)
+
+
+class Archives:
+    """
+    Fetches one archive after the other.
+
+    :param Parts parts: of the link
+    """
+
+    def __init__(self, parts) -> None:
+        self._config = config = parts.config
+        self._downloader = parts.downloader
+        self._updates = parts.updates
+        self._call = parts.call
+        self._log = parts.log
+        self._folder = config.archive_folder.rstrip("/")
+        self._state = _IDLE
+        self._info = None
+        self._uuid = None
+        self._file = None
+        self._borrowed = False  # is the downloader busy with an archive of ours?
+        self.alone = False
+        """True while the connection needs the memory of the WebSocket: stay away."""
+
+    def offer(self, payload: dict, now: int) -> None:
+        """
+        Handle the server's ``archive``.
+
+        :param dict payload: the message
+        :param int now: ticks in milliseconds
+        """
+        uuid = payload.get("uuid")
+        if self._state != _IDLE and uuid == self._uuid:
+            self._renew(payload)
+            return
+        self._stop()
+        try:
+            _check(payload)
+            if uuid in self._remembered():
+                return
+            self._info, self._uuid = payload, uuid
+            if _size(self._path(".fw")) == payload["size"]:
+                self._hand_over()  # the application did not take it last time
+            else:
+                self._decide(now)
+        except Exception as error:
+            self._fail(error)
+
+    def _renew(self, payload: dict) -> None:
+        """A new URL: the old one is good for an hour only."""
+        try:
+            _check(payload)
+            if payload["size"] == self._info["size"]:
+                self._info = payload
+                if self._borrowed:
+                    self._downloader.renew(payload["url"])
+        except Exception as error:
+            self._fail(error)
+
+    def _path(self, ending: str) -> str:
+        return self._folder + "/" + self._uuid + ending
+
+    def _decide(self, now: int) -> None:
+        self._state = _IDLE
+        try:
+            info = dict(self._info)
+            info.pop("url", None)
+            decision = self._config.client.archive_available(info)
+            kind, delay = decision.kind, decision.delay
+        except Exception as error:
+            self._log("error", "archive_available: " + describe(error))
+            return
+        if kind in ("download", "apply"):
+            self._tries = 0
+            self._pause(now, 0)
+        elif kind == "reschedule":
+            self._state = _WAITING
+            self._since, self._delay = now, min(delay, _TICKS // 2)
+
+    # The work
+
+    def tick(self, now: int) -> bool:
+        """
+        Do the next bit of work. Never raises.
+
+        :param int now: ticks in milliseconds
+        :return: True if the WebSocket must be closed: there is no memory for a second connection
+        """
+        if self._state == _IDLE:
+            return False
+        try:
+            if self._updates.active:
+                self._borrowed = False  # the downloader is the update's now
+                if self._state == _RUNNING:
+                    self._pause(now, 0)
+            elif self._state == _RUNNING:
+                return self._step(now)
+            elif (now - self._since) & _TICKS >= self._delay:
+                if self._state == _WAITING:
+                    self._decide(now)
+                else:
+                    self._start()
+        except Exception as error:
+            self._fail(error)
+        return False
+
+    def _start(self) -> None:
+        if not self._borrowed:
+            size = self._info["size"]
+            have = _size(self._path(".part"))
+            if not 0 <= have < size:
+                have = 0
+            _need_room(self._folder, size - have)
+            self._downloader.start(self._info["url"], size)
+            if have:
+                # As if it had come in an earlier try of this run.
+                self._downloader.received, self._downloader.total = have, size
+            self._borrowed = True
+        self._state = _RUNNING
+
+    def _step(self, now: int) -> bool:
+        loader = self._downloader
+        if loader.connects_next:
+            self._call(self._config.client.handle_blocking, "archive", self._config.connect_timeout)
+            if self._state != _RUNNING:
+                return False  # closed by the callback
+        before = loader.received
+        try:
+            result = loader.step(now)
+        except (NervesHubError, MemoryError) as error:
+            return self._broke(error, now)
+        if result == HEAD:
+            # From the beginning, if the server does not give a part.
+            self._file = open(self._path(".part"), "ab" if loader.received else "wb")
+        elif result == DATA:
+            self._tries = 0
+            if self._file.write(loader.data) != loader.received - before:
+                raise OSError(28)
+        elif result == DONE:
+            self._finish()
+        return False
+
+    def _broke(self, error: Exception, now: int) -> bool:
+        loader = self._downloader
+        scarce = isinstance(error, MemoryError) or getattr(error, "no_memory", False)
+        if scarce and loader.connects_next and not self.alone:
+            self.alone = True
+            return True
+        then = getattr(error, "then", None)
+        self._tries += 1
+        if self._tries >= _MAX_TRIES or then == "renew":
+            raise error  # the next join brings a new URL
+        if isinstance(error, UpdateError) and then is None:
+            raise error
+        if then == "restart":
+            loader.restart()
+        else:
+            loader.hang_up()
+        self._log("info", "archive: " + describe(error) + "; next try in 30 s")
+        self._pause(now, _RETRY)
+        return False
+
+    def _pause(self, now: int, delay: int) -> None:
+        self.alone = False
+        self._close_file()
+        self._state = _DUE
+        self._since, self._delay = now, delay
+
+    def _finish(self) -> None:
+        self._return()
+        self._close_file()
+        path = self._path(".part")
+        if _size(path) != self._info["size"]:
+            raise OSError(28)
+        target = self._path(".fw")
+        if _size(target) >= 0:
+            os.remove(target)
+        os.rename(path, target)
+        self._log("info", "archive %s is here" % self._uuid)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._state = _IDLE
+        uuid = self._uuid
+        if self._call(self._config.client.archive_ready, self._path(".fw"), False):
+            known = self._remembered()
+            known.append(uuid)
+            with open(self._folder + "/archives.json", "wb") as file:
+                file.write(json.dumps(known[-_REMEMBERED:]).encode())
+
+    def _remembered(self) -> list:
+        try:
+            with open(self._folder + "/archives.json", "rb") as file:
+                known = json.loads(file.read().decode())
+            return known if isinstance(known, list) else []
+        except (OSError, ValueError):
+            return []
+
+    def _fail(self, error: Exception) -> None:
+        self._log("error", "archive: " + describe(error) + _hint(error))
+        self._stop()
+
+    def _stop(self) -> None:
+        self._return()
+        self._close_file()
+        self._state = _IDLE
+
+    def _return(self) -> None:
+        """Give the downloader back."""
+        self.alone = False
+        if self._borrowed:
+            self._borrowed = False
+            if not self._updates.active:  # else it is the update's already
+                self._downloader.close()
+
+    def _close_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._log("error", "archive: " + describe(error))
+
+    def close(self) -> None:
+        """Stop; what has come stays for the next time. Never raises."""
+        self._stop()
+
+
+def _check(payload: dict) -> None:
+    uuid, size, url = payload.get("uuid"), payload.get("size"), payload.get("url")
+    if not isinstance(uuid, str) or len(uuid) != 36 or uuid.lower().strip("0123456789abcdef-"):
+        raise UpdateError("it has no uuid")
+    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        raise UpdateError("it has a bad size")
+    if not isinstance(url, str):
+        raise UpdateError("it has no url")
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return -1
+
+
+def _need_room(folder: str, count: int) -> None:
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(folder)
+        free = found[1] * found[4]
+        if free < count + _ROOM:
+            raise UpdateError("it needs %d bytes on the drive, %d are free" % (count, free))
+
+
+def _hint(error: Exception) -> str:
+    number = error.args[0] if isinstance(error, OSError) and error.args else None
+    if number == 2:
+        return ": does archive_folder exist?"
+    if number == 30:
+        return ": the drive is read-only for code, see storage.remount() in boot.py"
+    return ""

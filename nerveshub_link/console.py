@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.console`
+====================================================
+
+The option ``console``, and its topic as long as nobody uses it: `Console` joins, and waits. With
+the first message everything else is imported (`nerveshub_link.console_session`), and let go again
+when the operator leaves or does nothing for a while: a board that nobody looks into pays little for
+its console.
+"""
+
+from micropython import const
+
+from . import channel
+from .errors import describe, printable
+from .memory import forget
+
+TOPIC = "console"
+
+_TICKS = const((1 << 29) - 1)
+_STATEMENTS = const(16)  # run by one poll at most
+_TURN = const(20)  # milliseconds after which the next one waits for the next poll
+# From 2.0.0 on the operator's page sends files.
+_VERSION = "2.0.0"
+_MODULES = (
+    "console_session python_prompt line_editor python_source code_runner output_buffer"
+    " file_transfer"
+)
+
+
+class Console:
+    """
+    A Python prompt on the board, in NervesHub's terminal: give it as the option ``console``.
+
+    Whoever may open a device's console in NervesHub can do with the board whatever its code can:
+    read its secrets, write its files, stop its work.
+
+    :param dict namespace: names for the prompt, such as ``{"pump": pump}``; it knows ``link`` by
+        itself. The prompt gets a copy, so what is assigned there does not change the application's
+        own names
+    :param str upload_folder: where files go that an operator uploads; made if it is missing. None
+        to take no files
+    :param int upload_limit: bytes of the longest file that is taken, 1 MiB
+    :param int download_limit: bytes of the longest file that is sent, 10 MiB
+    :param int idle_timeout: seconds without a key after which the prompt is closed and its memory
+        is freed, 300; 0 for never
+    :param int output_limit: characters of output that may wait to be sent, 8192; what a command
+        prints beyond that is dropped, and its amount told
+    :raises ValueError: for any mistake in the options, with the option's name
+    """
+
+    def __init__(  # noqa: PLR0913 the options of a console
+        self,
+        namespace=None,
+        *,
+        upload_folder="/uploads",
+        upload_limit=1 << 20,
+        download_limit=10 << 20,
+        idle_timeout=300,
+        output_limit=8192,
+    ) -> None:
+        self.names = {} if namespace is None else namespace
+        self.upload_folder = upload_folder
+        self.upload_limit = upload_limit
+        self.download_limit = download_limit
+        self.idle_timeout = idle_timeout
+        self.output_limit = output_limit
+        if not isinstance(self.names, dict) or not all(
+            isinstance(name, str) for name in self.names
+        ):
+            raise ValueError("console: namespace must be a dict with names (texts) as its keys")
+        if upload_folder is not None and (not isinstance(upload_folder, str) or not upload_folder):
+            raise ValueError("console: upload_folder must be a path, or None to take no files")
+        for name, least, most in (
+            ("upload_limit", 1, 1 << 30),
+            ("download_limit", 1, 1 << 30),
+            ("idle_timeout", 0, 86400),
+            ("output_limit", 512, 1 << 20),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                raise ValueError(
+                    "console: %s must be a whole number from %d to %d" % (name, least, most)
+                )
+        self.link = self.config = self._channels = self._log = None
+        self._session = None
+        self._touched = False  # did a message come since the last poll?
+        self._since = 0
+
+    def setup(self, link, channels, config, log) -> None:
+        """
+        Hear to which link this belongs.
+
+        :param NervesHubLink link: what the prompt knows as ``link``
+        :param Channels channels: where to join and push
+        :param Config config: the checked options
+        :param log: function of level and text
+        """
+        self.link = link
+        self.config = config
+        self._channels = channels
+        self._log = log
+
+    def _join_payload(self) -> dict:
+        return {"console_version": _VERSION, "device_api_version": channel.API_VERSION}
+
+    def _push(self, event: str, payload: dict) -> bool:
+        return self._channels.push(TOPIC, event, payload) is not None
+
+    def session(self):
+        """Return the `ConsoleSession`; a new one if there is none."""
+        self._touched = True
+        if self._session is None:
+            from .console_session import ConsoleSession  # noqa: PLC0415 with the first message
+
+            self._session = ConsoleSession(self, self._push, self._log)
+        return self._session
+
+    def handle(self, kind: int, event, payload) -> None:
+        """
+        Handle what `Channels.receive` understood of this topic.
+
+        :param int kind: ``channel.JOINED`` and so on
+        :param str event: for ``channel.MESSAGE``
+        :param payload: the message's payload, or the join's response
+        """
+        try:
+            if kind == channel.MESSAGE:
+                self.session().handle(event, payload)
+            elif kind == channel.REFUSED:
+                self._log("error", "console refused: " + printable(str(payload)))
+            elif kind == channel.CRASHED:
+                self._log("warning", "the server closed the console's channel")
+                self.lost()
+        except Exception as error:
+            # No memory for a paste, most likely. The connection has not deserved to die for it.
+            self._log("error", "console: " + describe(error))
+
+    def passed_over(self, what: str) -> None:
+        """
+        Hear that a message was passed over; most likely it was a paste.
+
+        :param str what: in words
+        """
+        if self._session is not None:
+            most = self.config.max_message_size
+            self._session.notice("%s; at most %d bytes (max_message_size) are taken" % (what, most))
+
+    def poll(self, now: int) -> None:
+        """
+        Join; or send what waits, and use the next keys. A command that they make complete runs in
+        here.
+
+        :param int now: ticks in milliseconds
+        """
+        channels = self._channels
+        if not channels.is_joined(TOPIC):
+            if not channels.is_wanted(TOPIC) and channels.is_joined("device"):
+                channels.join(TOPIC, self._join_payload, now)
+            return
+        session = self._session
+        if session is None:
+            return
+        try:
+            busy = session.work(now)
+            if busy or self._touched:
+                self._touched = False
+                self._since = now
+            for _ in range(_STATEMENTS):
+                if session.code is None or session.left:
+                    break
+                # From here, not from below: each frame is one less for the operator's code.
+                session.runner().run(session.code, session.output)
+                session.ran()
+                if (self.config.clock() - now) & _TICKS >= _TURN:
+                    break
+                session.work(now)
+            if session.left:
+                if not session.output.size:
+                    self._end("closed; any key opens it again")
+            elif self.idle_timeout and (now - self._since) & _TICKS >= self.idle_timeout * 1000:
+                self._end("closed after %d s without a key" % self.idle_timeout)
+        except Exception as error:
+            # No memory, most likely.
+            self._log("error", "console: " + describe(error))
+            self._end("closed: " + describe(error))
+
+    def _end(self, how: str) -> None:
+        """Give the session's memory back: names, history, code."""
+        session, self._session = self._session, None
+        forget(*_MODULES.split(" "))
+        try:
+            session.close(how)
+        except Exception as error:
+            self._log("error", "console: " + describe(error))
+
+    def lost(self) -> None:
+        """
+        The channel is gone, and files under way with it. The prompt stays, and so does what waits
+        to be sent.
+        """
+        if self._session is not None:
+            self._session.lost()

@@ -1,0 +1,242 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.console_session`
+====================================================
+
+What the operator sees in NervesHub's terminal, from the first message on: what waits to be sent,
+what was typed and is not used yet, the prompt, files. `nerveshub_link.console` makes and drops it.
+
+The server's ``lib/nerves_hub_web/channels/console_channel.ex`` crashes on every event that it does
+not know, and on an ``up`` without a text; it passes on any event that a browser sends, so those
+that are unknown are ignored. There is no flow control in either direction.
+
+Keys are only kept when they come, and used in `ConsoleSession.work`: the operator's code shall have
+few frames above it, and what it prints can wait until the network has taken what was before.
+"""
+
+import sys
+
+from micropython import const
+
+from .errors import printable
+from .output_buffer import OutputBuffer
+
+_KEYS = const(256)  # used by one poll at most
+_PIECES = const(2)  # sent by one poll at most, each of 512 characters
+_LITTLE = const(1024)  # characters waiting to be sent with which more keys may be used
+# Characters of input that may wait. One message alone may be longer, if max_message_size lets it.
+_MAX_INPUT = const(32768)
+_HELP = """\
+This is the board's own Python, in the main loop of its application:
+nothing else goes on while a command runs, and nobody can stop it from here.
+  download(path)   send a file of the board to the browser; ctrl-c cancels
+  help(object)     what an object has
+  exit()           close this prompt and free its memory
+  _                the last value
+Names of the application: %s
+"""
+
+
+class ConsoleSession:
+    """
+    One operator's stay.
+
+    :param Console console: the options
+    :param push: function of event and payload that returns False if it could not be sent
+    :param log: function of level and text
+    """
+
+    def __init__(self, console, push, log) -> None:
+        self._console = console
+        self._push = push
+        self._log = log
+        self.output = OutputBuffer(console.output_limit, "\r\n")
+        """What the terminal shall show."""
+        self.left = False
+        """True if the operator wants to leave; what waits may still be sent."""
+        self._width = 80
+        self._input = ""
+        self._at = 0
+        self._wanted = False  # somebody is here, and there is no prompt yet
+        self._files = None
+        self._runner = None
+        self._prompt = None
+
+    # What comes
+
+    def handle(self, event: str, payload: dict) -> None:
+        """
+        Take one event of the server.
+
+        :param str event: its name
+        :param dict payload: what came with it
+        """
+        if event == "dn":
+            self._typed(payload.get("data"))
+        elif event == "window_size":
+            self._resized(payload.get("width"))
+        elif event == "restart":
+            self._input, self._at = "", 0
+            self._prompt = self._runner = None
+            self._wanted = True
+        elif event in ("file-data/start", "file-data", "file-data/stop"):
+            self._transfer().handle(event, payload)
+
+    def _typed(self, data) -> None:
+        if not isinstance(data, str) or not data:
+            return
+        self._wanted = True
+        at = data.rfind("\x03")
+        if at >= 0:
+            # What was typed before it counts no more, be it a long paste that goes wrong.
+            self._input, self._at = data[at:], 0
+            if self._files is not None:
+                self._files.cancel()
+            return
+        waiting = self._input[self._at :]
+        if waiting and len(waiting) + len(data) > _MAX_INPUT:
+            self.notice("%d characters of input were dropped: too many wait" % len(data))
+            return
+        self._input, self._at = waiting + data, 0
+
+    def _resized(self, width) -> None:
+        if isinstance(width, int) and not isinstance(width, bool) and width > 0:
+            self._width = width
+            if self._prompt is not None:
+                self._prompt.editor.set_width(width)
+        self._wanted = True
+        # The page may have been opened anew: let it tell pastes from keys (xterm, mode 2004).
+        self.output.tell("\x1b[?2004h")
+
+    def notice(self, text: str) -> None:
+        """
+        Tell the operator and the log something, whatever is being typed.
+
+        :param str text: a line
+        """
+        self._log("info", "console: " + printable(text))
+        text = "[" + text + "]\n"
+        if self._prompt is not None and self.code is None:
+            self._prompt.editor.show(text)
+        else:
+            self.output.tell("\n" + text)
+
+    # What is due
+
+    @property
+    def code(self):
+        """A statement for the `runner`, else None (read-only)."""
+        return None if self._prompt is None else self._prompt.code
+
+    def work(self, now: int) -> bool:
+        """
+        Send what waits, and use the next keys, until a statement is complete.
+
+        :param int now: ticks in milliseconds
+        :return: True while something is going on that must not be interrupted
+        """
+        if self.output.size and not self._flush() and self.output.size > _LITTLE:
+            return True
+        busy = self._files is not None and self._files.poll(now)
+        if self._prompt is None:
+            if self._wanted:
+                self._open()
+        elif self._at < len(self._input) and not self.left:
+            self._use_keys(self._prompt)
+        self._flush()
+        return busy
+
+    def ran(self) -> None:
+        """Go on after the statement was run."""
+        if not self.left:
+            self._prompt.ran()
+        self._flush()
+
+    def _use_keys(self, prompt) -> None:
+        text = self._input[self._at : self._at + _KEYS]
+        end = self._at + len(text) == len(self._input)
+        while text and prompt.code is None and not prompt.left:
+            used = prompt.feed(text, not end)
+            self._at += used
+            text = text[used:]
+        if prompt.left:
+            self.left = True
+        if self._at >= len(self._input):
+            self._input, self._at = "", 0
+
+    def _flush(self) -> bool:
+        """Send some of the output. True if none is left."""
+        output = self.output
+        for _ in range(_PIECES):
+            text = output.first()
+            if not text:
+                return True
+            if not self._push("up", {"data": text}):
+                return False
+            output.drop_first()
+        return output.size == 0
+
+    # The prompt
+
+    def _open(self) -> None:
+        from .python_prompt import PythonPrompt  # noqa: PLC0415 not for a mere upload
+
+        self._wanted = False
+        about = sys.implementation
+        version = ".".join([str(number) for number in about.version[:3]])
+        title = self._console.config.identifier
+        title = title + ", " if title else ""
+        self.output.tell("\n%s%s %s. Type help() for help.\n" % (title, about.name, version))
+        self._prompt = PythonPrompt(self.runner().namespace, self.output, self._width)
+        self._prompt.start()
+
+    def runner(self):
+        """Return the `CodeRunner` with the prompt's names."""
+        if self._runner is None:
+            from .code_runner import CodeRunner  # noqa: PLC0415 not for a mere upload
+
+            names = {"link": self._console.link}
+            names.update(self._console.names)
+            about = _HELP % ", ".join(sorted(names))
+            names["download"] = self._download
+            names["exit"] = names["quit"] = self._exit
+            self._runner = CodeRunner(names, self.output, about)
+        return self._runner
+
+    def _exit(self) -> None:
+        """``exit()`` of the prompt."""
+        self.left = True
+        raise SystemExit
+
+    def _transfer(self):
+        if self._files is None:
+            from .file_transfer import FileTransfer  # noqa: PLC0415 with the first file
+
+            console = self._console
+            limits = console.upload_limit, console.download_limit
+            self._files = FileTransfer(console.upload_folder, *limits, self._push, self.notice)
+        return self._files
+
+    def _download(self, path: str) -> None:
+        """``download()`` of the prompt."""
+        size = self._transfer().download(path)
+        self.output.write("[sending %d bytes; ctrl-c cancels]\n" % size)
+
+    def close(self, how: str) -> None:
+        """
+        Say goodbye; nobody uses this any more.
+
+        :param str how: for the operator
+        """
+        if self._files is not None:
+            self._files.lost("the console was closed")
+        if self._prompt is not None:
+            self.output.tell("\x1b[?2004l\n[prompt %s]\n" % how)
+        self._flush()
+
+    def lost(self) -> None:
+        """The channel is gone, and files under way with it."""
+        if self._files is not None:
+            self._files.lost("the connection was lost")

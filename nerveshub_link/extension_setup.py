@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.extension_setup`
+====================================================
+
+From the option ``extensions`` to attached extensions: what the user gives for a key may be an
+`Extension`, or something simpler that one is made of. Apart from the router, and imported while the
+link is made only: every kind imports its own module, and a board pays for those that it uses.
+"""
+
+from .extensions import TOPIC, Extensions
+
+
+def check_extension(name: str, value) -> bool:
+    """
+    Tell whether a value of the option ``extensions`` is one of those that `make_extension` knows.
+
+    :param str name: the key
+    :param value: what the user gave for it
+    """
+    if name in ("health", "logging", "local_shell") and value is True:
+        return True
+    if name == "health":
+        return callable(getattr(value, "health_check", None))
+    if name == "geo":
+        return callable(value) or callable(getattr(value, "location", None))
+    if name == "network_identity":
+        return (
+            callable(value)
+            or isinstance(value, (list, tuple))
+            or callable(getattr(value, "identities", None))
+        )
+    return False
+
+
+def make_extension(name: str, value):
+    """
+    Make the extension for one key.
+
+    :param str name: the key
+    :param value: True, a provider, or an `Extension`
+    :return: an `Extension`
+    """
+    if hasattr(value, "handle_event"):
+        return value
+    if name == "health":
+        if value is True:
+            from .board_health import BoardHealth  # noqa: PLC0415 here and below: see above
+
+            value = BoardHealth()
+        from .health import Health  # noqa: PLC0415
+
+        return Health(value)
+    if name == "logging":
+        from .device_logs import DeviceLogs  # noqa: PLC0415
+
+        return DeviceLogs()
+    if name == "geo":
+        from .geo import Geo  # noqa: PLC0415
+
+        return Geo(value)
+    if name == "network_identity":
+        from .network_identity import NetworkIdentity  # noqa: PLC0415
+
+        return NetworkIdentity(value)
+    from .local_shell import LocalShell  # noqa: PLC0415
+
+    return LocalShell()
+
+
+def add_extensions(parts) -> None:
+    """
+    Make all extensions of the option, and hang their router into the conversation.
+
+    :param Parts parts: of the link
+    """
+    given = parts.config.extensions
+    made = {}
+    for name in given:
+        made[name] = make_extension(name, given[name])
+        if name == "logging" and hasattr(made[name], "add"):
+            parts.logs = made[name]
+    for name in made:
+        # An extension that needs more of the link than push() gets it here.
+        setup = getattr(made[name], "setup", None)
+        if setup is not None:
+            setup(parts)
+    router = Extensions(made, parts.channels, parts.log)
+    parts.conversation.topics[TOPIC] = parts.device.extensions = router

@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.optional_parts`
+====================================================
+
+Adds to a link what is off until asked for: extensions, archives, console, scripts. Needed once,
+while the link is made: so it is a module of its own, which gives its memory back.
+"""
+
+
+def add_parts(link, parts) -> None:
+    """
+    Make what the options ask for.
+
+    :param NervesHubLink link: for the console and for scripts, whose code may use it
+    :param Parts parts: of the link
+    """
+    config = parts.config
+    if config.archive_folder:
+        from .archives import Archives  # noqa: PLC0415 here and below: not every board has it
+
+        parts.archives = parts.device.archives = Archives(parts)
+    if config.extensions:
+        from .extension_setup import add_extensions  # noqa: PLC0415
+
+        add_extensions(parts)
+    console = config.console
+    if console is True:
+        from .console import Console  # noqa: PLC0415
+
+        console = Console()
+    if console is not None:
+        console.setup(link, parts.channels, config, parts.log)
+        parts.conversation.topics["console"] = console
+    if config.scripts is not None:
+        from .scripts import Scripts  # noqa: PLC0415
+
+        shared = console if config.scripts == "console" else None
+        names = {"link": link}
+        names.update({} if shared else config.scripts)
+        push = parts.device.push
+        parts.device.scripts = Scripts(names, shared, push, parts.log, parts.clock)

@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.shell_commands`
+====================================================
+
+The commands of `nerveshub_link.local_shell`, and how a line becomes one. No terminal and no
+network: a command takes words and yields texts. Imported when an operator opens the shell.
+"""
+
+import gc
+import sys
+import time
+
+from micropython import const
+
+from .errors import NervesHubError, describe
+from .output_buffer import OutputBuffer
+from .shell_drive import DriveCommands
+
+_MOST = const(4096)  # characters that one py may show
+_STATES = "idle renewing downloading verifying installing reporting installed closed".split()
+# The numbers of FatFs, and of Linux; errno does not name all of them on a board.
+_ERRORS = {
+    2: "no such file or folder",
+    5: "the drive failed",
+    13: "the folder is not empty, or access is denied",
+    17: "it exists already",
+    20: "not a folder",
+    21: "is a folder",
+    22: "not a good name",
+    28: "no space left",
+    30: "the drive is read-only for code: see storage.remount() in boot.py",
+    39: "the folder is not empty",
+}
+_HELP = (
+    ("cat", "FILE...: show files"),
+    ("cd", "[FOLDER]: go to a folder"),
+    ("cp", "FILE TO: copy a file"),
+    ("df", "[PATH]: space on the drive"),
+    ("free", ": memory"),
+    ("head", "[-n LINES] FILE: the first lines"),
+    ("help", ": this list"),
+    ("log", "[debug|info|warning|error]: which lines go to NervesHub"),
+    ("ls", "[-l] [PATH]: list a folder"),
+    ("mkdir", "FOLDER: make a folder"),
+    ("mv", "FROM TO: rename"),
+    ("pwd", ": where we are"),
+    ("reload", ": start code.py again"),
+    ("reset", ": restart the board"),
+    ("rm", "PATH...: remove files and empty folders"),
+    ("update", ": how an update is doing"),
+    ("uptime", ": since when the board runs"),
+    ("version", ": what runs here"),
+)
+
+
+def split(line: str) -> list:
+    """
+    Split a line into words: blanks part them, quotes and backslashes keep them together.
+
+    :param str line: the line
+    :raises NervesHubError: if a quote is not closed
+    """
+    words, word, quote, escaped = [], None, "", False
+    for char in line:
+        if escaped:
+            word, escaped = (word or "") + char, False
+        elif char == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            if char == quote:
+                quote = ""
+            else:
+                word += char
+        elif char in "'\"":
+            quote, word = char, word or ""
+        elif char in " \t":
+            if word is not None:
+                words.append(word)
+            word = None
+        else:
+            word = (word or "") + char
+    if quote or escaped:
+        raise NervesHubError("a quote is not closed")
+    if word is not None:
+        words.append(word)
+    return words
+
+
+class Commands(DriveCommands):
+    """
+    All commands of one shell.
+
+    :param Parts parts: of the link
+    :param dict added: the user's: name to (function, words for help)
+    :param dict namespace: names for ``py``; None if there is no ``py``
+    """
+
+    def __init__(self, parts, added: dict, namespace) -> None:
+        super().__init__()
+        self._parts = parts
+        self._added = added
+        self._python = None
+        if namespace is not None:
+            from .code_runner import CodeRunner  # noqa: PLC0415 behind an option of its own
+
+            self._python = CodeRunner(namespace)
+
+    def start(self, line: str):
+        """
+        Start the command of a line.
+
+        :param str line: what was typed
+        :return: its name, and a generator of texts; None for both if the line is empty
+        :raises NervesHubError: if the line is none
+        """
+        first, _, rest = line.strip().partition(" ")
+        if first == "py" and self._python is not None:
+            return "py", self._py(rest.strip())
+        words = split(line)
+        if not words:
+            return None, None
+        name = words.pop(0)
+        if name in self._added:
+            return name, _pieces(self._added[name][0], words)
+        for known, _ in _HELP:
+            if known == name:
+                return name, getattr(self, "_" + name)(words)
+        raise NervesHubError(name + ": no such command; help lists them")
+
+    def complaint(self, name: str, error) -> str:
+        """
+        Put what a command raised into words.
+
+        :param str name: of the command
+        :param error: the exception
+        """
+        number = error.args[0] if isinstance(error, OSError) and error.args else None
+        text = _ERRORS.get(number)
+        if text is None:
+            text = describe(error)
+        elif getattr(error, "filename", None):
+            text = "%s: %s" % (error.filename, text)
+        return (name + ": " if name else "") + text + "\n"
+
+    # The commands
+
+    def _free(self, args):
+        if not hasattr(gc, "mem_free"):
+            raise NervesHubError("this machine does not tell")
+        gc.collect()
+        used, free = gc.mem_alloc(), gc.mem_free()
+        yield "%d bytes, %d used, %d free\n" % (used + free, used, free)
+
+    def _uptime(self, args):
+        seconds = time.monotonic_ns() // 1000000000
+        days, seconds = divmod(seconds, 86400)
+        hours, seconds = divmod(seconds, 3600)
+        yield "%d days, %02d:%02d:%02d\n" % (days, hours, seconds // 60, seconds % 60)
+
+    def _version(self, args):
+        version = ".".join([str(part) for part in sys.implementation.version[:3]])
+        yield "%s %s\n" % (sys.implementation.name, version)
+        yield "nerveshub_link %s\n" % sys.modules["nerveshub_link"].__version__
+        meta = self._parts.config.running_meta() or {}
+        for name in ("product", "version", "platform", "architecture", "uuid"):
+            yield "%s %s\n" % (name, meta.get(name))
+
+    def _update(self, args):
+        updates = self._parts.updates
+        text = _STATES[updates.state]
+        if updates.active and updates.percent >= 0:
+            text += ", %d %%" % updates.percent
+        if updates.paused:
+            text += ", waiting for the next try"
+        yield text + "\n"
+
+    def _log(self, args):
+        logs = self._parts.logs
+        if logs is None:
+            raise NervesHubError("the extension logging is off")
+        if args:
+            try:
+                logs.setLevel(args[0])
+            except ValueError as error:
+                raise NervesHubError(str(error)) from None
+        yield "%s and above\n" % logs.level_name
+
+    def _reset(self, args):
+        yield "restarting\n"
+        self._parts.device.reboot(self._parts.clock())
+
+    def _reload(self, args):
+        try:
+            from supervisor import reload  # noqa: PLC0415 only boards have it
+        except ImportError:
+            raise NervesHubError("only a board can") from None
+        yield "reloading\n"
+        for _ in range(20):  # half a second, in which that is sent
+            yield ""
+        reload()
+
+    def _py(self, source: str):
+        output = OutputBuffer(_MOST)
+        self._python.run(source, output)
+        yield output.take_all()
+
+    def _help(self, args):
+        known = [(name, words) for name, words in _HELP if name not in self._added]
+        if self._python is not None:
+            known.append(("py", "EXPRESSION: run Python"))
+        for name in self._added:
+            known.append((name, self._added[name][1]))
+        for name, words in sorted(known):
+            yield "%s %s\n" % (name, words)
+
+
+def _pieces(function, args):
+    """What a user's command shows, as a generator."""
+    found = function(args)
+    if found is None:
+        return
+    if isinstance(found, str) or not hasattr(found, "__next__"):
+        text = str(found)
+        yield text if text.endswith("\n") else text + "\n"
+        return
+    yield from found

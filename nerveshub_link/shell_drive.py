@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.shell_drive`
+====================================================
+
+The commands of `nerveshub_link.local_shell` that work on files. Each is a generator of texts, and
+does a small piece of work between two of them.
+"""
+
+import os
+
+from micropython import const
+
+from .errors import NervesHubError
+
+_BLOCK = const(512)
+_FOLDER = const(0x4000)
+
+
+class DriveCommands:
+    """Commands that work on files, and the folder that they are in."""
+
+    def __init__(self) -> None:
+        self._folder = os.getcwd()
+
+    def _path(self, text: str) -> str:
+        """Make a path absolute. The shell has a folder of its own: the application's stays."""
+        parts = []
+        if not text.startswith("/"):
+            text = self._folder + "/" + text
+        for part in text.split("/"):
+            if part == "..":
+                parts = parts[:-1]
+            elif part and part != ".":
+                parts.append(part)
+        return "/" + "/".join(parts)
+
+    def _ls(self, args):
+        long = "-l" in args
+        for arg in [arg for arg in args if arg != "-l"] or ["."]:
+            path = self._path(arg)
+            if not _is_folder(path):
+                yield _entry(path, arg, long)
+                continue
+            for name in sorted(os.listdir(path)):
+                yield _entry(path.rstrip("/") + "/" + name, name, long)
+
+    def _cat(self, args):
+        _need(args, 1)
+        for arg in args:
+            with open(self._path(arg), "rb") as file:
+                yield from _texts(file)
+        yield "\n"
+
+    def _head(self, args):
+        left = 10
+        if args[:1] == ["-n"]:
+            _need(args, 3)
+            left, args = _number(args[1]), args[2:]
+        _need(args, 1)
+        with open(self._path(args[0]), "rb") as file:
+            for text in _texts(file):
+                if left <= 0:
+                    return
+                lines = text.split("\n")
+                yield "\n".join(lines[:left]) + ("\n" if len(lines) > left else "")
+                left -= len(lines) - 1
+        if left > 0:
+            yield "\n"
+
+    def _cp(self, args):
+        _need(args, 2)
+        source, target = self._path(args[0]), self._into(args)
+        if source == target:
+            raise NervesHubError("both are the same file")
+        block = memoryview(bytearray(_BLOCK))
+        with open(source, "rb") as file:
+            with open(target, "wb") as copy:
+                done = False
+                try:
+                    count = file.readinto(block)
+                    while count:
+                        if copy.write(block[:count]) != count:
+                            raise OSError(28)
+                        yield ""
+                        count = file.readinto(block)
+                    done = True
+                finally:
+                    copy.close()
+                    if not done:  # a file that is there has all of its content
+                        os.remove(target)
+
+    def _mv(self, args):
+        _need(args, 2)
+        os.rename(self._path(args[0]), self._into(args))
+        yield ""
+
+    def _into(self, args) -> str:
+        """The target of cp and mv: a folder takes the file under its own name."""
+        target = self._path(args[1])
+        try:
+            is_folder = _is_folder(target)
+        except OSError:
+            is_folder = False  # it is not there yet
+        if is_folder:
+            target = target.rstrip("/") + "/" + self._path(args[0]).split("/")[-1]
+        return target
+
+    def _rm(self, args):
+        _need(args, 1)
+        for arg in args:
+            path = self._path(arg)
+            if _is_folder(path):
+                os.rmdir(path)
+            else:
+                os.remove(path)
+            yield ""
+
+    def _mkdir(self, args):
+        _need(args, 1)
+        os.mkdir(self._path(args[0]))
+        yield ""
+
+    def _cd(self, args):
+        path = self._path(args[0] if args else "/")
+        if not _is_folder(path):
+            raise OSError(20)
+        self._folder = path
+        yield ""
+
+    def _pwd(self, args):
+        yield self._folder + "\n"
+
+    def _df(self, args):
+        found = os.statvfs(self._path(args[0] if args else "/"))
+        total, free = found[1] * found[2] // 1024, found[1] * found[4] // 1024
+        yield "%d KB, %d KB used, %d KB free\n" % (total, total - free, free)
+
+
+def _need(args, count: int) -> None:
+    if len(args) < count:
+        raise NervesHubError("an argument is missing; help tells which")
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise NervesHubError(text + " is no number") from None
+
+
+def _is_folder(path: str) -> bool:
+    return path == "/" or os.stat(path)[0] & 0xF000 == _FOLDER
+
+
+def _entry(path: str, name: str, long: bool) -> str:
+    found = os.stat(path)
+    folder = found[0] & 0xF000 == _FOLDER
+    size = "%8s  " % ("" if folder else found[6]) if long else ""
+    return size + name + ("/" if folder else "") + "\n"
+
+
+def _texts(file):
+    """A file piece by piece, as texts that a terminal can bear."""
+    from .utf8 import cut, is_ascii, mend  # noqa: PLC0415
+
+    rest = b""
+    while True:
+        data = file.read(_BLOCK)
+        if not data:
+            break
+        data = rest + data
+        end = cut(data)
+        rest, data = data[end:], data[:end]
+        text = (data if is_ascii(data) else mend(data)).decode()
+        yield _bearable(text)
+    if rest:
+        yield "?"
+
+
+def _bearable(text: str) -> str:
+    """Take out what a terminal would obey. Without a list of characters: that is a large piece."""
+    text = text.replace("\r", "")
+    for char in text:
+        if char < " " and char not in "\n\t":
+            text = text.replace(char, ".")
+    return text
