@@ -76,10 +76,10 @@ if sys.implementation.name == "circuitpython" and sys.implementation.version[:2]
 from .client import APPLY, DOWNLOAD, IGNORE, Client, Decision, ignore, reschedule
 from .errors import NervesHubError, ProtocolError, TransportError, UpdateError
 from .fwup_writer import FwupWriter
-from .link import NervesHubLink
 
-# Parts that not every board needs: their memory is taken when they are asked for.
-_OPTIONAL = {
+# Their memory is taken when they are asked for: most are parts that not every board needs, and of
+# the link itself a program that only writes or looks at what is installed needs nothing.
+_ON_DEMAND = {
     "AppSlotWriter": "app_slot_writer",
     "BoardHealth": "board_health",
     "Console": "console",
@@ -91,13 +91,20 @@ _OPTIONAL = {
     "GeoIp": "geo_ip",
     "HealthProvider": "health",
     "LocalShell": "local_shell",
+    "NervesHubLink": "link",
     "NetworkIdentity": "network_identity",
 }
 
 
 def __getattr__(name: str):
-    if name not in _OPTIONAL:
-        raise AttributeError(name)
-    module = __name__ + "." + _OPTIONAL[name]
-    __import__(module)
-    return getattr(sys.modules[module], name)
+    # On a board, "from . import x" comes here before x was ever imported: so it is a module's name,
+    # unless it stands in the table.
+    module = __name__ + "." + _ON_DEMAND.get(name, name)
+    try:
+        if name[:1] == "_":
+            raise ImportError(name)
+        __import__(module)
+    except ImportError as error:
+        raise AttributeError(name) from error
+    found = sys.modules[module]
+    return getattr(found, name) if name in _ON_DEMAND else found

@@ -10,6 +10,8 @@ From the option ``extensions`` to attached extensions: what the user gives for a
 link is made only: every kind imports its own module, and a board pays for those that it uses.
 """
 
+import gc
+
 from .extensions import TOPIC, Extensions
 
 
@@ -79,6 +81,7 @@ def add_extensions(parts) -> None:
     given = parts.config.extensions
     made = {}
     for name in given:
+        gc.collect()  # what stays shall not lie scattered among what goes
         made[name] = make_extension(name, given[name])
         if name == "logging" and hasattr(made[name], "add"):
             parts.logs = made[name]

@@ -147,8 +147,7 @@ class ArchiveReader(ZipReader):
         declared = {}
         total = 0
         if self._inflater is not None:
-            # Now, before the names are strewn over the memory.
-            self._inflater.reserve(max([length_of(values) for _, values in resources(conf)] or [0]))
+            self._inflater.fit(max([length_of(values) for _, values in resources(conf)] or [0]))
         for name, values in resources(conf):
             path = decode_path(name)
             self._rules.add(path)

@@ -115,6 +115,18 @@ class Inflater:
                 self._most = size = size >> 1 & -_SECTOR
         self._view = memoryview(self._window)
 
+    def fit(self, size: int) -> None:
+        """
+        Give back what streams of up to ``size`` bytes do not need, or get what they need. Memory in
+        one piece is easy to have at first only: so `reserve` much, and call this once it is known.
+
+        :param int size: bytes of the longest stream to come
+        :raises UpdateError: as `reserve`
+        """
+        if size < self._size:
+            self._window = self._view = b""
+        self.reserve(size)
+
     def start(self, limit: int) -> None:
         """
         Begin a stream.

@@ -8,6 +8,7 @@
 Giving memory back. A leaf, for whoever has parts that are needed now and then only.
 """
 
+import gc
 import sys
 
 
@@ -23,3 +24,4 @@ def forget(*names) -> None:
     for name in names:
         if sys.modules.pop("nerveshub_link." + name, None) is not None:
             delattr(sys.modules["nerveshub_link"], name)
+    gc.collect()  # what is made next shall lie where they lay

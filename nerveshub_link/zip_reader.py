@@ -13,6 +13,7 @@ Stored and deflated members, with their lengths and CRC in front or behind (PKWA
 Encryption, zip64, several disks and other methods are refused.
 """
 
+import gc
 from binascii import crc32
 from struct import unpack_from
 
@@ -23,6 +24,7 @@ from .errors import UpdateError
 
 _SECTOR = const(512)
 _LOOKAHEAD = const(16)  # inflate.LOOKAHEAD
+_MAX_WINDOW = const(32768)  # as inflate's
 
 _HEADER = b"PK\x03\x04"
 _CENTRAL = b"PK\x01\x02"
@@ -219,9 +221,12 @@ class ZipReader:
                 self._end_data()
         else:
             if self._inflater is None:
+                gc.collect()  # the window wants memory in one piece: keep what stays together
                 from .inflate import Inflater  # noqa: PLC0415 stored archives do without
 
                 self._inflater = Inflater(self._write)
+                # As much as any stream can need, while it is to be had: see `Inflater.fit`.
+                self._inflater.reserve(_MAX_WINDOW)
             self._inflater.start(self._limit if self._size is None else self._size)
             self._step = self._read_deflated
         return 0

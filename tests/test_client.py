@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from nerveshub_link import APPLY, IGNORE, Client, ignore, reschedule
+from nerveshub_link import APPLY, IGNORE, Client, NervesHubError, ignore, reschedule
 
 
 def facts(decision):
@@ -45,10 +45,14 @@ def test_client_that_overrides_nothing_takes_every_notice():
     client = Client()
     client.fwup_progress(50, "downloading")
     client.fwup_error("no")
-    client.identify()
     client.handle_connected()
     client.handle_disconnected("gone")
     client.handle_blocking("connect", 10)
+
+
+def test_a_machine_without_a_light_says_what_to_do_about_it():
+    with pytest.raises(NervesHubError, match="no free LED .* override Client.identify"):
+        Client().identify()
 
 
 def test_reboot_resets_the_board_unless_overridden(monkeypatch):

@@ -8,16 +8,16 @@ import zipfile
 import zlib
 
 import pytest
-from support.archives import FWUP, application, fwup_files, python_zip
+from support.applications import application, archive
+from support.archives import FWUP, fwup_files, python_zip
 from support.vm import Vm, build
 
 pytestmark = pytest.mark.vm
 
-# Heap in KB, a few above what was measured, for pointers of 64 and 32 bits. The package takes 92 or
-# 65 of them, and memory is in pieces by then.
-FWUP_HEAP = (166, 122)
-DEFLATED_HEAP = (200, 168)
-STORED_HEAP = (178, 134)
+# Heap in KB, a few above what was measured, for pointers of 64 and 32 bits.
+FWUP_HEAP = (80, 64)
+DEFLATED_HEAP = (116, 104)
+STORED_HEAP = (92, 76)
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +53,13 @@ def test_an_archive_made_by_fwup_is_read(vm, chunk):
 
 
 def test_an_application_of_300_kb_is_read_deflated(vm):
-    data = python_zip(fwup_files(application()))
+    data = archive(application(300_000))
 
     assert read_in(vm, data, DEFLATED_HEAP) == expected(data)
 
 
 def test_an_application_of_300_kb_is_read_stored_without_a_window(vm):
-    data = python_zip(fwup_files(application()), method=zipfile.ZIP_STORED)
+    data = archive(application(300_000), deflated=False, descriptors=False)
 
     assert read_in(vm, data, STORED_HEAP) == expected(data)
 

@@ -4,9 +4,9 @@
 """Applications made up for tests, and archives of them as fwup and zip programs write them."""
 
 import hashlib
-import io
 import random
-import zipfile
+
+from .archives import Member, join
 
 META = {"product": "demo", "architecture": "xtensa", "platform": "board", "version": "1.1.0"}
 CODE = b"import lib.sensor\nprint('application')\n"
@@ -49,33 +49,17 @@ def meta_conf(files, meta=None):
     return "\n".join(lines).encode() + b"\n"
 
 
-class _Pipe(io.RawIOBase):
-    """Can't seek, so that zipfile writes data descriptors, as fwup does."""
-
-    def __init__(self):
-        super().__init__()
-        self.data = bytearray()
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        self.data += data
-        return len(data)
-
-
 def archive(files, deflated=True, fwup=True, descriptors=True, meta=None):
     """
     Pack an application.
 
     :param bool fwup: as a ``.fw``; else as a plain zip
-    :param bool descriptors: lengths and CRC behind the data, as fwup writes them
+    :param bool descriptors: lengths and CRC behind the data; in a ``.fw`` as fwup writes it, with
+        the unpacked length in front, too
     """
-    pipe = _Pipe() if descriptors else io.BytesIO()
-    method = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
-    with zipfile.ZipFile(pipe, "w", method) as packed:
-        if fwup:
-            packed.writestr("meta.conf", meta_conf(files, meta))
-        for path, data in files.items():
-            packed.writestr("data/" + path if fwup else path, data)
-    return bytes(pipe.data if descriptors else pipe.getvalue())
+    method = 8 if deflated else 0
+    described = ("fwup" if fwup else True) if descriptors else False
+    named = [("data/" + path if fwup else path, files[path]) for path in files]
+    if fwup:
+        named.insert(0, ("meta.conf", meta_conf(files, meta)))
+    return join(*[Member(path, data, method, described) for path, data in named])

@@ -18,8 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "vm"
 PACKAGE = "nerveshub_link"
-HEAP_64_BIT = 174 * 1024
-HEAP_32_BIT = 126 * 1024
+HEAP_64_BIT = 184 * 1024
+HEAP_32_BIT = 132 * 1024
 LIBRARIES = ("adafruit_connection_manager", "adafruit_ticks")
 
 # adafruit_connection_manager imports names for type hints unless this is CircuitPython. A board

@@ -12,6 +12,7 @@ Prints one JSON line for each thing that happens. Options (JSON, on standard inp
   (an update was)
 * ``hurry``: True to let the pauses between two tries of a download pass at once
 * ``extensions``: True for health and logging; ``link``: further options of NervesHubLink
+* ``drive``: a prepared drive, whose slot a runs: updates are written by AppSlotWriter
 * ``stall``: each so-manieth send finds the buffer full; ``seconds``: when to give up; ``memory``:
   True to tell what is in use
 """
@@ -19,7 +20,10 @@ Prints one JSON line for each thing that happens. Options (JSON, on standard inp
 import gc
 import hashlib
 import json
+import os
 import sys
+
+sys.path.insert(0, os.getcwd())  # so that later imports find it from another folder, too
 
 import socketpool
 from adafruit_ticks import ticks_ms
@@ -115,13 +119,21 @@ def make(options, clock, app):
 
         context = ssl.create_default_context()
         context.load_verify_locations(cadata=options["ca"])
-    given = {"client": app, "fwup_writer": Writer(), "clock": clock}
+    given = {"client": app, "clock": clock}
+    given["fwup_writer"] = slot_writer(options["drive"], clock) if "drive" in options else Writer()
     if options.get("extensions"):
         given["extensions"] = {"health": Health(), "logging": True}
     for name in ("host", "port", "product_key", "product_secret", "identifier"):
         given[name] = options[name]
     given.update(options.get("link", {}))
     return NervesHubLink(socketpool.SocketPool(None), context, ssl=context is not None, **given)
+
+
+def slot_writer(drive, clock):
+    from nerveshub_link import AppSlotWriter
+
+    os.chdir(drive + "/slots/a")
+    return AppSlotWriter(drive, clock=clock)
 
 
 def main(options):
