@@ -11,6 +11,8 @@ when the operator leaves or does nothing for a while: a board that nobody looks 
 its console.
 """
 
+import gc
+
 from micropython import const
 
 from . import channel
@@ -113,6 +115,7 @@ class Console:
         """Return the `ConsoleSession`; a new one if there is none."""
         self._touched = True
         if self._session is None:
+            gc.collect()  # what stays shall not lie scattered among what goes
             from .console_session import ConsoleSession  # noqa: PLC0415 with the first message
 
             self._session = ConsoleSession(self, self._push, self._log)
@@ -147,6 +150,7 @@ class Console:
         if self._session is not None:
             most = self.config.max_message_size
             self._session.notice("%s; at most %d bytes (max_message_size) are taken" % (what, most))
+            self._session.missed()
 
     def poll(self, now: int) -> None:
         """

@@ -16,6 +16,7 @@ Keys are only kept when they come, and used in `ConsoleSession.work`: the operat
 few frames above it, and what it prints can wait until the network has taken what was before.
 """
 
+import gc
 import sys
 
 from micropython import const
@@ -181,6 +182,7 @@ class ConsoleSession:
     # The prompt
 
     def _open(self) -> None:
+        gc.collect()  # as before each import here: what stays shall lie close together
         from .python_prompt import PythonPrompt  # noqa: PLC0415 not for a mere upload
 
         self._wanted = False
@@ -195,6 +197,7 @@ class ConsoleSession:
     def runner(self):
         """Return the `CodeRunner` with the prompt's names."""
         if self._runner is None:
+            gc.collect()
             from .code_runner import CodeRunner  # noqa: PLC0415 not for a mere upload
 
             names = {"link": self._console.link}
@@ -212,6 +215,7 @@ class ConsoleSession:
 
     def _transfer(self):
         if self._files is None:
+            gc.collect()
             from .file_transfer import FileTransfer  # noqa: PLC0415 with the first file
 
             console = self._console
@@ -235,6 +239,11 @@ class ConsoleSession:
         if self._prompt is not None:
             self.output.tell("\x1b[?2004l\n[prompt %s]\n" % how)
         self._flush()
+
+    def missed(self) -> None:
+        """A message was passed over: a file on its way here may have a hole."""
+        if self._files is not None:
+            self._files.missed()
 
     def lost(self) -> None:
         """The channel is gone, and files under way with it."""

@@ -135,6 +135,11 @@ class FileTransfer:
         sender.close()
         self._notice(sender.path + ": " + how)
 
+    def missed(self) -> None:
+        """A message was passed over: what comes may have a hole."""
+        if self._receiver is not None:
+            self._receiver.abort("a part of it was passed over")
+
     def lost(self, why: str) -> None:
         """
         Nothing goes on: drop what was under way.

@@ -159,6 +159,18 @@ def test_data_of_another_file_does_not_get_into_this_one(somebody, folder):
     assert (folder / "mine").read_bytes() == b"mine"
 
 
+def test_a_part_that_the_link_had_to_pass_over_drops_the_file(somebody, folder):
+    start(somebody)
+    send(somebody, b"one")
+    text = base64.b64encode(bytes(20_000)).decode()  # more than max_message_size
+    somebody.push("file-data", {"filename": "data.bin", "chunk": 1, "data": text}, 0)
+    send(somebody, b"three")
+    said = stop(somebody)
+    assert " bytes was passed over; " in said
+    assert "data.bin was not received: a part of it was passed over]" in said
+    assert left(folder) == []
+
+
 def test_a_file_too_long_is_dropped_as_soon_as_it_is(folder):
     somebody = made(folder, upload_limit=2000)
     text = upload(somebody, DATA)
