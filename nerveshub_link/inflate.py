@@ -33,6 +33,7 @@ _SECTOR = const(512)
 _MAX_WINDOW = const(32768)
 _LEAST_WINDOW = const(2048)
 _LONGEST = const(258)
+_SPARE = const(8192)  # that much is left to others where the window is taken
 
 # Sizes of the tables: the most that any complete code of so many symbols can need with a first
 # level of so many bits (the program "enough" that comes with zlib's sources counts that).
@@ -105,8 +106,10 @@ class Inflater:
         self._window = self._view = b""
         while not self._window:
             try:
+                spare = bytearray(_SPARE)
                 # The longest match may begin in the last byte and run over the end.
                 self._window = bytearray(size + _LONGEST)
+                del spare
             except MemoryError:
                 if size <= _LEAST_WINDOW:
                     raise UpdateError(
