@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from support.vm import LIBRARIES, Vm, build
 
-from . import ROOT, archive, depth, memory, speed, stalls
+from . import ROOT, archive, depth, memory, slots, speed, stalls
 
 
 def find_vms(folder: str) -> list:
@@ -53,6 +53,7 @@ def measure() -> list:
         yield "how long a poll() takes", stalls.measure()
         yield "depth", depth.measure()
         yield "archives", archive.measure(vms)
+        yield "slots, on a drive of 960 KB", slots.measure(vms)
         yield "memory", memory.measure(vms)
         if first:
             yield "drive", memory.sizes(first)

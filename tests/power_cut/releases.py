@@ -7,6 +7,8 @@ import random
 import zipfile
 from pathlib import Path
 
+from support.vm import ROOT, build, compile_mpy
+
 _CODE = """import weather.station
 import outside
 
@@ -83,3 +85,25 @@ def _pack(path: Path, name: str, files: dict, method: int) -> None:
         archive.writestr("meta.conf", conf)
         for member, data in sorted(files.items()):
             archive.writestr("data/" + member, data)
+
+
+def lay_out(folder):
+    """
+    A folder for the VM with everything that the programs in it need.
+
+    :param pathlib.Path folder: an empty or missing one
+    """
+    folder = build(folder)
+    (folder / "board").mkdir()
+    for source in (ROOT / "examples" / "board").glob("*.py"):
+        (folder / "board" / source.name).write_text(source.read_text())
+    programs = [ROOT / "tools" / "nerveshub_tools" / "board_modules.py"]
+    programs += sorted((ROOT / "tests" / "power_cut" / "programs").glob("*.py"))
+    for source in programs:
+        copy = folder / source.name
+        copy.write_text(source.read_text())
+        compile_mpy(copy, source.name)
+        copy.unlink()
+    names = ("rescue", "1", "2", "3", "bad", "large1", "large2", "large3")
+    write_all(folder / "releases", names)
+    return folder

@@ -11,7 +11,7 @@ simulated flash. `programs` is what runs in there: ``cuts`` tells how it is judg
 
 import pytest
 from power_cut import releases
-from support.vm import ROOT, Vm, build, compile_mpy
+from support.vm import Vm
 
 pytestmark = pytest.mark.vm
 
@@ -33,20 +33,7 @@ DOUBLES = {
 
 @pytest.fixture(scope="module")
 def vm(micropython, tmp_path_factory):
-    folder = build(tmp_path_factory.mktemp("power") / "host")
-    (folder / "board").mkdir()
-    for source in (ROOT / "examples" / "board").glob("*.py"):
-        (folder / "board" / source.name).write_text(source.read_text())
-    programs = [ROOT / "tools" / "nerveshub_tools" / "board_modules.py"]
-    programs += sorted((ROOT / "tests" / "power_cut" / "programs").glob("*.py"))
-    for source in programs:
-        copy = folder / source.name
-        copy.write_text(source.read_text())
-        compile_mpy(copy, source.name)
-        copy.unlink()
-    names = ("rescue", "1", "2", "3", "bad", "large1", "large2", "large3")
-    releases.write_all(folder / "releases", names)
-    return Vm(micropython, folder)
+    return Vm(micropython, releases.lay_out(tmp_path_factory.mktemp("power") / "host"))
 
 
 @pytest.mark.parametrize("phase", list(DOUBLES))
