@@ -138,6 +138,20 @@ class AppSlotWriter(FwupWriter):
             words.append(state["tb"])
         return ": ".join(words) or None
 
+    def health(self) -> dict:
+        """
+        Tell the boot guard's counters, how often the record was written in all, and the slot that
+        runs: for the default health report.
+        """
+        state = self._state
+        return {
+            "boot_crashes": max(state.get("crashes", 0), 0),
+            "boot_safe_modes": state.get("safe", 0),
+            "boot_trial_starts": len(state.get("ends", "")),
+            "record_writes": self._record.writes,
+            "slot": self._running or "rescue",
+        }
+
     def fwup_check(self, meta: dict, deployment: bool):
         """
         Refuse a deployment's release that crashed or hung here; put everything off while the

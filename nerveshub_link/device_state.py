@@ -112,6 +112,11 @@ class DeviceState:
         self._sequence = 0
         self._next = 0  # which copy is written next: never the newest one
 
+    @property
+    def writes(self) -> int:
+        """How often it was written, since it was made (read-only)."""
+        return self._sequence
+
     def _folder(self, copy: int) -> str:
         return self._root + ("/nh_a", "/nh_b")[copy]
 

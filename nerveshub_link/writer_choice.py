@@ -85,6 +85,14 @@ class WriterChoice(FwupWriter):
         told = [writer.last_failure() for writer in self._writers]
         return "; ".join(text for text in told if text) or None
 
+    def health(self) -> dict:
+        """Tell what those of the writers that have such a method tell for the health report."""
+        told = {}
+        for writer in self._writers:
+            if hasattr(writer, "health"):
+                told.update(writer.health())
+        return told
+
     def poll(self) -> bool:
         """Poll them all."""
         restart = False

@@ -182,6 +182,17 @@ def test_nothing_is_installed_over_what_a_trial_would_go_back_to(machine, monkey
         assert answer.reason == "the running release is not confirmed yet"
 
 
+def test_health_tells_the_guard_s_counters(machine):
+    machine.remember(run="a", old="b", trial=0, crashes=2, safe=1)
+    assert writer_on(machine).health() == {
+        "boot_crashes": 2,
+        "boot_safe_modes": 1,
+        "boot_trial_starts": 0,
+        "record_writes": 2,
+        "slot": "a",
+    }
+
+
 # poll()
 
 

@@ -288,3 +288,9 @@ def test_a_heartbeat_goes_out_and_the_application_hears_of_the_erase_just_before
     assert order == [("download", 7), BLOCKS, ("erase", 90), "erase", REBOOT]
     assert bench.statuses[-1] == {"status": "completed"}
     assert board.start().firmware_meta()["version"] == "10.2.0"
+
+
+def test_health_is_told_by_those_who_have_something_to_tell():
+    bank, slots = firmware(), application()
+    slots.health = lambda: {"boot_crashes": 1, "slot": "a"}
+    assert WriterChoice((bank, slots)).health() == {"boot_crashes": 1, "slot": "a"}
