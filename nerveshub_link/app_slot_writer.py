@@ -31,11 +31,11 @@ from adafruit_ticks import ticks_ms
 from micropython import const
 
 from .client import ignore, reschedule
-from .device_state import DeviceState
+from .device_state import DeviceState, StateError
 from .fwup_archive import ArchiveReader
 from .fwup_writer import FwupWriter
 from .slot_files import Slot
-from .slot_manifest import Manifest, read_meta
+from .slot_manifest import Manifest, invalidate, read_meta
 
 _TICKS = const((1 << 29) - 1)
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
@@ -207,7 +207,11 @@ class AppSlotWriter(FwupWriter):
             state.pop(key, None)
         # The rescue application is no slot to go back to: the guard comes back to it by itself.
         state["run"], state["old"], state["trial"] = self._idle, self._running, 1
-        self._record.save(state)
+        try:
+            self._remember(state)
+        except StateError:
+            invalidate(self._path(self._idle))  # what nobody is told of shall not run one day
+            raise
         self._slot = None
 
     def fwup_abort(self) -> None:
@@ -246,18 +250,18 @@ class AppSlotWriter(FwupWriter):
         if self._on_trial:
             if passed < self._trial_timeout:
                 return False
-            self._begun = None
             state = dict(self._state)
             state["ends"] = state.get("ends", "?")[:-1] + "u"
             self._remember(state)
+            self._begun = None
             return True
         if passed >= _STEADY:
-            self._begun = None
             state = dict(self._state)
             for key in ("crashes", "safe", "tb"):
                 state.pop(key, None)
             if len(state) != len(self._state):
                 self._remember(state)
+            self._begun = None
         return False
 
     def _remember(self, state: dict) -> None:

@@ -74,6 +74,9 @@ class Slot:
         self._name, self._length = path, 0
         self._code = self._code or path == "code.py"
         self._kept.add(_sum(path))
+        there = self._length_of(self._path + "/" + path)
+        # Before its folders are made: making room removes those that are empty.
+        self._make_room(self._clusters(size or 0) - self._clusters(there))
         folder = ""
         for part in path.split("/")[:-1]:
             folder += "/" + part
@@ -81,8 +84,6 @@ class Slot:
                 self._make_folder(self._path + folder)
                 self._folders.add(folder)
         path = self._path + "/" + path
-        there = self._length_of(path)
-        self._make_room(self._clusters(size or 0) - self._clusters(there))
         # A file can't be shortened but by emptying it.
         in_place = size is not None and 0 < there <= size
         self._file = open(path, "r+b" if in_place else "wb")

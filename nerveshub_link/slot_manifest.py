@@ -22,6 +22,7 @@ import os
 
 FOLDER = ".nh"
 NAME = ".nh/manifest"
+_MOST_SPARE = 4096
 _BUFFER = 2048
 _END_LENGTH = 13
 
@@ -66,6 +67,9 @@ class Manifest:
             # Over the old one, since that changes no chain of clusters. It can't be shortened.
             file = open(path, "r+b")
             spare = os.stat(path)[6] - len(text) - _END_LENGTH
+            if spare > _MOST_SPARE:
+                file.close()
+                raise OSError("a torn length")
             if spare > 0:
                 end = text.find(b"\n")
                 text[end:end] = b" " * spare

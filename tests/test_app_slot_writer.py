@@ -13,6 +13,7 @@ from support.fakes import FakeClock
 from support.machine import Machine
 
 from nerveshub_link import AppSlotWriter
+from nerveshub_link.device_state import StateError
 from nerveshub_link.errors import UpdateError
 
 OLD = dict(META, uuid="old", version="1.0.0")
@@ -266,6 +267,49 @@ def test_ten_steady_minutes_with_nothing_to_forget_write_nothing(machine):
     clock.advance(700_000)
     writer.poll()
     assert machine.records() == before
+
+
+def test_ten_steady_minutes_before_the_restart_do_not_undo_the_installation(machine):
+    machine.remember(run="a", old="b", trial=0, crashes=4)
+    clock = FakeClock()
+    writer = writer_on(machine, clock)
+    update(writer, ARCHIVES["fwup"])
+    clock.advance(700_000)
+    writer.poll()
+    assert machine.record["run"] == "b"
+    assert machine.power_on("SOFTWARE") == "b"
+
+
+def test_a_record_that_can_t_be_written_at_the_deadline_is_tried_again(machine, monkeypatch):
+    clock = FakeClock()
+    writer = on_trial(machine, monkeypatch, clock)
+    clock.advance(900_000)
+    with monkeypatch.context() as patched:
+        patched.setattr(writer._record, "save", refuse)
+        with pytest.raises(StateError):
+            writer.poll()
+    assert writer.poll() is True
+
+
+def test_an_installation_whose_record_can_t_be_written_leaves_no_slot_behind(machine, monkeypatch):
+    writer = writer_on(machine)
+    monkeypatch.setattr(writer._record, "save", refuse)
+    with pytest.raises(StateError):
+        update(writer, ARCHIVES["fwup"])
+    (machine.slot("a") / "code.py").write_text("torn")
+    assert machine.power_on() == "app"
+
+
+def refuse(values):
+    raise StateError("the record can't be written")
+
+
+def test_room_is_made_before_the_folder_of_a_file_is_made(machine, monkeypatch):
+    machine.install("b", {"code.py": "old", "other.bin": "x" * 60_000})
+    drive(monkeypatch, machine, 90)
+    files = {"code.py": b"new", "new/folder/big.bin": bytes(50_000)}
+    update(writer_on(machine), archive(files))
+    assert content(machine.slot("b")) == files
 
 
 # What is refused, and loses nothing

@@ -385,3 +385,41 @@ def test_a_hard_fault_on_trial_counts_as_a_crash(trial):
     trial.power_on(safe_mode="HARD_FAULT")
     assert trial.record["ends"] == "c?"
     assert trial.record["tb"] == "safe mode: HARD_FAULT"
+
+
+# What a second pair of eyes found
+
+
+def test_two_bad_releases_do_not_take_turns_but_lead_to_the_rescue_application(trial):
+    # b was given up, and what the rescue application then put into a is bad, too.
+    trial.install("a", BAD, number=3, uuid="worse")
+    trial.remember(run="a", old="", trial=1, bad="new", why="crashed")
+    trial.power_on()
+    crash(trial, 2)
+    assert trial.go() == "app"
+    assert trial.power_on() == "app"
+
+
+def test_a_newer_release_in_the_old_slot_is_tried_and_not_taken_for_confirmed(trial):
+    # The power went between the new slot's manifest and the record, which calls that slot "old".
+    trial.install("b", GOOD, number=2, uuid="new")
+    trial.remember(run="a", old="b", trial=0)
+    (trial.slot("a") / "code.py").write_text("torn")
+    assert trial.power_on() == "b"
+    assert trial.on_trial
+
+
+def test_a_late_crash_on_trial_counts_without_a_watchdog_too(trial, monkeypatch):
+    monkeypatch.setenv("NERVESHUB_WATCHDOG", "0")
+    times = iter([0, 601])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    trial.power_on()
+    trial.go()
+    assert trial.record["ends"] == "c?"
+
+
+def test_a_safe_mode_that_can_do_nothing_waits_all_the_same(machine, monkeypatch):
+    machine.board.boot(safe_mode="BROWNOUT")
+    monkeypatch.setattr("nerveshub_tools.board_modules.Board._remount", lambda *args: 1 / 0)
+    assert machine._vm("safemode.py") == "reset"
+    assert machine.slept == [10]

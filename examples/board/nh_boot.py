@@ -108,6 +108,7 @@ def safemode() -> None:
         save(state)
     except Exception as error:
         print("nh_boot:", error)
+        time.sleep(10)  # never at full speed
     finally:
         microcontroller.reset()
 
@@ -230,13 +231,15 @@ def _class(ends: str) -> str:
 def _go_back(state: dict, why: str, whole, uuid_of) -> str:
     run = state["run"]
     other = "a" if run == "b" else "b"
-    bad = uuid_of(run)
+    bad, known_bad = uuid_of(run), state.get("bad")
     if bad:
         state["bad"], state["why"] = bad, why
     state["rev"] = 1
-    # A whole slot that is not the old one was installed, but not yet tried: that is a trial.
-    trial = other != state.get("old")
-    state["run"] = other = other if whole(other) else ""
+    # A whole slot that is not the old one, or newer than what ran, was installed and not yet
+    # tried: that is a trial. Unless it was given up before: else the two would take turns.
+    trial = other != state.get("old") or _number(other) > _number(run)
+    known_bad = trial and known_bad is not None and uuid_of(other) == known_bad
+    state["run"] = other = other if whole(other) and not known_bad else ""
     state["old"], state["crashes"] = "", 0
     state["trial"], state["ends"] = (1, "?") if other and trial else (0, "")
     return other
@@ -370,14 +373,16 @@ def _number(slot: str) -> int:
     return number if isinstance(number, int) else 0
 
 
-def forgive() -> None:
+def forgive(crashed: bool = False) -> None:
     """
     For the launcher: the start that ends now is not to be counted. It was ended by Ctrl-C, or a
     confirmed application crashed after ten good minutes.
+
+    :param bool crashed: True for the second: on trial, that counts all the same
     """
     state = load()
     if state.get("trial"):
-        if state.get("ends", "")[-1:] != "?":
+        if crashed or state.get("ends", "")[-1:] != "?":
             return
         state["ends"] = state["ends"][:-1]
     else:

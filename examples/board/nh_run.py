@@ -40,8 +40,8 @@ def run(watchdog: int = 0) -> None:
         _forgive()  # somebody is at the desk
         raise
     except Exception:
-        if not watchdog and time.monotonic() - begun >= _STEADY:
-            _forgive()
+        if time.monotonic() - begun >= _STEADY:
+            _forgive(crashed=True)
         raise
 
 
@@ -52,11 +52,11 @@ def _here() -> str:
         return ""  # a power cut has torn the folder above, and FAT finds its way up there no more
 
 
-def _forgive() -> None:
+def _forgive(crashed: bool = False) -> None:
     try:
         import nh_boot  # noqa: PLC0415 it takes memory
 
-        nh_boot.forgive()
+        nh_boot.forgive(crashed)
     except Exception as error:
         print("nh_run:", error)  # then it counts
 
