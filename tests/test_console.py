@@ -507,7 +507,7 @@ FRAMES = st.one_of(
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # what the keys make of Python
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -68,7 +68,7 @@ def sendable(value):
         return False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(FRAMES.filter(sendable), max_size=12))
 def test_no_frame_makes_the_extensions_raise_or_say_what_the_server_does_not_know(frames):
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +102,7 @@ def test_no_frame_makes_the_extensions_raise_or_say_what_the_server_does_not_kno
         desk.link.deinit()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(VALUES, VALUES, VALUES, VALUES)
 def test_no_answer_of_a_provider_breaks_the_link_or_what_is_sent(health, place, identities, line):
     class Health(HealthProvider):
@@ -140,7 +140,7 @@ REPORTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(REPORTS)
 def test_no_report_of_a_provider_breaks_what_is_sent(report):
     class Health(HealthProvider):

@@ -394,7 +394,7 @@ SAMPLES = [
 ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.sampled_from(SAMPLES), st.data())
 def test_no_changed_byte_raises_anything_else_or_makes_a_wrong_file(sample, data):
     broken, files = bytearray(sample[0]), sample[1]

@@ -435,7 +435,7 @@ KEYS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(KEYS, max_size=12))
 def test_no_keys_make_poll_raise_or_the_link_fail(keys):
     terminal = Terminal(LocalShell(python=True))
