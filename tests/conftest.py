@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 """Makes package and helpers importable, and finds the MicroPython for tests marked ``vm``."""
 
+import gc
 import importlib.util
 import os
 import subprocess
@@ -53,6 +54,15 @@ def _missing(reason: str, required: str) -> None:
     if os.environ.get(required) == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_collections():
+    """
+    The library collects garbage where a board needs it. In this process, which is full of what
+    pytest and others have imported, that would take its time: what is there is left alone.
+    """
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
