@@ -36,8 +36,8 @@ from .fwup_archive import ArchiveReader
 from .fwup_writer import FwupWriter
 from .slot_files import Slot
 from .slot_manifest import Manifest, invalidate, read_meta
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
 _REFUSED = ("crashed", "hung")
@@ -246,7 +246,7 @@ class AppSlotWriter(FwupWriter):
             self._watchdog.feed()
         if self._begun is None:
             return False
-        passed = (self._clock() - self._begun) & _TICKS
+        passed = elapsed(self._clock(), self._begun)
         if self._on_trial:
             if passed < self._trial_timeout:
                 return False

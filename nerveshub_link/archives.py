@@ -26,8 +26,8 @@ from micropython import const
 
 from .downloader import DATA, DONE, HEAD
 from .errors import NervesHubError, UpdateError, describe
+from .ticks import LONGEST, elapsed
 
-_TICKS = const((1 << 29) - 1)
 _REMEMBERED = const(16)  # uuids
 _ROOM = const(8192)  # bytes that stay free on the drive
 _RETRY = const(30 * 1000)
@@ -114,7 +114,7 @@ class Archives:
             self._pause(now, 0)
         elif kind == "reschedule":
             self._state = _WAITING
-            self._since, self._delay = now, min(delay, _TICKS // 2)
+            self._since, self._delay = now, min(delay, LONGEST * 1000)
 
     # The work
 
@@ -134,7 +134,7 @@ class Archives:
                     self._pause(now, 0)
             elif self._state == _RUNNING:
                 return self._step(now)
-            elif (now - self._since) & _TICKS >= self._delay:
+            elif elapsed(now, self._since) >= self._delay:
                 if self._state == _WAITING:
                     self._decide(now)
                 else:

@@ -22,6 +22,7 @@ import json
 from micropython import const
 
 from .errors import ProtocolError
+from .ticks import elapsed
 
 API_VERSION = "2.2.0"
 """
@@ -38,7 +39,6 @@ CRASHED = 4
 ERROR = 5
 """Kind: the server answered a message with an error; the payload is ``(ref, response)``."""
 
-_TICKS = const((1 << 29) - 1)
 # Milliseconds before a topic is joined again, as nerves_hub_link does; it doubles with every join
 # in a row that fails, up to 320 seconds.
 _REJOIN = const(5000)
@@ -227,7 +227,7 @@ class Channels:
             (The user's loop may have slept while it lay in the socket.)
         :return: False if the server did not answer a heartbeat in time: the connection is dead
         """
-        since = (now - self._heartbeat_at) & _TICKS
+        since = elapsed(now, self._heartbeat_at)
         if self._heartbeat_ref is not None:
             if drained and since >= self._reply_timeout:
                 return False
@@ -235,7 +235,7 @@ class Channels:
             self.beat(now)
         for topic in self._topics:
             entry = self._topics[topic]
-            since = (now - entry.since) & _TICKS
+            since = elapsed(now, entry.since)
             if entry.state == _JOINING:
                 if drained and since >= self._reply_timeout:
                     self._lost(entry, now)

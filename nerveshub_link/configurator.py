@@ -19,6 +19,7 @@ from adafruit_ticks import ticks_ms
 from .client import Client
 from .config import Config
 from .errors import describe
+from .ticks import LONGEST
 
 _CLIENT_METHODS = (
     "update_available",
@@ -63,7 +64,7 @@ _NUMBERS = {
     "minimum_speed": (30000, 0, 10_000_000),
     "download_retries": (10, 0, 1000),
     "retry_delay": (15, 1, 3600),
-    "download_timeout": (86400, 60, 432_000),  # ticks wrap after six days
+    "download_timeout": (86400, 60, LONGEST),
     "confirm_after": (60, 0, 86400),
     "network_reset_after": (1800, 0, 86400),
     "chunk_size": (4096, 1024, 65536),

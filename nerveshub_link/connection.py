@@ -28,6 +28,7 @@ from .backoff import Backoff
 from .errors import TransportError, describe, printable
 from .http_head import Url, resolve
 from .server_time import ServerTime
+from .ticks import elapsed
 from .transport import Transport
 from .websocket import WebSocket
 
@@ -37,7 +38,6 @@ CONNECTING = "connecting"
 OPEN = "open"
 CLOSED = "closed"
 
-_TICKS = const((1 << 29) - 1)
 # Known to both of the server's endpoints (its device_endpoint.ex, endpoint.ex); 403 without vsn.
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
 _CLOCK_SLACK = const(10)  # seconds: one second into the future is refused, 90 into the past are not
@@ -127,7 +127,7 @@ class Connection:
         :param int now: ticks in milliseconds
         :param bool drained: True if everything received was handled
         """
-        since = (now - self._since) & _TICKS
+        since = elapsed(now, self._since)
         if self.phase == OPEN:
             self._reached = now
             if self._leaving and since >= _CLOSE_TIMEOUT:
@@ -260,7 +260,7 @@ class Connection:
         """
         limit = self._config.network_reset_after * 1000
         watched = self._network is not None
-        return limit > 0 and watched and (now - self._reached) & _TICKS >= limit
+        return limit > 0 and watched and elapsed(now, self._reached) >= limit
 
     def stay(self, now: int) -> None:
         """Count the time without network from now on: the restart it called for did not happen."""

@@ -18,10 +18,10 @@ from micropython import const
 from . import channel
 from .errors import describe, printable
 from .memory import forget
+from .ticks import elapsed
 
 TOPIC = "console"
 
-_TICKS = const((1 << 29) - 1)
 _STATEMENTS = const(16)  # run by one poll at most
 _TURN = const(20)  # milliseconds after which the next one waits for the next poll
 # From 2.0.0 on the operator's page sends files.
@@ -178,13 +178,13 @@ class Console:
                 # From here, not from below: each frame is one less for the operator's code.
                 session.runner().run(session.code, session.output)
                 session.ran()
-                if (self.config.clock() - now) & _TICKS >= _TURN:
+                if elapsed(self.config.clock(), now) >= _TURN:
                     break
                 session.work(now)
             if session.left:
                 if not session.output.size:
                     self._end("closed; any key opens it again")
-            elif self.idle_timeout and (now - self._since) & _TICKS >= self.idle_timeout * 1000:
+            elif self.idle_timeout and elapsed(now, self._since) >= self.idle_timeout * 1000:
                 self._end("closed after %d s without a key" % self.idle_timeout)
         except Exception as error:
             # No memory, most likely.

@@ -19,10 +19,10 @@ from micropython import const
 
 from . import channel
 from .errors import describe, printable
+from .ticks import elapsed
 
 TOPIC = "device"
 
-_TICKS = const((1 << 29) - 1)
 _META_KEYS = (
     "uuid",
     "product",
@@ -305,16 +305,16 @@ class Device:
         :param bool flushed: True if nothing waits to be sent
         """
         config = self._config
-        if (now - self._ticked) & _TICKS >= _PAUSE:
+        if elapsed(now, self._ticked) >= _PAUSE:
             self._confirm_from = now  # only steady polling proves anything
         self._ticked = now
         self._poll_writer(now)
         if self.scripts is not None:
             self.scripts.poll()
-        if self._light is not None and (now - self._light_from) & _TICKS >= self._light_wait:
+        if self._light is not None and elapsed(now, self._light_from) >= self._light_wait:
             self._blink(now)
         if self._reboot_from is not None:
-            waited = (now - self._reboot_from) & _TICKS
+            waited = elapsed(now, self._reboot_from)
             if not flushed and waited < _FLUSH_TIMEOUT:
                 # The moment begins when it is sent.
                 self._reboot_wait = max(self._reboot_wait, min(waited + _GOODBYE, _FLUSH_TIMEOUT))
@@ -325,7 +325,7 @@ class Device:
                     self._reboot_from = now
                     self._reboot_wait = _RETRY
         elif not self._confirmed and config.auto_confirm and self.joined:
-            if (now - self._confirm_from) & _TICKS >= self._confirm_wait and not self.confirm():
+            if elapsed(now, self._confirm_from) >= self._confirm_wait and not self.confirm():
                 self._confirm_from = now
                 self._confirm_wait = max(config.confirm_after * 1000, _RETRY)
 
@@ -333,7 +333,7 @@ class Device:
         writer = self._config.fwup_writer
         if writer is None or self._reboot_from is not None:
             return
-        if self._writer_wait and (now - self._writer_failed) & _TICKS < self._writer_wait:
+        if self._writer_wait and elapsed(now, self._writer_failed) < self._writer_wait:
             return
         self._writer_wait = 0
         try:

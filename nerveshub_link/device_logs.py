@@ -22,9 +22,9 @@ from micropython import const
 
 from .extensions import Extension
 from .reporter import LEVELS
+from .ticks import elapsed
 
 _INTERVAL = const(250)
-_TICKS = const((1 << 29) - 1)
 _MAX_LINE = const(1000)
 
 
@@ -149,7 +149,7 @@ class DeviceLogs(Extension):
 
     def poll(self, now: int) -> None:
         """Send one line, if it is time for one."""
-        if not self._lines or (now - self._sent_at) & _TICKS < _INTERVAL or not self._time.is_set:
+        if not self._lines or elapsed(now, self._sent_at) < _INTERVAL or not self._time.is_set:
             return
         level, message, at, number = self._lines[0]
         if self._dropped:
@@ -168,14 +168,11 @@ class DeviceLogs(Extension):
         reading of it serves for long, and its ticks tell lines within a second apart.
         """
         seconds = self._time.now()
-        passed = (now - self._anchor_ticks) & _TICKS
+        passed = elapsed(now, self._anchor_ticks)
         if not -2 <= seconds - self._anchor - passed // 1000 <= 2:
             # The first line, or the clock was set since; or ticks have begun anew, after six days.
             self._anchor, self._anchor_ticks, passed = seconds, now, 0
-        age = (now - at) & _TICKS
-        if age > _TICKS // 2:
-            age = 0  # logged within this poll, after it looked at the clock
-        return self._anchor * 1000 + passed - age
+        return self._anchor * 1000 + passed - elapsed(now, at)
 
 
 def level_name(number: int) -> str:

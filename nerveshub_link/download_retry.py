@@ -22,11 +22,11 @@ The numbers are those of NervesHub's own client (its ``lib/nerves_hub_link/downl
 from micropython import const
 
 from .errors import UpdateError, describe
+from .ticks import elapsed
 
 WHEN_ONLINE = -1
 """Result: the next try has to wait until the device is online again."""
 
-_TICKS = const((1 << 29) - 1)
 _RESTARTS = const(2)
 
 
@@ -66,7 +66,7 @@ class DownloadRetry:
         :param int now: ticks in milliseconds
         :raises UpdateError: if there is not
         """
-        if (now - self._began) & _TICKS >= self._timeout:
+        if elapsed(now, self._began) >= self._timeout:
             words = "not done within %d s" % (self._timeout // 1000)
             raise UpdateError(words + (": " + self._last if self._last else ""))
 

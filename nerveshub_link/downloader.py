@@ -32,6 +32,7 @@ from micropython import const
 from .errors import DownloadError, TransportError, UpdateError
 from .http_head import HeadReader, parse_url, request_head, resolve
 from .image_answer import judge
+from .ticks import elapsed
 
 WAITING = 0
 """Result: nothing to do now."""
@@ -50,7 +51,6 @@ CONNECTED = 4
 _MAX_REDIRECTS = const(5)
 _MAX_REFUSALS = const(2)  # of a range, in a row; then the whole is asked for
 _REFUSALS = {206: 2, 416: 2, 500: 1}  # how much of a refusal an answer is
-_TICKS = const((1 << 29) - 1)
 _MINIMUM_TIME = const(5 * 60)  # seconds that a slow server has at least
 _MAXIMUM_TIME = const(3 * 86400)
 _HEADERS = {
@@ -176,9 +176,9 @@ class Downloader:
 
     def _wait(self, now: int) -> int:
         """Nothing came. How long may that go on?"""
-        if (now - self._heard) & _TICKS >= self._idle_timeout:
+        if elapsed(now, self._heard) >= self._idle_timeout:
             raise DownloadError("the server went silent after %d bytes" % self.received)
-        if self._in_body and (now - self._began) & _TICKS >= self._allowed:
+        if self._in_body and elapsed(now, self._began) >= self._allowed:
             words = "slower than %d bit/s at %d of %d bytes"
             raise DownloadError(words % (self._minimum_speed, self.received, self.total))
         return WAITING

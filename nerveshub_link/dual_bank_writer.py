@@ -24,8 +24,8 @@ from .esp_image import Search, is_word_part, read_head
 from .firmware_bank import ERASE_SECONDS, HOW_TO_SHRINK, RESTART, FirmwareBank, is_extended
 from .fwup_writer import FwupWriter
 from .nvm_copy import NvmCopy
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _MINUTE = const(60 * 1000)
 _LATER = const(10 * 60 * 1000)
 _BANNER = b"Adafruit CircuitPython "  # followed by os.uname().version, "; " and the board's name
@@ -148,14 +148,14 @@ class DualBankWriter(FwupWriter):
         """
         now = self._clock()
         trial = self._trial
-        if trial.can_go_back and (now - self._begun) & _TICKS >= self._trial_timeout:
+        if trial.can_go_back and elapsed(now, self._begun) >= self._trial_timeout:
             trial.expire()
         if not trial.restart_due and not self._bank.broken:
             if self._meta is not None or not self._bank.is_open:
                 return False
-            if (now - self._changed) & _TICKS < _MINUTE:
+            if elapsed(now, self._changed) < _MINUTE:
                 return False
-        if self._asked is not None and (now - self._asked) & _TICKS < _MINUTE:
+        if self._asked is not None and elapsed(now, self._asked) < _MINUTE:
             return False
         self._asked = now
         return True

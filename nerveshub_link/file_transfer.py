@@ -19,11 +19,11 @@ import os
 from micropython import const
 
 from .errors import describe
+from .ticks import elapsed
 
 _CHUNK = const(1024)
 _RESERVE = const(16384)  # bytes that stay free on the drive
 _STALLED = const(60 * 1000)
-_TICKS = const((1 << 29) - 1)
 _READ_ONLY = const(30)  # EROFS, which CircuitPython's errno lacks
 _FULL = const(28)
 
@@ -264,7 +264,7 @@ class FileReceiver:
             return
         if self._since is None:
             self._since = now
-        elif (now - self._since) & _TICKS >= _STALLED:
+        elif elapsed(now, self._since) >= _STALLED:
             self.abort("nothing came for %d s" % (_STALLED // 1000))
 
 

@@ -10,12 +10,9 @@ once for each connection (its ``lib/nerves_hub/extensions/geo.ex``) and shows a 
 device is, the user's function knows, or `GeoIp` (`nerveshub_link.geo_ip`).
 """
 
-from micropython import const
-
 from .errors import describe
 from .extensions import Extension, check_interval
-
-_TICKS = const((1 << 29) - 1)
+from .ticks import elapsed
 
 
 class Geo(Extension):
@@ -75,7 +72,7 @@ class Geo(Extension):
             if found is not None:
                 self.push("location:update", found)
         if self._interval and self._reported_at is not None:
-            if (now - self._reported_at) & _TICKS >= self._interval:
+            if elapsed(now, self._reported_at) >= self._interval:
                 self._report(now)
 
 

@@ -23,8 +23,8 @@ from micropython import const
 from .errors import NervesHubError, ProtocolError, describe
 from .geo import answer, failure
 from .http_head import HeadReader, parse_url, request_head
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _TIMEOUT = const(10 * 1000)  # for the whole answer
 _LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have some 600
 
@@ -89,7 +89,7 @@ class GeoIp:
                 self._ask()
             elif self._since is None:
                 self._since = now  # not before: connecting took its time
-            elif (now - self._since) & _TICKS >= _TIMEOUT:
+            elif elapsed(now, self._since) >= _TIMEOUT:
                 raise NervesHubError("no answer from " + self._url.host)
             else:
                 return self._go_on()

@@ -20,8 +20,8 @@ from micropython import const
 
 from .errors import describe
 from .extensions import Extension
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _ALARM_PAUSE = const(10 * 1000)  # between two reports that nobody asked for
 _PARTS = ("metrics", "metadata", "alarms", "checks")
 
@@ -91,7 +91,7 @@ class Health(Extension):
         """Report a change of the alarms."""
         if getattr(self._provider, "alarms", None) is self._told:
             return
-        if self._told_at is None or (now - self._told_at) & _TICKS >= _ALARM_PAUSE:
+        if self._told_at is None or elapsed(now, self._told_at) >= _ALARM_PAUSE:
             if self.push("report", {"value": self._report()}):
                 self._told_at = now
 

@@ -13,14 +13,11 @@ A power cut ends it: what has come is kept by the writer and this object alone, 
 starts from zero.
 """
 
-from micropython import const
-
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
 from .errors import describe
 from .image_check import ImageCheck
-
-_TICKS = const((1 << 29) - 1)
+from .ticks import elapsed
 
 NO_ROOM = 5
 """Result, beside those of `nerveshub_link.downloader`: no memory for the connection."""
@@ -144,7 +141,7 @@ class ImageDownload:
         self.retry.check(now)
         if self._since is None:
             self._since = now  # not before: a connect that failed took its time
-        if self._wait != WHEN_ONLINE and (now - self._since) & _TICKS >= self._wait:
+        if self._wait != WHEN_ONLINE and elapsed(now, self._since) >= self._wait:
             self._wait = None
 
     def verify(self, now: int) -> bool:

@@ -37,10 +37,10 @@ from .errors import describe
 from .memory import forget
 from .parts import Parts
 from .reporter import LEVELS, Reporter
+from .ticks import elapsed
 from .transport import Transport
 from .update_manager import UpdateManager
 
-_TICKS = const((1 << 29) - 1)
 _TICK = const(25)  # milliseconds between two looks at the timers
 
 
@@ -281,7 +281,7 @@ class NervesHubLink:
         self._polling = True
         now = self._clock()
         try:
-            due = (now - self._ticked) & _TICKS >= _TICK
+            due = elapsed(now, self._ticked) >= _TICK
             updating = self._updates.active
             drained = True
             # During an update the chunks have the way: messages wait for the next look, 25 ms.

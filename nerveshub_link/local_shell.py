@@ -21,8 +21,8 @@ from micropython import const
 
 from .extensions import Extension
 from .memory import forget
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _IDLE = const(5 * 60 * 1000)
 
 
@@ -122,7 +122,7 @@ class LocalShell(Extension):
             return
         if session.step(self.push):
             self._used_at = now
-        elif (now - self._used_at) & _TICKS >= _IDLE:
+        elif elapsed(now, self._used_at) >= _IDLE:
             self.detached()
             text = "\r\nNobody typed for 5 minutes: the shell begins anew.\r\n" + self._prompt
             self.push("shell_output", {"data": text})

@@ -16,8 +16,8 @@ from micropython import const
 
 from .errors import describe
 from .extensions import Extension, check_interval, check_json
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _SERVICES = ("iroh", "netbird", "tailscale", "wireguard")
 _MOST = const(10)
 _MAX_TEXT = const(255)
@@ -64,7 +64,7 @@ class NetworkIdentity(Extension):
         """Look for a change now and then."""
         if self._looked_at is None:
             self._looked_at = now
-        elif (now - self._looked_at) & _TICKS >= self._interval:
+        elif elapsed(now, self._looked_at) >= self._interval:
             self._looked_at = now
             if self._reported is not None:  # not before the server has asked
                 self._report(False)

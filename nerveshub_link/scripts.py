@@ -19,8 +19,8 @@ from micropython import const
 
 from .errors import describe
 from .memory import forget
+from .ticks import elapsed
 
-_TICKS = const((1 << 29) - 1)
 _LIMIT = const(10)  # seconds, as in nerves_hub_link
 _MAX_OUTPUT = const(4096)  # characters
 _MAX_VALUE = const(1024)
@@ -88,7 +88,7 @@ class Scripts:
             value = "" if value is None else valid(shown(value))
             if len(value) > _MAX_VALUE:
                 value = value[:_MAX_VALUE] + "..."
-            seconds = ((self._clock() - begun) & _TICKS) // 1000
+            seconds = elapsed(self._clock(), begun) // 1000
             if seconds >= _LIMIT:
                 output.tell("\n[this took %d s, and held the board's main loop]\n" % seconds)
             answer = {"ref": ref, "output": output.take_all(), "return": value}

@@ -36,6 +36,7 @@ from micropython import const
 from .downloader import DATA, DONE, HEAD
 from .errors import UpdateError, describe
 from .image_download import EXPIRED, NO_ROOM, ImageDownload
+from .ticks import elapsed
 from .update_offer import Offer, decide, is_offer
 from .update_reports import UpdateReports
 
@@ -61,7 +62,6 @@ REBOOT = 3
 BLOCKS = 4
 """Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
 
-_TICKS = const((1 << 29) - 1)
 _REPORT_TIMEOUT = const(60 * 1000)
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
@@ -242,7 +242,7 @@ class UpdateManager:
                 self._install(now)
             elif self.state == RENEWING:
                 return self._renew(now)
-            elif not self._reports.waiting or (now - self._installed) & _TICKS >= _REPORT_TIMEOUT:
+            elif not self._reports.waiting or elapsed(now, self._installed) >= _REPORT_TIMEOUT:
                 self.state = INSTALLED
                 return REBOOT
         except Exception as error:
@@ -317,7 +317,7 @@ class UpdateManager:
         self._image.retry.check(now)
         if not self._asked:
             return REJOIN
-        if self._since is not None and (now - self._since) & _TICKS >= _RENEWAL:
+        if self._since is not None and elapsed(now, self._since) >= _RENEWAL:
             raise UpdateError("URL expired, and the server has not offered the update again")
         return None
 

@@ -18,7 +18,8 @@ update's (its ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device
 
 from micropython import const
 
-_TICKS = const((1 << 29) - 1)
+from .ticks import elapsed
+
 _FORGOTTEN = const(25 * 60 * 1000)
 _PROGRESS_INTERVAL = const(500)
 
@@ -69,7 +70,7 @@ class UpdateReports:
 
         :param int now: ticks in milliseconds
         """
-        if not self.on or (now - self._changed) & _TICKS < _FORGOTTEN:
+        if not self.on or elapsed(now, self._changed) < _FORGOTTEN:
             return False
         self.forget()
         return True
@@ -110,7 +111,7 @@ class UpdateReports:
         if stage == self._stage:
             if percent == self._percent:
                 return False
-            if percent < 100 and (now - self._progressed) & _TICKS < _PROGRESS_INTERVAL:
+            if percent < 100 and elapsed(now, self._progressed) < _PROGRESS_INTERVAL:
                 return False
         self._stage, self._percent, self._progressed = stage, percent, now
         self._report("fwup_progress", {"value": percent, "stage": stage}, now)

@@ -68,7 +68,7 @@ NUMBERS = {
     "minimum_speed": (-1, 10_000_001, 30e3),
     "download_retries": (-1, 1001, None),
     "retry_delay": (0, 3601, 15.0),
-    "download_timeout": (59, 432_001, True),
+    "download_timeout": (59, 259_201, True),
     "confirm_after": (-1, 86401, False),
     "network_reset_after": (-1, 86401, None),
     "chunk_size": (1023, 65537, 4096.0),
