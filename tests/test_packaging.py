@@ -31,6 +31,7 @@ LAYERS = (
     "backoff config errors fwup_writer line_editor memory network output_buffer parts"
     " public_keys python_source server_time settings shared_secret slot_manifest"
     " update_reports utf8",
+    "ticks",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
