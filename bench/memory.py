@@ -57,8 +57,9 @@ def measure(vms: list) -> list:
 
 def sizes(vm: Vm) -> list:
     """Sizes of what is put on the drive, as .mpy."""
-    files = sorted((vm.folder / "nerveshub_link").glob("*.mpy"))
-    sizes = {path.stem: path.stat().st_size for path in files}
+    package = vm.folder / "nerveshub_link"
+    files = sorted(package.rglob("*.mpy"))
+    sizes = {str(path.relative_to(package).with_suffix("")): path.stat().st_size for path in files}
     each = ", ".join("{} {}".format(name, size) for name, size in sizes.items())
     return [Row("package as .mpy, bytes", str(sum(sizes.values()))), Row("each module", each)]
 

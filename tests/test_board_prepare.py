@@ -17,6 +17,7 @@ from nerveshub_tools.images import read_meta as read_archive
 from nerveshub_tools.packer import pack
 from support import checkout
 from support.board import application, fill, recorded, remember
+from support.vm import modules
 
 from nerveshub_link.device_state import DeviceState
 from nerveshub_link.slot_manifest import read_meta
@@ -80,8 +81,7 @@ def test_a_new_drive_gets_guard_rescue_application_library_slots_and_record(driv
     assert found["slots/a/lib/sensor.py"] == b"X = 1\n"
     assert found["slots/a/.nh/pad"] == bytes(7 * 512)
     assert (drive / "slots" / "b").is_dir() and (drive / "data").is_dir()
-    package = {path.name for path in (checkout.ROOT / "nerveshub_link").glob("*.py")}
-    assert {path.name for path in (drive / "lib" / "nerveshub_link").iterdir()} == package
+    assert checkout.tree(drive / "lib" / "nerveshub_link") == modules()
     assert {"lib/adafruit_ticks.py", "lib/adafruit_connection_manager.py"} <= set(found)
     assert recorded(drive) == {"run": "a"}
 

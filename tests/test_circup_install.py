@@ -19,6 +19,7 @@ import pytest
 from nerveshub_tools import board_library
 from nerveshub_tools.board_drive import Drive
 from support import checkout
+from support.vm import modules
 
 pytest.importorskip("circup", reason="circup needs Python 3.10")
 
@@ -43,6 +44,11 @@ def data(tmp_path_factory) -> Path:
         data / OURS.split("/", maxsplit=1)[0] / "nerveshub-link-py"
     )
     name = "adafruit-circuitpython-bundle-py"
+    add_libraries(data / "adafruit" / name / f"{name}-20261101")
+    zipfile.ZipFile(checkout.build_bundle(clone, "mpy")).extractall(
+        data / OURS.split("/", maxsplit=1)[0] / "nerveshub-link-10mpy"
+    )
+    name = "adafruit-circuitpython-bundle-10mpy"
     add_libraries(data / "adafruit" / name / f"{name}-20261101")
     (data / "bundle_config.json").write_text(json.dumps({"nerveshub": OURS, "adafruit": ADAFRUIT}))
     (data / "circup.json").write_text(
@@ -91,18 +97,18 @@ def circup(data, drive, tmp_path):
     return run
 
 
-def test_circup_installs_the_library_and_what_it_needs(circup, drive):
+def test_circup_installs_every_module_compiled_and_what_the_library_needs(circup, drive):
     said = circup("install", "nerveshub_link")
     assert "WARNING" not in said, said
-    installed = {
-        str(path.relative_to(drive / "lib"))
-        for path in (drive / "lib").rglob("*")
-        if path.is_file()
-    }
-    package = {
-        f"nerveshub_link/{path.name}" for path in (checkout.ROOT / "nerveshub_link").glob("*.py")
-    }
+    package = {f"nerveshub_link/{name}".replace(".py", ".mpy") for name in modules()}
+    installed = set(checkout.tree(drive / "lib"))
     assert installed == package | {f"{module}.py" for module in LIBRARIES}
+
+
+def test_circup_installs_every_module_as_source_when_asked_to(circup, drive):
+    said = circup("install", "--py", "nerveshub_link")
+    assert "WARNING" not in said, said
+    assert checkout.tree(drive / "lib" / "nerveshub_link") == modules()
 
 
 def test_circup_knows_the_version_that_is_installed(circup):
@@ -114,7 +120,7 @@ def test_circup_finds_the_library_in_the_imports_of_code_py(circup, drive):
     (drive / "code.py").write_text("import nerveshub_link\n")
     said = circup("install", "--auto")
     assert "WARNING" not in said, said
-    assert (drive / "lib" / "nerveshub_link" / "link.py").is_file()
+    assert (drive / "lib" / "nerveshub_link" / "link.mpy").is_file()
     assert (drive / "lib" / "adafruit_ticks.py").is_file()
 
 
@@ -124,7 +130,7 @@ def test_an_upgrade_leaves_nothing_of_the_old_version(circup, drive):
     (drive / "lib" / "nerveshub_link" / "left_over.py").write_text("")
     circup("install", "--upgrade", "nerveshub_link")
     assert not (drive / "lib" / "nerveshub_link" / "left_over.py").exists()
-    assert (drive / "lib" / "nerveshub_link" / "link.py").is_file()
+    assert (drive / "lib" / "nerveshub_link" / "link.mpy").is_file()
 
 
 def test_circup_copies_the_example_and_its_settings(circup, drive):
@@ -153,6 +159,6 @@ def test_circup_does_for_board_prepare_what_it_does_by_hand(data, drive, monkeyp
     (drive / "lib" / "nerveshub_link").mkdir()
     (drive / "lib" / "nerveshub_link" / "left_over.py").write_text("")
     assert board_library.circup(Drive(drive)) is None
-    package = {path.name for path in (checkout.ROOT / "nerveshub_link").glob("*.py")}
-    assert {path.name for path in (drive / "lib" / "nerveshub_link").iterdir()} == package
+    compiled = [name.replace(".py", ".mpy") for name in modules()]
+    assert checkout.tree(drive / "lib" / "nerveshub_link") == compiled
     assert (drive / "lib" / "adafruit_ticks.py").is_file()

@@ -14,6 +14,7 @@ import sys
 
 import pytest
 from support import checkout
+from support.vm import dotted, modules
 
 EXAMPLES = sorted((checkout.ROOT / "examples").glob("*.py"))
 
@@ -136,6 +137,6 @@ def test_the_readme_shows_the_simple_example():
 
 def test_every_module_is_in_the_api_reference():
     listed = (checkout.ROOT / "docs" / "api.rst").read_text().splitlines()
-    modules = [path.stem for path in (checkout.ROOT / "nerveshub_link").glob("[!_]*.py")]
-    missing = [name for name in modules if f".. automodule:: nerveshub_link.{name}" not in listed]
+    names = {dotted(name) for name in modules()}
+    missing = sorted(name for name in names if f".. automodule:: {name}" not in listed)
     assert missing == []

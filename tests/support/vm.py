@@ -28,6 +28,17 @@ LIBRARIES = ("adafruit_connection_manager", "adafruit_ticks")
 _HINTS = 'if not sys.implementation.name == "circuitpython":'
 
 
+def modules() -> list:
+    """Every file of the package, the rooms' too: its path from the package's folder."""
+    package = ROOT / PACKAGE
+    return sorted(path.relative_to(package).as_posix() for path in package.rglob("*.py"))
+
+
+def dotted(name: str) -> str:
+    """The name by which a file of the package is imported."""
+    return ".".join((PACKAGE, *name[: -len(".py")].split("/"))).replace(".__init__", "")
+
+
 def build(folder, compiled: bool = True, libraries=LIBRARIES) -> Path:
     """
     Lay out a drive.
@@ -37,8 +48,8 @@ def build(folder, compiled: bool = True, libraries=LIBRARIES) -> Path:
     :param libraries: names of the third-party modules to put beside the package
     """
     folder = Path(folder)
-    for source in sorted((ROOT / PACKAGE).glob("*.py")):
-        _put(source.read_text(), folder, f"{PACKAGE}/{source.name}", compiled)
+    for name in modules():
+        _put((ROOT / PACKAGE / name).read_text(), folder, f"{PACKAGE}/{name}", compiled)
     for name in libraries:
         source = Path(importlib.util.find_spec(name).origin)
         _put(source.read_text().replace(_HINTS, "if False:"), folder, name + ".py", compiled)

@@ -40,8 +40,8 @@ def copies() -> Dict[str, Path]:
             )
         source = Path(spec.origin)
         if spec.submodule_search_locations:
-            for path in sorted(source.parent.glob("*.py")):
-                found[f"lib/{name}/{path.name}"] = path
+            for path in sorted(source.parent.rglob("*.py")):
+                found[f"lib/{name}/{path.relative_to(source.parent).as_posix()}"] = path
         else:
             found[f"lib/{name}.py"] = source
     return found
@@ -80,7 +80,7 @@ def circup(drive: Drive) -> Optional[str]:
         return f"circup failed: {error.__class__.__name__}"
     # It ends with 0 even when it did not find the library.
     folder = drive.file(f"lib/{PACKAGE}")
-    if done.returncode == 0 and any(folder.glob("app_slot_writer.*")):
+    if done.returncode == 0 and any(folder.rglob("app_slot_writer.*")):
         return None
     if done.returncode == 0 and folder.is_dir():
         return "circup's nerveshub_link is too old for this"
