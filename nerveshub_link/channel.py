@@ -121,7 +121,8 @@ class Channels:
 
         :param str topic: a joined topic
         :param str event: its name
-        :param dict payload: what JSON can hold, finite numbers only
+        :param dict payload: what JSON can hold, finite numbers only. Characters that the server
+            can't take (NUL, halves of surrogate pairs) leave as ``?``, in keys, too
         :return: the message's ref, or None if the topic is not joined: nothing was sent then
         """
         entry = self._topics.get(topic)
@@ -136,13 +137,20 @@ class Channels:
         return str(self._ref)
 
     def _write(self, join_ref, ref: str, topic: str, event: str, payload: dict) -> None:
+        # Every text that leaves passes here, so that nothing is sent that the server can't take.
         text = json.dumps([join_ref, ref, topic, event, payload])
+        if "\\u0000" in text or "\\ud" in text:
+            from .utf8 import mend_escapes  # noqa: PLC0415 seldom needed
+
+            text = mend_escapes(text)
         data = text.encode()
         if len(data) != len(text):
-            # Not plain ASCII; on a board it may be no UTF-8 either, for which the server hangs up.
-            from .utf8 import mend  # noqa: PLC0415 seldom needed
+            # Not plain ASCII; on a board it may be no UTF-8 either.
+            from .utf8 import mend  # noqa: PLC0415 as above
 
-            text = mend(data).decode()
+            mended = mend(data)
+            if mended is not data:
+                text = mended.decode()
         self._send(text)
 
     def receive(self, text: str, now: int):

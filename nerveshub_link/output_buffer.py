@@ -16,21 +16,6 @@ from micropython import const
 _PIECE = const(512)  # characters; of 4 bytes each at most, so 2 KB in one message
 
 
-def valid(text: str) -> str:
-    """
-    Replace what no UTF-8 can hold: a server closes the connection for it. Python on a board lets
-    strings with lone surrogates pass; ``json`` even makes some, out of escapes.
-
-    :param str text: any text
-    """
-    try:
-        if b"\xed" not in text.encode():  # with which all surrogates begin
-            return text
-    except UnicodeError:
-        pass  # CPython does not encode them at all
-    return "".join([char if not 0xD800 <= ord(char) <= 0xDFFF else "?" for char in text])
-
-
 class OutputBuffer:
     """
     A queue of text.
@@ -76,7 +61,6 @@ class OutputBuffer:
             self._add("\n[%d characters more were dropped]\n" % count)
 
     def _add(self, text: str) -> None:
-        text = valid(text)
         if self._newline != "\n":
             text = text.replace("\r\n", "\n").replace("\n", self._newline)
         parts = self._parts

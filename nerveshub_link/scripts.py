@@ -73,7 +73,7 @@ class Scripts:
         try:
             # With a script, and let go after it: most boards hardly ever run one.
             from .code_runner import CodeRunner, shown  # noqa: PLC0415
-            from .output_buffer import OutputBuffer, valid  # noqa: PLC0415
+            from .output_buffer import OutputBuffer  # noqa: PLC0415
             from .python_source import keep_last_value  # noqa: PLC0415
 
             if self._console is not None:
@@ -85,7 +85,7 @@ class Scripts:
             text, has_value = keep_last_value(text)
             completed = runner.run(text, output, "exec")
             value = runner.namespace.get("_") if completed and has_value else None
-            value = "" if value is None else valid(shown(value))
+            value = "" if value is None else shown(value)
             if len(value) > _MAX_VALUE:
                 value = value[:_MAX_VALUE] + "..."
             seconds = elapsed(self._clock(), begun) // 1000

@@ -5,9 +5,13 @@
 `nerveshub_link.utf8`
 ====================================================
 
-UTF-8 that a strict reader takes. A board decodes what is none without a word (surrogates, overlong
-forms), its ``json.loads`` even makes such texts of an escaped emoji, and the server closes the
-connection over one such byte. Imported when something is not plain ASCII.
+Texts that a strict reader takes. Imported when a text is not plain ASCII, or holds what
+`mend_escapes` replaces.
+
+A board decodes bytes that are not valid UTF-8 without an error (surrogates, overlong forms), and
+its ``json.loads`` makes such a text of an escaped emoji. NervesHub closes the connection (1011) for
+a surrogate, be it raw or escaped, and its database takes no NUL: a reason with one crashes the
+device's channel, a health report with one is lost.
 """
 
 
@@ -59,6 +63,38 @@ def mend(data: bytes) -> bytes:
         mended[at] = 0x3F
         at += 1
     return data if mended is None else bytes(mended)
+
+
+def mend_escapes(text: str) -> str:
+    """
+    Replace the escapes in a JSON text that stand for a NUL or for half of a surrogate pair by
+    question marks. CPython escapes all that is not ASCII; a board escapes control characters only.
+
+    :param str text: what ``json.dumps`` returned
+    """
+    parts = []
+    begin = at = 0
+    while True:
+        at = text.find("\\", at)
+        if at < 0:
+            break
+        if text[at + 1] != "u":
+            at += 2  # an escaped backslash is passed over as a whole
+            continue
+        code = int(text[at + 2 : at + 6], 16)
+        if code and not 0xD800 <= code < 0xE000:
+            at += 6
+        elif 0xD800 <= code < 0xDC00 and text[at + 6 : at + 8] == "\\u" and _is_low(text, at + 8):
+            at += 12
+        else:
+            parts.append(text[begin:at])
+            at = begin = at + 6
+    parts.append(text[begin:])
+    return "?".join(parts)
+
+
+def _is_low(text: str, at: int) -> bool:
+    return 0xDC00 <= int(text[at : at + 4], 16) < 0xE000
 
 
 def _width(byte: int) -> int:

@@ -113,6 +113,34 @@ def test_control_characters_and_quotes_are_escaped():
     assert line.take() == ['["1", "2", "device", "x", {"a": "b\\"\\n\\\\"}]']
 
 
+BAD_TEXTS = [
+    ("a\x00b", "a?b"),
+    ("\ud800", "?"),
+    ("\udc00\ud800", "??"),
+    ("\ud83dx\ude00", "?x?"),
+    ("\ud83d", "?"),
+    ("\\u0000\\ud800 as typed", "\\u0000\\ud800 as typed"),
+    ("\\\x00", "\\?"),
+    ("\U0001f600 é 漢 \ud7ff\ue000\x01\x1b", "\U0001f600 é 漢 \ud7ff\ue000\x01\x1b"),
+]
+
+
+@pytest.mark.parametrize("text, taken", BAD_TEXTS)
+def test_what_the_server_does_not_survive_leaves_as_question_marks(text, taken):
+    line = joined("device")
+    line.channels.push("device", "x", {"a": text, text: [1, {"deep": {text: (text, None)}}]})
+    (sent,) = line.sent()
+    assert sent[4] == {"a": taken, taken: [1, {"deep": {taken: [taken, None]}}]}
+    assert sent[:4] == ["1", "2", "device", "x"]
+
+
+@pytest.mark.parametrize("text, taken", BAD_TEXTS)
+def test_a_join_is_mended_as_any_other_text(text, taken):
+    line = Line()
+    line.channels.join("device", lambda: {"nerves_fw_misc": text}, 0)
+    assert line.sent() == [["1", "1", "device", "phx_join", {"nerves_fw_misc": taken}]]
+
+
 # Joins
 
 

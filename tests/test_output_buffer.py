@@ -4,7 +4,7 @@
 """Text that waits for a network, in bounded memory; and who takes it away."""
 
 from nerveshub_link.code_runner import CodeRunner
-from nerveshub_link.output_buffer import OutputBuffer, valid
+from nerveshub_link.output_buffer import OutputBuffer
 
 
 def pieces(buffer):
@@ -66,12 +66,6 @@ def test_everything_at_once():
     buffer.write("0123456789ab")
     assert buffer.take_all() == "0123456789\n[2 characters more were dropped]\n"
     assert buffer.take_all() == ""
-
-
-def test_only_what_utf_8_can_hold():
-    text = "aé漢😀\ud7ff\ue000"
-    assert valid(text) == text
-    assert valid("a\ud800b\udfffc") == "a?b?c"
 
 
 def test_what_is_printed_after_the_command_goes_where_it_went_before(capsys):

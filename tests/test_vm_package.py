@@ -77,6 +77,19 @@ def test_the_shared_secret_vectors_hold_in_the_vm(vm):
     )
 
 
+def test_no_text_leaves_that_the_server_does_not_survive(vm):
+    # The VM's json makes two lone surrogates of an escaped emoji, as a board's does.
+    texts = [r"\ud83d\ude00", r"a\u0000b", r"\udc00\u00e9\u0000", r"\u001b\u00e9\\u0000"]
+
+    result = vm.run("texts", {"texts": texts})
+
+    sent = [json.loads(bytes.fromhex(line["hex"]).decode()) for line in result.all("sent")]
+    taken = ["??????", "a?b", "???é?", "\x1bé\\u0000"]
+    assert [message[4] for message in sent] == [
+        {"a": text, text: [{text: text}]} for text in taken
+    ], result
+
+
 def test_a_module_that_a_board_could_not_compile_is_noticed(tmp_path):
     source = tmp_path / "modern.py"
     source.write_text("match 1:\n    case _: pass\n")
