@@ -5,12 +5,14 @@
 
 import gc
 import tracemalloc
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from support.desk import Desk, RecordingClient, RecordingWriter, update
 from support.fakes import AGAIN
 
+import nerveshub_link
 from nerveshub_link.errors import TransportError, describe
 
 
@@ -543,7 +545,7 @@ def test_idle_poll_keeps_no_memory(joined):
     def measure():
         gc.collect()
         return tracemalloc.take_snapshot().filter_traces(
-            [tracemalloc.Filter(True, "*/nerveshub_link/*")]
+            [tracemalloc.Filter(True, str(Path(nerveshub_link.__file__).parent / "*"))]
         )
 
     tracemalloc.start()
