@@ -98,6 +98,9 @@ class _App(Client):
     def reboot(self) -> None:
         self.rebooted = True
 
+    def identify(self) -> None:
+        """A computer has no LED that the library's own way could blink."""
+
 
 class _Health(HealthProvider):
     def health_check(self) -> dict:
