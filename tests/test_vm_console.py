@@ -4,12 +4,11 @@
 """The console, its files and scripts inside MicroPython, with a hub over real sockets."""
 
 import base64
-import subprocess
 import threading
 
 import pytest
 from nerveshub_tools.server import HubThread
-from support.vm import ROOT, Vm, build
+from support.vm import Vm, build
 
 pytestmark = pytest.mark.vm
 
@@ -32,13 +31,7 @@ def bits(request):
 
 @pytest.fixture(scope="module")
 def vm(bits, request, drive):
-    if bits == 64:
-        return Vm(request.getfixturevalue("micropython"), drive)
-    words = ["sh", str(ROOT / "scripts" / "micropython.sh"), "32"]
-    found = subprocess.run(words, capture_output=True, text=True, check=False)
-    if found.returncode:
-        pytest.skip(found.stderr.strip() or "no MicroPython of 32 bits")
-    return Vm(found.stdout.strip(), drive)
+    return Vm(request.getfixturevalue("micropython" if bits == 64 else "micropython_32"), drive)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +58,8 @@ class Board:
     def __init__(self, vm, hub, heap, **options):
         self.hub = hub
         self.result = None
+        self._told = []
+        self._changed = threading.Condition()
         options = {
             **options_for(hub),
             "console": {"upload_folder": "uploads"},
@@ -72,7 +67,7 @@ class Board:
         }
 
         def run():
-            self.result = vm.run("console", options, heap=heap)
+            self.result = vm.run("console", options, heap=heap, timeout=120, told=self._tell)
 
         self._thread = threading.Thread(target=run)
         self._thread.start()
@@ -93,6 +88,16 @@ class Board:
             return "board" in hub.identifiers() and condition(hub.device("board"))
 
         self.hub.wait(look)
+
+    def _tell(self, line):
+        with self._changed:
+            self._told.append(line["event"])
+            self._changed.notify_all()
+
+    def wait_told(self, event, times):
+        """Wait until the program has printed so many lines with this ``"event"``."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._told.count(event) == times, 60)
 
     def push(self, event, payload):
         self.hub.push("board", "console", event, payload)
@@ -176,7 +181,7 @@ def test_a_paste_of_70_kb_in_one_frame_is_refused_in_words_and_the_prompt_lives(
 def test_a_paste_of_70_kb_in_one_frame_runs_where_the_application_gave_room_for_it(vm, heap):
     paste = "".join("total += %4d  # %s\r" % (number, "y" * 900) for number in range(80))
     with HubThread() as hub, Board(
-        vm, hub, heap + 600 * 1024, link={"max_message_size": 131072}, seconds=60
+        vm, hub, heap + 600 * 1024, link={"max_message_size": 131072}
     ) as board:
         board.open()
         board.type("total = 0\r")
@@ -212,8 +217,11 @@ def test_idle_polls_allocate_nothing_with_a_prompt_and_without_one(vm, heap):
     with HubThread() as hub, Board(vm, hub, heap) as board:
         ref = hub.run_script("board", "idle()")
         board.wait(lambda device: device.scripts[ref] is not None)
+        # What comes while it measures would be measured, and without a garbage collector.
+        board.wait_told("idle", 1)
         board.open()
         board.type("idle()\r")
+        board.wait_told("idle", 2)
         result = board.stop()
 
     assert [line["bytes"] for line in result.all("idle")] == [0, 0], result

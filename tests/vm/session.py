@@ -212,7 +212,7 @@ def idle(link, clock):
     spend(link, 200)
     clock.fixed = clock()
     poll = link.poll
-    for _ in range(5):
+    for _ in range(50):
         gc.collect()
         gc.disable()
         before = gc.mem_alloc()
