@@ -21,7 +21,7 @@ from nerveshub_tools.board_drive import Drive
 from support import checkout
 from support.vm import modules
 
-pytest.importorskip("circup", reason="circup needs Python 3.10")
+pytest.importorskip("circup")
 
 BOOT_OUT = """\
 Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3

