@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 
-# Every command does its own set-up, in .venv and .cache of this folder, and needs Python 3.9 or newer and
+# Every command does its own set-up, in .venv and .cache of this folder, and needs Python 3.11 or newer and
 # make. The first time it takes a minute or so, after that no time worth mentioning.
 
 VENV := .venv/bin
@@ -32,9 +32,11 @@ check:
 # The tests that need the VM or a browser say themselves what is missing, so a failure here ends nothing.
 vm:
 	@sh scripts/micropython.sh > /dev/null || true
+	@sh scripts/micropython.sh 32 > /dev/null || true
 
 browser:
 	@sh scripts/chromium.sh > /dev/null || true
+	@sh scripts/node.sh > /dev/null || true
 
 bench: vm
 	@sh scripts/venv.sh demo test

@@ -33,10 +33,12 @@ apt() {
         -o Acquire::Languages=none -o "APT::Sandbox::User=$(id -un)" \
         ${ARCHITECTURE:+-o "APT::Architecture=$ARCHITECTURE" -o "APT::Architectures=$ARCHITECTURE"} \
         -o APT::Update::Post-Invoke::= -o APT::Update::Post-Invoke-Success::= \
-        $sources "$@"
+        -o "Dir::Etc::SourceList=$list" -o "Dir::Etc::SourceParts=$parts" "$@"
 }
 
-sources=
+# What apt reads by itself; a name without a leading / is one in /etc/apt.
+list=sources.list
+parts=sources.list.d
 if [ "$suite" != own ]; then
     # The entries for this machine's main archive, with the other suite's name in them. Security and
     # update archives, and those of other people, have other suites.
@@ -77,7 +79,8 @@ if [ "$suite" != own ]; then
                 }
             }'
     done > "$folder/apt/etc/suite.sources"
-    sources="-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=$folder/apt/etc"
+    list=/dev/null
+    parts=$folder/apt/etc
 fi
 
 {

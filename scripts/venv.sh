@@ -22,9 +22,9 @@ fail() {
 }
 
 command -v "$python" > /dev/null 2>&1 ||
-    fail "$python was not found: install Python 3.9 or newer, or set PYTHON to the one to use."
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' ||
-    fail "$python is $("$python" --version 2>&1): Python 3.9 or newer is needed; set PYTHON to the one to use."
+    fail "$python was not found: install Python 3.11 or newer, or set PYTHON to the one to use."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "$python is $("$python" --version 2>&1): Python 3.11 or newer is needed; set PYTHON to the one to use."
 
 # -- one stamp for the environment and one for each group: what they were made from ---------------
 
@@ -57,10 +57,28 @@ mkdir -p .cache
 
 # -- pip, with patience: a package index may answer late, or with an error, and be well a moment later
 
+# Keeps what pip says in the log, and shows the names of what it installs as they come; this takes a while.
+show_progress() {
+    said=0 failed=0
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >> .cache/venv.log
+        case $line in
+            "Collecting "*)
+                name=${line#Collecting }
+                printf ' %s' "${name%%[!A-Za-z0-9._-]*}" >&2
+                said=1
+                ;;
+            "pip has failed") failed=1 ;;
+        esac
+    done
+    [ "$said" = 0 ] || echo >&2
+    return "$failed"
+}
+
 install() {
     for pause in 2 5 10 last; do
-        if "$venv/bin/python" -m pip --disable-pip-version-check install --no-input "$@" \
-            >> .cache/venv.log 2>&1; then
+        if { "$venv/bin/python" -m pip --disable-pip-version-check install --no-input "$@" 2>&1 ||
+            echo "pip has failed"; } | show_progress; then
             return 0
         fi
         [ "$pause" != last ] || break
@@ -91,7 +109,7 @@ bring_pip() {
 }
 
 make_venv() {
-    echo "setting up $venv ($("$python" --version 2>&1))" >&2
+    echo "making $venv ($("$python" --version 2>&1)):" >&2
     rm -rf "$venv"
     if ! "$python" -m venv "$venv" >> .cache/venv.log 2>&1; then
         # Debian keeps pip for environments in a package of its own, python3-venv.
@@ -116,7 +134,7 @@ make_venv() {
 
 wheels="--only-binary :all:"
 for group in $missing; do
-    echo "installing what $group needs" >&2
+    echo "installing what $group needs into $venv:" >&2
     # shellcheck disable=SC2086  # $wheels is two words
     case $group in
         demo)

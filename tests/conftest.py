@@ -5,8 +5,7 @@
 
 import gc
 import importlib.util
-import os
-import subprocess
+import platform
 import sys
 from pathlib import Path
 
@@ -20,6 +19,8 @@ for folder in (ROOT / "tests", ROOT):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+from support import programs  # noqa: E402 found by the path above
+
 
 @pytest.fixture(scope="session")
 def micropython() -> str:
@@ -27,33 +28,30 @@ def micropython() -> str:
     Path of a MicroPython. Without one the test is skipped, and the reason says how to get it; a
     build server sets NERVESHUB_LINK_REQUIRE_VM=1, and there the test fails instead.
     """
-    return _program("micropython.sh", "NERVESHUB_LINK_REQUIRE_VM")
+    return programs.find("micropython.sh", required=programs.VM)
+
+
+@pytest.fixture(scope="session")
+def micropython_32() -> str:
+    """Path of a MicroPython with pointers of 32 bits; not every machine can run one, PCs can."""
+    pc = platform.machine() in ("x86_64", "AMD64", "i686")
+    return programs.find("micropython.sh", "32", required=programs.VM if pc else "")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of a Chromium; likewise, with NERVESHUB_LINK_REQUIRE_BROWSER=1."""
-    if sys.version_info < (3, 10):
-        pytest.skip("the hub's page needs Python 3.10 or newer")
+    """Path of a Chromium; without one as for `micropython`, NERVESHUB_LINK_REQUIRE_BROWSER=1."""
     for module in ("nicegui", "playwright"):
         if importlib.util.find_spec(module) is None:
-            _missing(f"no {module}: pip install {module}", "NERVESHUB_LINK_REQUIRE_BROWSER")
-    return _program("chromium.sh", "NERVESHUB_LINK_REQUIRE_BROWSER")
+            programs.missing(f"no {module}: pip install {module}", programs.BROWSER)
+    return programs.find("chromium.sh", required=programs.BROWSER)
 
 
-def _program(script: str, required: str) -> str:
-    found = subprocess.run(
-        ["sh", str(ROOT / "scripts" / script)], capture_output=True, text=True, check=False
-    )
-    if found.returncode != 0:
-        _missing((found.stderr.strip().splitlines() or [f"{script} failed"])[-1], required)
-    return found.stdout.strip()
-
-
-def _missing(reason: str, required: str) -> None:
-    if os.environ.get(required) == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+@pytest.fixture(scope="session")
+def node(chromium) -> str:
+    """Path of the Node with which Playwright drives the browser; likewise."""
+    folder = Path(importlib.util.find_spec("playwright").origin).parent / "driver"
+    return programs.find("node.sh", str(folder / "node"), required=programs.BROWSER)
 
 
 @pytest.fixture(autouse=True, scope="module")

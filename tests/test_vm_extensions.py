@@ -4,13 +4,12 @@
 """All five extensions beside the link, inside MicroPython, within a small heap."""
 
 import base64
-import subprocess
 import threading
 
 import pytest
 from nerveshub_tools.server import HubThread
 from support.replay import check_extension_event
-from support.vm import ROOT, Vm, build
+from support.vm import Vm, build
 
 pytestmark = pytest.mark.vm
 
@@ -30,11 +29,7 @@ def heap_limit(vm):
 @pytest.fixture(params=["64 bits", "32 bits"])
 def vm(request, micropython, tmp_path):
     if request.param == "32 bits":
-        words = ["sh", str(ROOT / "scripts" / "micropython.sh"), "32"]
-        found = subprocess.run(words, capture_output=True, text=True, check=False)
-        if found.returncode:
-            pytest.skip("no MicroPython with 32 bits here")
-        micropython = found.stdout.strip()
+        micropython = request.getfixturevalue("micropython_32")
     return Vm(micropython, build(tmp_path / "mpy"))
 
 

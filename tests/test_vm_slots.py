@@ -3,13 +3,11 @@
 # SPDX-License-Identifier: MIT
 """Updates of an application in slots, by the library inside MicroPython."""
 
-import subprocess
-
 import pytest
 from nerveshub_tools.server import HubThread
 from support.applications import META, application, archive
 from support.machine import Machine
-from support.vm import ROOT, Vm, build
+from support.vm import Vm, build
 
 pytestmark = pytest.mark.vm
 
@@ -27,11 +25,7 @@ SESSION_HEAP = (336 * 1024, 256 * 1024)
 @pytest.fixture(scope="module", params=["64 bits", "32 bits"])
 def vm(request, micropython, tmp_path_factory):
     if request.param == "32 bits":
-        words = ["sh", str(ROOT / "scripts" / "micropython.sh"), "32"]
-        found = subprocess.run(words, capture_output=True, text=True, check=False)
-        if found.returncode:
-            pytest.skip("no MicroPython with 32 bits here")
-        micropython = found.stdout.strip()
+        micropython = request.getfixturevalue("micropython_32")
     return Vm(micropython, build(tmp_path_factory.mktemp("drive") / "mpy"))
 
 
