@@ -65,7 +65,8 @@ class Downloader:
     Downloads one image after the other.
 
     :param Transport transport: a connection of its own, beside the WebSocket's
-    :param int chunk_size: bytes that one step moves at most; the head must fit in, too
+    :param int chunk_size: bytes that one step moves at most; each line of the head that is needed
+        must fit in, too
     :param int connect_timeout: seconds for each wait of the connect
     :param int idle_timeout: milliseconds for the head as a whole, and between two bytes of the body
     :param int minimum_speed: bits per second; a try that needs longer for the rest of the image,
@@ -192,7 +193,7 @@ class Downloader:
             headers["Range"] = "bytes=%d-" % offset
         # What needs memory comes before the connection: until that is made, MemoryError means
         # "not beside the WebSocket", and the caller can make room.
-        head = HeadReader(self._buffer)
+        head = HeadReader(self._buffer, "chunk_size")
         request = memoryview(request_head(url, headers))
         self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
         self._head, self._request, self._heard = head, request, None

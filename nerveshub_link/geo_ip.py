@@ -28,6 +28,8 @@ from .ticks import elapsed
 _TIMEOUT = const(10 * 1000)  # for the whole answer
 _LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have some 600
 
+_HEADERS = ("content-length", "date", "x-nonce")
+
 _IDLE = const(0)
 _DUE = const(1)
 _ASKING = const(2)
@@ -104,7 +106,7 @@ class GeoIp:
         mark = "&" if "?" in self._address else "?"
         self._url = url = parse_url(self._address + mark + "nonce=" + self._nonce)
         self._buffer = bytearray(_LIMIT)
-        self._head = HeadReader(self._buffer)
+        self._head = HeadReader(self._buffer, names=_HEADERS)
         headers = {"User-Agent": "nerveshub_link", "Connection": "close"}
         self._request = memoryview(request_head(url, headers))
         try:

@@ -7,13 +7,33 @@
 
 HTTP/1.1 heads, without a socket: what a WebSocket upgrade and a firmware download have in common.
 The response is read into the caller's buffer as the bytes come, so neither a mute nor a dripping
-server can hold up the main loop, and a head can't grow past that buffer. What came after the head
-stays where it is: `HeadReader.start` to `HeadReader.end` of the buffer are the caller's to use
-next.
+server can hold up the main loop. A head may be longer than that buffer: each line is read when it
+is complete, the headers that somebody needs are kept, and all others make room for the next lines.
+What came after the head stays where it is: `HeadReader.start` to `HeadReader.end` of the buffer are
+the caller's to use next.
 """
+
+from micropython import const
 
 from .errors import ProtocolError
 
+NAMES = (
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "location",
+    "nh-connection-error-reason",
+    "sec-websocket-accept",
+    "sec-websocket-extensions",
+    "sec-websocket-protocol",
+    "transfer-encoding",
+    "upgrade",
+)
+"""The headers that an upgrade or a download needs, in lower case."""
+_LONGEST_HEAD = const(16384)  # bytes, of all interim answers, too
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -57,16 +77,21 @@ def parse_url(text: str) -> Url:
     """
     Take an absolute http, https, ws or wss URL apart.
 
+    Blanks and non-ASCII characters in path and query are encoded, as browsers do.
+
     :param str text: the URL
-    :raises ValueError: if it is none, or holds characters that do not belong in a request line
+    :raises ValueError: if it is no such URL, or holds what could end the request line
     """
-    scheme, mark, rest = text.partition("://")
+    scheme, mark, rest = text.strip(" ").partition("://")
     scheme = scheme.lower()
     if not mark or scheme not in _PORTS:
         raise ValueError("not an http or https URL")
-    for char in text:
+    for char in rest:
         if not "!" <= char <= "~":
-            raise ValueError("URL with a blank, a control or a non-ASCII character")
+            from .url_text import encode  # noqa: PLC0415 few URLs need it
+
+            rest = encode(rest)
+            break
     rest = rest.split("#", 1)[0]
     cut = len(rest)
     for mark in "/?":
@@ -132,18 +157,32 @@ class HeadReader:
     Reads a response head, piece by piece.
 
     Put bytes into `space`, say `received`; once that returns True, `status` and `headers` are
-    there.
+    there. Interim answers (1xx, but for 101; RFC 9110, 15.2) are skipped. Lines may end with a line
+    feed alone (RFC 9112, 2.2).
 
-    :param bytearray buffer: where the head is collected; its length is the limit
+    :param bytearray buffer: where lines are collected; no line that is needed can be longer. All
+        lines together may have 16 KB
+    :param str option: the option that makes ``buffer`` longer, for the error's text
+    :param tuple names: the headers to keep, in lower case
     """
 
-    def __init__(self, buffer: bytearray) -> None:
+    def __init__(self, buffer: bytearray, option: str = "buffer", names: tuple = NAMES) -> None:
         self._buffer = buffer
         self._view = memoryview(buffer)
+        self._option = option
+        self._names = names
+        self._line = 0  # where the line begins that has not ended yet
+        self._skipping = False  # its beginning was dropped, and nobody needs its end
+        self._length = 0  # bytes in all
+        self._status = 0
+        self._last = ""  # the header that a line with a blank in front would continue
         self.status = 0
         """The status code, 0 until the head is complete."""
         self.headers = {}
-        """Header values by lower-case name; of a repeated header the last one."""
+        """
+        The values of the headers in ``names``, by lower-case name. A repeated header is one list,
+        joined by ``", "`` (RFC 9110, 5.3); an equal value is there once.
+        """
         self.start = 0
         """Where the bytes behind the head begin, once it is complete."""
         self.end = 0
@@ -155,7 +194,7 @@ class HeadReader:
         return self.headers.get("location") if self.status in _REDIRECTS else None
 
     def space(self) -> memoryview:
-        """Return the free part of the buffer."""
+        """Return the free part of the buffer, never empty while the head is not complete."""
         return self._view[self.end :]
 
     def received(self, count: int) -> bool:
@@ -164,31 +203,104 @@ class HeadReader:
 
         :param int count: how many
         :return: True if the head is complete
-        :raises ProtocolError: if this is no HTTP/1 response, or its head does not fit the buffer
+        :raises ProtocolError: if this is no HTTP/1 response, the head is too long, or a line of it
+            that is needed is longer than the buffer
         """
-        searched = max(self.end - 3, 0)
         self.end += count
-        buffer = self._buffer
-        prefix = min(self.end, 7)
-        if bytes(buffer[:prefix]) != b"HTTP/1."[:prefix]:
-            raise ProtocolError("the answer is not HTTP/1")
-        stop = buffer.find(b"\r\n\r\n", searched, self.end)
-        if stop < 0:
-            if self.end == len(buffer):
-                raise ProtocolError("response head longer than %d bytes" % len(buffer))
-            return False
-        self.start = stop + 4
-        self._parse(bytes(buffer[:stop]).split(b"\r\n"))
-        return True
+        self._length += count
+        while True:
+            begin = self._line
+            if not self._status:
+                size = min(self.end - begin, 7)
+                if bytes(self._view[begin : begin + size]) != b"HTTP/1."[:size]:
+                    raise ProtocolError("the answer is not HTTP/1")
+            stop = self._buffer.find(b"\n", begin, self.end)
+            if stop < 0:
+                break
+            self._line = stop + 1
+            if self._skipping:
+                self._skipping = False
+                continue
+            if stop > begin and self._buffer[stop - 1] == 13:
+                stop -= 1
+            if self._take(begin, stop):
+                self.start = self._line
+                return True
+        if self._length >= _LONGEST_HEAD:
+            raise ProtocolError("response head longer than %d bytes" % _LONGEST_HEAD)
+        if self.end == len(self._buffer):
+            self._make_room()
+        return False
 
-    def _parse(self, lines: list) -> None:
+    def _take(self, begin: int, stop: int) -> bool:
+        """Read a line. Was it the last one?"""
+        if not self._status:
+            self._read_status(begin, stop)
+        elif begin < stop:
+            self._read_header(begin, stop)
+        elif self._status < 200 and self._status != 101:
+            # An interim answer: the next one may be the one that was asked for.
+            self._status = 0
+            self.headers = {}
+        else:
+            self.status = self._status
+            return True
+        return False
+
+    def _read_status(self, begin: int, stop: int) -> None:
         try:
-            self.status = int(lines[0].split(b" ")[1])
+            status = int(bytes(self._view[begin : min(stop, begin + 16)]).split(b" ")[1])
         except (IndexError, ValueError):
-            raise ProtocolError("bad HTTP status line") from None
-        for line in lines[1:]:
-            name, _, value = line.partition(b":")
-            try:
-                self.headers[name.decode().lower()] = value.decode().strip()
-            except UnicodeError:
-                pass  # a header in another encoding is none that we need
+            status = 0
+        if not 100 <= status <= 999:
+            raise ProtocolError("bad HTTP status line")
+        self._status = status
+
+    def _name(self, begin: int, stop: int) -> str:
+        """The name of the header in a line, "" if nobody needs it."""
+        colon = self._buffer.find(b":", begin, stop)
+        if colon < 0:
+            return ""
+        try:
+            name = str(self._view[begin:colon], "utf-8").lower()
+        except UnicodeError:
+            return ""
+        return name if name in self._names else ""
+
+    def _read_header(self, begin: int, stop: int) -> None:
+        folded = self._buffer[begin] in (32, 9)  # RFC 9112, 5.2: it continues the line before
+        if not folded:
+            self._last = self._name(begin, stop)
+            begin += len(self._last) + 1
+        name = self._last
+        if not name:
+            return
+        try:
+            value = str(self._view[begin:stop], "utf-8").strip()
+        except UnicodeError:
+            return  # a value in another encoding is none that we can use
+        if folded:
+            value = self.headers.pop(name, "") + " " + value
+        before = self.headers.get(name)
+        if before is None:
+            self.headers[name] = value
+        elif before != value:
+            self.headers[name] = before + ", " + value
+
+    def _make_room(self) -> None:
+        """The buffer is full, with a line that has not ended."""
+        begin, end = self._line, self.end
+        if begin:
+            # What stands before it was read.
+            self._view[: end - begin] = self._view[begin:end]
+            self._line, self.end = 0, end - begin
+            return
+        if not self._skipping:
+            if not self._status:
+                self._read_status(0, end)
+            elif self._name(0, end):
+                words = "the answer's header %s is longer than %d bytes; a greater %s takes it"
+                raise ProtocolError(words % (self._name(0, end), end, self._option))
+            self._skipping = True
+            self._last = ""
+        self.end = 0

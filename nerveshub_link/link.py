@@ -92,8 +92,8 @@ class NervesHubLink:
     :param bool auto_confirm: False if the application calls `confirm_update` itself
     :param int network_reset_after: seconds without network after which `Client.reboot` is called,
         1800; 0 for never; only with ``radio``
-    :param int chunk_size: bytes of an update that one `poll` moves, 4096; the head of the
-        download's answer must fit in, too
+    :param int chunk_size: bytes of an update that one `poll` moves, 4096; a redirect's address must
+        fit in, too
     :param int receive_buffer: bytes kept for messages, 2048; it grows for a longer one and shrinks
         again
     :param int max_message_size: bytes; longer messages are passed over, 16384

@@ -101,7 +101,7 @@ class WebSocket:
         headers["Sec-WebSocket-Key"] = key.decode()
         headers["Sec-WebSocket-Version"] = "13"
         self._queue.append(request_head(url, headers))
-        self._head = HeadReader(self._reader.buffer)
+        self._head = HeadReader(self._reader.buffer, "receive_buffer")
         self.response = None
         self.close_code = _NO_CLOSE
         self.close_reason = ""

@@ -177,6 +177,30 @@ def test_head_and_body_byte_by_byte():
     assert fetch(Watched(*packets), "http://h/", 7)[1] == b"1234567"
 
 
+def test_head_of_sixteen_kilobytes_is_read_into_the_buffer_of_one():
+    policy = b"Content-Security-Policy: " + b"x" * 15_000
+    with RawServer(answering(head(policy, length(len(IMAGE))) + IMAGE)) as server:
+        assert get(server, chunk_size=1024)[1] == IMAGE
+
+
+def test_interim_answers_before_the_image_are_skipped():
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    with RawServer(answering(early + head(length(3)) + b"abc")) as server:
+        assert get(server, 3)[1] == b"abc"
+
+
+def test_blanks_and_utf_8_in_the_url_are_encoded():
+    seen = []
+
+    def behave(peer):
+        seen.append(read_head(peer).split(b"\r\n")[0])
+        peer.sendall(head(length(3)) + b"abc")
+
+    with RawServer(behave) as server:
+        assert get(server, 3, path="/new firmw\u00e4re.fw?a b")[1] == b"abc"
+    assert seen == [b"GET /new%20firmw%C3%A4re.fw?a%20b HTTP/1.1"]
+
+
 def test_poller_that_promises_too_much_does_no_harm():
     transport = Watched(AGAIN, head(length(3)), AGAIN, AGAIN, b"ab", AGAIN, b"c")
     assert fetch(transport, "http://h/", 3)[1] == b"abc"
@@ -342,7 +366,11 @@ def test_body_longer_than_announced_is_an_error():
         (b"HTTP/2 200\r\n\r\n", "the answer is not HTTP/1"),
         (b"\x15\x03\x01\x00\x02\x02\x0a", "the answer is not HTTP/1"),
         (b"HTTP/1.1 OK\r\n\r\n", "bad HTTP status line"),
-        (OK + b"X: " + b"x" * 5000, "response head longer than 4096 bytes"),
+        (OK + b"X: " + b"x" * 20_000, "response head longer than 16384 bytes"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 5000,
+            "the answer's header location is longer than 4096 bytes; a greater chunk_size takes it",
+        ),
     ],
 )
 def test_what_is_no_http_is_refused(answer, shown):
@@ -375,10 +403,10 @@ def test_server_that_does_not_listen():
         "ftp://h/a?" + SECRET,
         "file:///etc/passwd?" + SECRET,
         "/new.fw?" + SECRET,
-        "http://h/a b?" + SECRET,
+        "http://a b/?" + SECRET,
         "http://h/a\r\nX-Evil: 1?" + SECRET,
         "http://h/a\0?" + SECRET,
-        "http://h/\u00e4?" + SECRET,
+        "http://\u00e4/?" + SECRET,
         "http://user:topsecret@h/a",
         "http://?" + SECRET,
         "http://h:0/?" + SECRET,
@@ -478,7 +506,8 @@ def test_redirect_from_plain_text_to_tls_is_followed_and_verified(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "location", [b"ftp://h/?topsecret", b"http://u:topsecret@h/", b"/a b?topsecret", b"http:///x"]
+    "location",
+    [b"ftp://h/?topsecret", b"http://u:topsecret@h/", b"http://a b/?topsecret", b"http:///x"],
 )
 def test_redirect_that_leads_nowhere_is_refused(location):
     with RawServer(redirecting(location)) as server:

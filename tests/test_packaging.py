@@ -33,7 +33,7 @@ LAYERS = (
     " image_check reporter shell_drive transport",
     "backoff config errors fwup_writer line_editor memory network output_buffer parts"
     " public_keys python_source server_time settings shared_secret slot_manifest"
-    " update_reports utf8",
+    " update_reports url_text utf8",
     "ticks",
 )
 

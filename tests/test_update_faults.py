@@ -212,8 +212,8 @@ XML = b"<Error><Code>AccessDenied</Code></Error>"
         ({"checksum": "C0FFEE"}, "update: the update's checksum is no SHA-256"),
         ({"firmware_url": "ftp://h/?topsecret"}, "update: firmware_url: not an http or https URL"),
         (
-            {"firmware_url": "http://h/a b?topsecret"},
-            "update: firmware_url: URL with a blank, a control or a non-ASCII character",
+            {"firmware_url": "http://h/a\tb?topsecret"},
+            "update: firmware_url: URL with a control character",
         ),
         (
             {"firmware_url": "http://user:topsecret@h/"},
@@ -275,7 +275,10 @@ def test_too_many_redirects_fail_and_five_do_not(hub, board):
             "a body in gzip encoding can't be taken",
         ),
         (answering(b"+OK POP3 ready\r\n"), "the answer is not HTTP/1"),
-        (answering(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 5000), "response head longer than 4096 byte"),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 17000),
+            "response head longer than 16384 byt",
+        ),
         (answering(b""), "connection closed by the server"),
         (answering(b"HTTP/1.1 200 OK\r\nContent-"), "connection closed by the server"),
         (answering(OK + b"\r\n"), "ended after 0 of 40001 bytes: connection closed by the server"),

@@ -349,12 +349,12 @@ def test_other_offer_after_the_installation_is_put_off_until_the_restart():
         ({"firmware_meta": {"uuid": 5}}, "the update has no uuid"),
         ({"firmware_url": "ftp://h/x?topsecret"}, "firmware_url: not an http or https URL"),
         (
-            {"firmware_url": "http://h/a b?topsecret"},
-            "firmware_url: URL with a blank, a control or a non-ASCII character",
+            {"firmware_url": "http://a b/?topsecret"},
+            "firmware_url: URL whose host has a blank or a non-ASCII character",
         ),
         (
             {"firmware_url": "http://h/a\r\nX: y?topsecret"},
-            "firmware_url: URL with a blank, a control or a non-ASCII character",
+            "firmware_url: URL with a control character",
         ),
         (
             {"firmware_url": "http://me:topsecret@h/a"},
@@ -416,8 +416,8 @@ def test_url_that_is_no_text_fails(url):
         ),
         ([head(None), IMAGE, b"x", END], "longer than the announced 2000 bytes", 1),
         (
-            [b"HTTP/1.1 302 Found\r\nLocation: http://h/a b?topsecret\r\n\r\n"],
-            "URL with a blank, a control or a non-ASCII character",
+            [b"HTTP/1.1 302 Found\r\nLocation: http://a b/?topsecret\r\n\r\n"],
+            "URL whose host has a blank or a non-ASCII character",
             0,
         ),
         ([b"HTTP/1.1 302 Found\r\nLocation: x?topsecret\r\n\r\n"] * 6, "more than 5 redirects", 0),

@@ -219,10 +219,19 @@ def test_upgrade_answer_that_is_not_ours_ends_the_connection(old, new):
     assert socket.step() == NOTHING
 
 
-def test_answer_longer_than_the_buffer_ends_the_connection():
-    socket, transport = opening(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 5000, size=512)
-    assert steps(socket) == [ENDED]
-    assert socket.close_reason == "response head longer than 512 bytes"
+def test_answer_without_an_end_ends_the_connection():
+    socket, transport = opening(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 20_000, size=512)
+    assert steps(socket)[-1] == ENDED
+    assert socket.close_reason == "response head longer than 16384 bytes"
+    assert not transport.is_open
+
+
+def test_needed_header_longer_than_the_buffer_names_the_option():
+    socket, transport = opening(b"HTTP/1.1 302 Found\r\nLocation: /" + b"b" * 5000, size=512)
+    assert steps(socket)[-1] == ENDED
+    assert socket.close_reason == (
+        "the answer's header location is longer than 512 bytes; a greater receive_buffer takes it"
+    )
     assert not transport.is_open
 
 
