@@ -233,7 +233,7 @@ class AppSlotWriter(FwupWriter):
         self._remember(state)
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is not None:
-            watchdog.deinit()
+            watchdog.mode = None
 
     def poll(self) -> bool:
         """

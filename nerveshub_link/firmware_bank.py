@@ -227,20 +227,32 @@ class FirmwareBank:
     def _calmly(self, seconds: int, function, *args) -> None:
         """Call what takes long, with a watchdog that waits for it."""
         dog, timeout = self._watchdog, None
-        try:
-            if dog.mode is not None:
-                dog.feed()
-                timeout = dog.timeout
-                if timeout < seconds:
-                    dog.timeout = seconds
-        except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
-            pass  # then it must do with what it has
+        if dog is not None and dog.mode is not None:
+            timeout = dog.timeout
+            dog.feed()
+            if timeout < seconds:
+                _set_timeout(dog, seconds)
         try:
             function(*args)
         finally:
             if timeout is not None:
-                dog.timeout = timeout
                 dog.feed()
+                if dog.timeout != timeout:
+                    _set_timeout(dog, timeout)
+
+
+def _set_timeout(dog, seconds) -> None:
+    """
+    Give the watchdog that is armed another timeout.
+
+    On Espressif that raises ``espidf.IDFError``, an OSError, after the value has been taken
+    (``common-hal/watchdog/WatchDogTimer.c``). Whatever it is, it must not fail the update: the
+    watchdog then does with what it has.
+    """
+    try:
+        dog.timeout = seconds
+    except Exception:
+        pass
 
 
 def _explain(error) -> str:

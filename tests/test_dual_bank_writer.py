@@ -320,17 +320,18 @@ def test_a_flash_that_fails_half_way_wants_a_restart(board):
 
 def test_the_erase_is_announced_and_the_watchdog_waits_for_it():
     board = Board(OLD)
-    board.watchdog.__init__(timeout=20)
+    board.arm(20)
     writer = board.start()
     writer.fwup_confirm()
     seen = []
-    board.dualbank.erasing = lambda: seen.append(list(board.watchdog.heard))
+    board.dualbank.erasing = lambda: seen.append(list(board.heard))
     assert writer.blocks_next == 0
     writer.fwup_begin(len(NEW), META)
     assert writer.blocks_next == 90
     writer.fwup_chunk(memoryview(NEW)[:4096])
     assert seen == [["feed", 90]]
-    assert board.watchdog.heard == ["feed", 90, 20, "feed"]
+    assert board.heard == ["feed", 90, "feed", 20]
+    assert board.watchdog.timeout == 20
     assert writer.blocks_next == 0
     writer.fwup_abort()
     assert writer.blocks_next == 0
@@ -338,7 +339,8 @@ def test_the_erase_is_announced_and_the_watchdog_waits_for_it():
 
 def test_a_watchdog_that_is_off_stays_off(board):
     install(board.writer, NEW, META)
-    assert board.watchdog.heard == []
+    assert board.heard == []
+    assert board.watchdog.mode is None
 
 
 # At construction

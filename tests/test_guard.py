@@ -47,8 +47,8 @@ def test_boot_makes_the_drive_writable_for_code(machine):
     assert not machine.board.read_only
 
 
-def test_a_setting_leaves_the_drive_to_the_computer(machine, monkeypatch):
-    monkeypatch.setenv("NERVESHUB_DEVELOP", "1")
+def test_a_setting_leaves_the_drive_to_the_computer(machine):
+    machine.set("NERVESHUB_DEVELOP = 1")
     machine.power_on()
     assert machine.board.read_only
 
@@ -71,7 +71,11 @@ def test_the_start_of_a_trial_is_counted_before_it_is_handed_over(trial):
     assert trial.on_trial
 
 
-WATCHDOG = "import microcontroller, test\ntest.seen.append(microcontroller.watchdog.timeout)"
+WATCHDOG = """
+from microcontroller import watchdog
+import test
+test.seen.append(watchdog.mode and watchdog.timeout)
+"""
 
 
 def test_the_watchdog_is_armed_on_trial_and_only_then(trial):
@@ -86,8 +90,8 @@ def test_the_watchdog_is_armed_on_trial_and_only_then(trial):
 
 
 @pytest.mark.parametrize("text, seconds", [("300", 300), ("0", None), ("nonsense", 90)])
-def test_the_watchdog_of_a_trial_can_be_set(trial, monkeypatch, text, seconds):
-    monkeypatch.setenv("NERVESHUB_WATCHDOG", text)
+def test_the_watchdog_of_a_trial_can_be_set(trial, text, seconds):
+    trial.set("NERVESHUB_WATCHDOG = " + text)
     seen = []
     trial.install("b", {"code.py": WATCHDOG})
     trial.power_on()
@@ -95,12 +99,20 @@ def test_the_watchdog_of_a_trial_can_be_set(trial, monkeypatch, text, seconds):
     assert seen == [seconds]
 
 
-def test_a_watchdog_that_goes_on_after_a_crash_does_not_bite_the_guard(trial):
-    trial.power_on()
-    trial.run()
-    assert trial.board.watchdog.mode is not None
-    trial.guard()
-    assert trial.board.watchdog.mode is None
+def test_a_watchdog_that_goes_on_after_a_crash_does_not_bite_the_guard_in_its_wait(machine):
+    class Waits(list):
+        def append(self, seconds):
+            super().append((seconds, machine.board.watchdog.mode))
+
+    machine.slept = Waits()
+    arm = "from microcontroller import watchdog\nfrom watchdog import WatchDogMode\n"
+    arm += "watchdog.timeout = 1\nwatchdog.mode = WatchDogMode.RESET\n1/0"
+    machine.install("a", {"code.py": arm})
+    machine.power_on()
+    assert machine.run() == "error"
+    assert machine.board.watchdog.mode is not None
+    machine.guard()
+    assert machine.slept == [(2, None)]
 
 
 # Going back
@@ -201,10 +213,13 @@ def test_a_wake_from_deep_sleep_uses_up_no_start(trial):
 
 
 def test_a_wake_from_a_sleep_that_was_only_pretended_uses_up_no_start(trial):
+    code = "import alarm\nalarm.exit_and_deep_sleep_until_alarms()"
+    trial.install("b", {"code.py": code}, uuid="new")
     trial.power_on()
-    trial.board.wake_alarm = "a time alarm"
     for _ in range(5):
-        assert trial.power_on("POWER_ON") == "b"
+        assert trial.run() == "sleep"
+        trial.board.woke_up()
+        assert trial.guard() == "b"
         assert trial.record["ends"] == "?"
 
 
@@ -410,7 +425,7 @@ def test_a_newer_release_in_the_old_slot_is_tried_and_not_taken_for_confirmed(tr
 
 
 def test_a_late_crash_on_trial_counts_without_a_watchdog_too(trial, monkeypatch):
-    monkeypatch.setenv("NERVESHUB_WATCHDOG", "0")
+    trial.set("NERVESHUB_WATCHDOG = 0")
     times = iter([0, 601])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     trial.power_on()

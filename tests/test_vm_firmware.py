@@ -24,10 +24,11 @@ def archive(data):
 
 def test_firmware_is_updated_twice_and_goes_back(micropython, tmp_path):
     folder = build(tmp_path / "drive")
-    source = folder / "banks.py"
-    source.write_text((ROOT / "tests/support/banks.py").read_text())
-    compile_mpy(source, "banks.py")
-    source.unlink()
+    for path in ("tests/support/banks.py", "tools/nerveshub_tools/board_modules.py"):
+        source = folder / path.rsplit("/", 1)[1]
+        source.write_text((ROOT / path).read_text())
+        compile_mpy(source, source.name)
+        source.unlink()
 
     options = {"archive": archive(image("10.3.0", 7000)).hex()}
     result = Vm(micropython, folder).run("firmware", options, heap=320 * 1024)

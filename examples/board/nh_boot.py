@@ -171,9 +171,9 @@ def _disarm() -> None:
     try:
         import microcontroller  # noqa: PLC0415
 
-        microcontroller.watchdog.deinit()
-    except Exception:
-        pass
+        microcontroller.watchdog.mode = None
+    except Exception as error:
+        print("nh_boot: the watchdog goes on:", error)
 
 
 def settle(state: dict, letter: str, text: str) -> None:

@@ -10,6 +10,11 @@ start, with the traps of the real ones (CircuitPython's
 
 import struct
 
+try:
+    from nerveshub_tools.board_modules import WATCHDOG_MODES, WatchDogTimer
+except ImportError:  # inside the VM it lies beside
+    from board_modules import WATCHDOG_MODES, WatchDogTimer
+
 BANK_SIZE = 32 * 1024
 HEAD = 24 + 8 + 256
 BOARD = "test_board_esp32s3"
@@ -198,28 +203,6 @@ class DualBank:
         self.running = self.boots
 
 
-class Watchdog:
-    """Takes note of what it was set to."""
-
-    def __init__(self, timeout=None):
-        self.mode = "reset" if timeout else None
-        self._timeout = timeout
-        self.heard = []
-
-    @property
-    def timeout(self):
-        return self._timeout
-
-    @timeout.setter
-    def timeout(self, seconds):
-        self._timeout = seconds
-        self.heard.append(seconds)
-
-    def feed(self):
-        assert self.mode is not None
-        self.heard.append("feed")
-
-
 class Board:
     """
     The whole board, as `DualBankWriter` sees it; also stands for the module ``microcontroller``.
@@ -230,10 +213,17 @@ class Board:
     def __init__(self, running, size=BANK_SIZE):
         self.dualbank = DualBank(running, size)
         self.nvm = Nvm()
-        self.watchdog = Watchdog()
+        self.heard = []  # what the watchdog was set to, and "feed"
+        self.watchdog = WatchDogTimer(self.heard.append)
         self.ticks = (1 << 29) - 1000
         self.how = ("p", None)  # how the last start ended
         self.writer = None
+
+    def arm(self, seconds):
+        """The application arms its watchdog."""
+        self.watchdog.timeout = seconds
+        self.watchdog.mode = WATCHDOG_MODES.RESET
+        del self.heard[:]
 
     def clock(self):
         return self.ticks

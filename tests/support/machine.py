@@ -15,7 +15,9 @@ of CircuitPython as stand-ins. One run of the VM after the other, as the supervi
     machine.run()                      # the application; it ends, crashes, resets ...
 """
 
+import contextlib
 import importlib.util
+import io
 import os
 import shutil
 import sys
@@ -24,7 +26,8 @@ import traceback
 from pathlib import Path
 from unittest import mock
 
-from nerveshub_tools.board_modules import Board, Reload, Reset
+from nerveshub_tools import board_settings
+from nerveshub_tools.board_modules import Board, Reload, Reset, Sleep
 
 from nerveshub_link.device_state import DeviceState
 from nerveshub_link.slot_manifest import Manifest, checksum
@@ -37,14 +40,15 @@ RESCUE = "print('rescue')"
 class Machine:
     """
     :param pathlib.Path folder: its drive
+    :param tuple circuitpython: the version whose ``os.getenv`` it has
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, circuitpython=(10, 2)):
         self.root = str(folder)
         self.board = Board()
+        self.circuitpython = circuitpython
         self.slept = []
         """Seconds of each ``time.sleep`` of the guard."""
-        self.printed = None
         self._folder = folder
         DeviceState(self.root).create()
         for name in GUARD:
@@ -79,6 +83,10 @@ class Machine:
         spec.loader.exec_module(guard)
         return guard.intact(str(self.slot(slot)))
 
+    def set(self, *lines):
+        """Write settings.toml."""
+        (self._folder / "settings.toml").write_text("".join(line + "\n" for line in lines))
+
     def remember(self, **values):
         """Write the record."""
         state = DeviceState(self.root)
@@ -102,12 +110,24 @@ class Machine:
         if safe_mode != "NONE":
             assert self._vm("safemode.py") == "reset", "the board stays in safe mode"
             return self.power_on("SOFTWARE")
-        self._vm("boot.py")
+        self._boot()
         return self.guard()
+
+    def _boot(self):
+        """``boot.py``; what it prints goes to boot_out.txt if it is not there already."""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            self._vm("boot.py")
+        print(printed.getvalue(), end="")
+        path = self._folder / "boot_out.txt"
+        text = "Board ID:test\nboot.py output:\n" + printed.getvalue()
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
 
     def guard(self):
         """``code.py``, as after each run of the application. Return the chosen folder's name."""
-        assert self._vm("code.py") == "reload"
+        file, folder, _, _ = self.board.take_next_code() or ("code.py", None, False, False)
+        assert self._vm(os.path.basename(file), folder) == "reload"
         return self.chosen
 
     @property
@@ -125,7 +145,8 @@ class Machine:
     def run(self, **names):
         """
         The application, by its launcher. Return how it ended: ``"end"``, ``"error"``, ``"reload"``,
-        ``"reset"``, ``"interrupt"``. It finds ``names`` in a module called ``test``.
+        ``"reset"``, ``"sleep"``, ``"interrupt"``, or ``"prompt"`` after SystemExit. It finds
+        ``names`` in a module called ``test``.
         """
         file, folder, _, _ = self.board.take_next_code()
         return self._vm(os.path.basename(file), folder, names)
@@ -133,8 +154,13 @@ class Machine:
     def go(self, **names):
         """The application, and the guard after it. Return what the guard chose then."""
         how = self.run(**names)
-        assert how in ("end", "error", "reload"), how
+        assert how in ("end", "error", "reload", "interrupt"), how
         return self.guard()
+
+    def _getenv(self, key, default=None):
+        return board_settings.getenv(
+            self._folder / "settings.toml", key, default, self.circuitpython
+        )
 
     def _vm(self, file, folder=None, names=None):
         old = os.getcwd(), list(sys.path), dict(sys.modules)
@@ -145,7 +171,9 @@ class Machine:
         test.__dict__.update(names or {})
         sys.modules["test"] = test
         try:
-            with mock.patch.object(time, "sleep", self.slept.append):
+            with mock.patch.object(time, "sleep", self.slept.append), mock.patch.object(
+                os, "getenv", self._getenv
+            ):
                 source = (self._folder / file).read_text()
                 exec(compile(source, file, "exec"), {"__name__": "__main__"})
             self.board.ended()
@@ -154,12 +182,14 @@ class Machine:
             return "reload"
         except Reset:
             return "reset"
-        except KeyboardInterrupt:
+        except Sleep:
             self.board.ended()
-            return "interrupt"
-        except Exception:
-            self.board.ended(traceback.format_exc())
-            return "error"
+            return "sleep"
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            self.board.ended(error, traceback.format_exc())
+            if isinstance(error, SystemExit):
+                return "prompt"
+            return "interrupt" if isinstance(error, KeyboardInterrupt) else "error"
         finally:
             os.chdir(old[0])
             sys.path[:] = old[1]

@@ -40,27 +40,14 @@ _TICKS = 1 << 29
 _BEFORE_WRAP = 65536  # a board's ticks begin so many milliseconds before they wrap
 
 
-class _Watchdog(board_modules.WatchDog):
+class _Watchdog(board_modules.WatchDogTimer):
     """The hardware's: it bites a program that does nothing at all."""
 
     def __init__(self):
-        super().__init__()
+        # Whatever is done to it, it begins to count anew.
+        super().__init__(lambda what: setattr(self, "_fed_at", time.monotonic()))
         self._fed_at = time.monotonic()
         threading.Thread(target=self._watch, daemon=True).start()
-
-    def __setattr__(self, name, value):
-        super().__setattr__(name, value)
-        if name == "mode":
-            self.feed_now()
-
-    def feed_now(self):
-        """Begin to count anew."""
-        self._fed_at = time.monotonic()
-
-    def feed(self):
-        """As the hardware's, which knows the time."""
-        super().feed()
-        self.feed_now()
 
     def _watch(self):
         while True:
@@ -135,7 +122,7 @@ def _watch_power(stdin):
 
 def _install(board, drive: Path, identity: dict):
     board.install()
-    sys.modules["microcontroller"].cpu.uid = bytes.fromhex(identity["uid"])
+    sys.modules["microcontroller"].cpu.uid = bytearray.fromhex(identity["uid"])
     for name, contents in {
         "board": {"board_id": identity["board_id"]},
         "wifi": {"radio": Radio()},
@@ -144,7 +131,8 @@ def _install(board, drive: Path, identity: dict):
         sys.modules[name] = types.ModuleType(name)
         vars(sys.modules[name]).update(contents)
     settings = drive / board_settings.NAME
-    os.getenv = lambda key, default=None: board_settings.read(settings).get(key, default)
+    version = tuple(identity["circuitpython"])
+    os.getenv = lambda key, default=None: board_settings.getenv(settings, key, default, version)
 
 
 def _shorten_waits(emit, scale: float):
@@ -185,8 +173,8 @@ def _run(board, file: str) -> tuple:
         return "reload", None
     except board_modules.Reset:
         return "reset", None
-    except SystemExit:
-        return "ended", None
+    except SystemExit as error:
+        return "exited", error
     except KeyboardInterrupt as error:
         return "interrupted", error
     except Exception as error:
@@ -226,7 +214,7 @@ def main() -> None:
     if how == "reload":
         board.reloaded()
     elif how != "reset":
-        board.ended(text)
+        board.ended(error, text)
     sys.stdout.close_line()
     emit("ended", how=how, traceback=text, board=board.state())
     # Like a VM that ends: no destructor runs, no socket says goodbye.

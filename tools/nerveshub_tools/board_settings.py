@@ -5,15 +5,20 @@
 `nerveshub_tools.board_settings`
 ================================================================================
 
-A board's ``settings.toml``: read as CircuitPython's ``os.getenv`` does, which knows texts and whole
-numbers and nothing else of TOML, and the template for a new one.
+A board's ``settings.toml``: read for this computer's own use, read as CircuitPython's
+``os.getenv`` does (`getenv`), and the template for a new one.
 """
 
 import json
 import re
 from pathlib import Path
+from typing import Optional
 
 NAME = "settings.toml"
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$')
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
+_LETTERS = {"b": "\b", "r": "\r", "n": "\n", "t": "\t", "v": "\v", "f": "\f"}
+_NUMBER = re.compile(r"([-+]?)(0x[0-9a-f]+|0o[0-7]+|0b[01]+|[0-9]+)\s*(?:#.*)?$", re.I)
 _LINE = re.compile(r'^[ \t]*([A-Za-z0-9_]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[-+]?\d+)', re.M)
 
 TEMPLATE = """\
@@ -60,6 +65,54 @@ def read(path) -> dict:
         except ValueError:  # an escape that is none
             found[name] = value[1:-1]
     return found
+
+
+def getenv(path, key: str, default=None, circuitpython: tuple = (10, 2)):
+    """
+    What ``os.getenv`` gives on a board. The first line with this key counts, a line that begins
+    with ``[`` ends the search, and what stands behind a closing quote makes the value void.
+
+    :param path: of the file
+    :param tuple circuitpython: ``(10, 1)``: a value without quotes is a whole number, and anything
+        else raises ValueError (``shared-module/os/getenv.c``); ``(10, 2)`` and later: it is a text,
+        and the default stands for a void one (``supervisor/shared/settings.c``)
+    """
+    value = _raw(Path(path), key)
+    if value is None:
+        return default
+    if value[:1] == '"':
+        found = _QUOTED.match(value)
+        if found:
+            return _ESCAPE.sub(_unescape, found[1])
+    elif circuitpython >= (10, 2):
+        if value:
+            return value.split("#")[0].strip()
+    else:
+        number = _NUMBER.match(value)
+        if number:
+            return int(number[1] + number[2], 10 if number[2].isdigit() else 0)
+    if circuitpython >= (10, 2):
+        return default
+    raise ValueError(
+        "Invalid byte" if value[:1] == '"' else "invalid syntax for integer with base 0"
+    )
+
+
+def _raw(path: Path, key: str) -> Optional[str]:
+    if not path.is_file():
+        return None
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        name, equals, value = line.partition("=")
+        if name.lstrip()[:1] == "[":
+            return None
+        if equals and name.strip() == key:
+            return value.strip()
+    return None
+
+
+def _unescape(found) -> str:
+    text = found[1]
+    return chr(int(text[1:], 16)) if len(text) > 1 else _LETTERS.get(text, text)
 
 
 def template(**values: str) -> str:

@@ -12,11 +12,13 @@ a process of its own (`nerveshub_tools.board_process`); this is the supervisor b
 ===========================  =======================================================================
 what happens                 what comes next, as with CircuitPython
 ===========================  =======================================================================
-power on, reset              ``boot.py``, then ``code.py``; the drive is read-only for code
+power on, reset              ``boot.py``, then ``code.py``; the drive is read-only for code; what
+                             ``boot.py`` prints goes to ``boot_out.txt`` if it is not there already
 ``supervisor.reload()``      what was named as the next code file, else ``code.py``
 an exception, an end         the same if it was asked for, else the board waits at its prompt; a
                              watchdog that an exception has left armed resets it then
-Ctrl-C                       the prompt; Ctrl-D there starts anew
+SystemExit                   the prompt, whatever was asked for; Ctrl-D there starts anew
+Ctrl-C                       an exception like any other, but that it disarms the watchdog
 watchdog                     a reset that says so
 brownout, hard fault         safe mode: ``safemode.py`` alone, then it waits for ever
 ===========================  =======================================================================
@@ -71,9 +73,12 @@ class SimulatedBoard:
     :param str uid: the chip's unique id in hex
     :param float sleep_scale: how long a second is in a ``time.sleep`` of at least one; less than 1
         for tests, which then hear of it by the event ``sleep``
+    :param bool usb: is a computer attached?
+    :param tuple circuitpython: the version whose ``os.getenv`` it has, such as ``(10, 2)``; that
+        which ``boot_out.txt`` tells if None
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 a board has many sides
         self,
         folder,
         on_event: Callable[[dict], None],
@@ -81,18 +86,24 @@ class SimulatedBoard:
         ca: Optional[str] = None,
         uid: str = "0123456789ab",
         sleep_scale: float = 1,
+        usb: bool = False,
+        circuitpython: Optional[tuple] = None,
     ) -> None:
         self.drive = Path(os.path.realpath(folder))
         """Where its drive is."""
         self._on_event = on_event
         self._environment = {"SSL_CERT_FILE": str(ca)} if ca else {}
+        info = Drive(self.drive).info()
         self._options = {
             "drive": str(self.drive),
             "uid": uid,
-            "board_id": Drive(self.drive).info().board_id,
+            "board_id": info.board_id,
             "sleep_scale": sleep_scale,
+            "circuitpython": circuitpython or [int(part) for part in info.version.split(".")[:2]],
         }
         self._board = Board()
+        self._board.usb_connected = usb
+        self._printed: list = []  # by the run that goes on
         self._started = 0.0
         self._child: Optional[subprocess.Popen] = None
         self._lock = threading.Lock()
@@ -177,7 +188,7 @@ class SimulatedBoard:
             how = self._process("/boot.py", "/")
             if isinstance(how, tuple) or how is None:
                 return how
-            self._board.ended()
+        self._write_boot_out()
         while True:
             named = self._board.take_next_code()
             file, folder, on_success, on_error = named or ("/code.py", "/", False, False)
@@ -187,16 +198,26 @@ class SimulatedBoard:
             if (
                 how == "reload"
                 or (how == "ended" and on_success)
-                or (how == "crashed" and on_error)
+                or (how in {"crashed", "interrupted"} and on_error)
             ):
                 continue
-            if how == "crashed" and self._board.watchdog.mode:
+            if how in {"crashed", "exited"} and self._board.watchdog.mode:
                 return "WATCHDOG", "NONE"
             self._on_event({"event": "prompt"})
             action = self._wait(lambda action: True)
             if action != "ctrl-d":
                 return action
             self._board.reloaded("REPL_RELOAD")
+
+    def _write_boot_out(self) -> None:
+        """As CircuitPython's main.c: the FAT is written only if anything is new."""
+        path = self.drive / BOOT_OUT
+        old = path.read_bytes()
+        lines = old.decode().splitlines()[:2]
+        lines += ["UID:" + self._options["uid"].upper(), "boot.py output:", *self._printed]
+        new = "".join(line + "\r\n" for line in lines).encode()
+        if new != old:
+            path.write_bytes(new)
 
     def _wait(self, wanted) -> Optional[tuple]:
         while True:
@@ -227,10 +248,13 @@ class SimulatedBoard:
             module = "nerveshub_tools.board_process"
             self._child = child = child_process.start(module, options, **self._environment)
         how = None
+        self._printed.clear()
         for event in child_process.events(child):
             if event["event"] == "ended":
                 how = event["how"]
                 self._board.restore(event.pop("board"))
+            elif event["event"] == "output":
+                self._printed.append(event["text"])
             self._on_event(event)
         code = child.wait()
         child_process.close(child)

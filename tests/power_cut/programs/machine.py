@@ -20,6 +20,10 @@ from board_modules import Bag, Board, Reload, Reset
 _STARTS = 40
 _GUARD = ("nh_boot", "nh_run", "nh_trial")
 _SLOTS = ("/slots/a", "/slots/b")
+_BOOT_OUT = (
+    b"Adafruit CircuitPython 10.1.3 on 2025-10-17; A board with ESP32S3\r\nBoard ID:a_board\r\n"
+    b"UID:0123456789AB\r\nboot.py output:\r\n"
+)
 
 
 class Content(BaseException):
@@ -96,13 +100,35 @@ class Machine:
                 if safe_mode != "NONE":
                     self._start("/safemode.py", "/")
                     raise Brick("safe mode for ever")
-                self._start("/boot.py", "/")
+                self._boot()
                 while True:
                     self._run()
             except Reset:
                 safe_mode = next_safe_mode
             except Content:
                 return
+
+    def start_once(self):
+        """The first start at the desk, which ends before code.py."""
+        self.mount()
+        self.board.boot()
+        self._starts = 0
+        self._boot()
+
+    def _boot(self):
+        """``boot.py``, and boot_out.txt, which CircuitPython makes anew when it would change."""
+        self._start("/boot.py", "/")
+        try:
+            with open("/boot_out.txt", "rb") as file:
+                if file.read() == _BOOT_OUT:
+                    return
+        except OSError:
+            pass
+        try:
+            with open("/boot_out.txt", "wb") as file:
+                file.write(_BOOT_OUT)
+        except OSError:
+            pass  # main.c does not look, either
 
     def _run(self):
         """One VM; returns if another one follows."""
@@ -137,7 +163,7 @@ class Machine:
             text = io.StringIO()
             sys.print_exception(error, text)
             self._failure = text.getvalue()
-            self.board.ended(self._failure)
+            self.board.ended(error, self._failure)
             return self._failure
         self.board.ended()
         return None

@@ -69,6 +69,7 @@ class Story:
         self.machine.board.install()
         self._lay_out(guard, name)
         self.machine.keep_modules()
+        self.machine.start_once()  # as the documentation says: boot_out.txt is made anew
         self.phase = self._go_to(name)
 
     def _lay_out(self, guard, name):

@@ -1,0 +1,206 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What stands in for a board behaves as CircuitPython 10 does, traps included."""
+
+import pytest
+from nerveshub_tools import board_settings
+from nerveshub_tools.board_modules import WATCHDOG_MODES, Board, IDFError, Sleep
+
+RESET, RAISE = WATCHDOG_MODES.RESET, WATCHDOG_MODES.RAISE
+
+
+@pytest.fixture(name="board")
+def installed_board():
+    made = Board()
+    made.install()
+    yield made
+    made.uninstall()
+
+
+@pytest.fixture(name="dog")
+def armed_watchdog(board):
+    board.watchdog.timeout = 90
+    board.watchdog.mode = RESET
+    return board.watchdog
+
+
+# microcontroller.watchdog
+
+
+def test_a_new_timeout_while_it_is_armed_raises_and_is_in_force(dog):
+    with pytest.raises(OSError) as caught:
+        dog.timeout = 8
+    assert isinstance(caught.value, IDFError)
+    assert dog.timeout == 8
+    assert dog.mode == RESET
+
+
+def test_disarmed_first_it_takes_another_timeout_and_mode(dog):
+    dog.mode = None
+    dog.timeout = 8
+    dog.mode = RAISE
+    assert (dog.timeout, dog.mode) == (8, RAISE)
+
+
+def test_from_one_mode_to_the_other_it_must_be_disarmed_first(dog):
+    dog.mode = RESET  # no change, no error
+    with pytest.raises(OSError):
+        dog.mode = RAISE
+    assert dog.mode == RESET
+
+
+def test_there_is_no_deinit_and_feeding_it_while_it_is_off_is_silent(board):
+    assert not hasattr(board.watchdog, "deinit")
+    board.watchdog.feed()
+    assert board.fed == 0
+
+
+@pytest.mark.parametrize(
+    "error, mode",
+    [(None, None), (KeyboardInterrupt(), None), (ValueError(), RESET), (SystemExit(), RESET)],
+    ids=repr,
+)
+def test_it_outlives_a_run_that_ends_with_an_exception_but_ctrl_c(board, dog, error, mode):
+    board.ended(error, error and "Traceback")
+    assert dog.mode == mode
+
+
+def test_a_reload_disarms_it(board, dog):
+    board.reloaded()
+    assert dog.mode is None
+
+
+# supervisor
+
+
+def test_the_next_code_file_and_its_folder_must_exist(board, tmp_path):
+    import supervisor
+
+    (tmp_path / "nh_run.py").touch()
+    file = str(tmp_path / "nh_run.py")
+    with pytest.raises(ValueError, match="File not found"):
+        supervisor.set_next_code_file(str(tmp_path / "other.py"))
+    with pytest.raises(ValueError, match="Invalid working_directory"):
+        supervisor.set_next_code_file(file, working_directory=str(tmp_path / "none"))
+    assert board.next_code is None
+    supervisor.set_next_code_file(file, working_directory=str(tmp_path), reload_on_error=True)
+    assert board.take_next_code() == (file, str(tmp_path), False, True)
+    assert board.take_next_code() is None
+
+
+@pytest.mark.parametrize(
+    "error, told",
+    [
+        (ValueError("a bug"), "Traceback:\r\nValueError: a bug\r\n"),
+        (MemoryError(), None),
+        (None, None),
+    ],
+    ids=repr,
+)
+def test_the_traceback_is_told_once_and_not_after_memory_ran_out(board, error, told):
+    import supervisor
+
+    board.ended(error, "Traceback:\nValueError: a bug\n" if error else None)
+    assert supervisor.get_previous_traceback() == told
+    board.reloaded()
+    assert supervisor.get_previous_traceback() is None
+
+
+def test_a_drive_that_the_computer_has_can_be_remounted_in_boot_py_alone(board):
+    import storage
+
+    board.usb_connected = True
+    board.take_next_code()
+    with pytest.raises(RuntimeError, match="visible via USB"):
+        storage.remount("/", readonly=False)
+    board.boot()
+    storage.remount("/", readonly=False)
+    assert not storage.getmount("/").readonly
+
+
+# alarm
+
+
+def wake_alarm(board):
+    board.take_next_code()
+    board.install()
+    import alarm
+
+    return alarm.wake_alarm
+
+
+def test_the_wake_alarm_belongs_to_the_first_run_after_the_start(board):
+    board.boot("DEEP_SLEEP_ALARM")
+    assert wake_alarm(board) is not None
+    assert wake_alarm(board) is None
+    board.woke_up()
+    assert wake_alarm(board) is not None
+    board.boot()
+    assert wake_alarm(board) is None
+
+
+def test_deep_sleep_is_no_exception_that_code_may_catch(board):
+    import alarm
+
+    with pytest.raises(Sleep) as caught:
+        alarm.exit_and_deep_sleep_until_alarms()
+    assert not isinstance(caught.value, Exception)
+
+
+# os.getenv
+
+SETTINGS = r"""
+# A comment = 1
+TEXT = "a \"b\" \u00e9\n"  # and so on
+NUMBER = 42
+HEX=0x1F # 31
+LATE = "first"
+LATE = "second"
+  INDENTED = "yes"
+EMPTY =
+FALSE = false
+FLOAT = 1.5
+SINGLE = 'x'
+BEHIND = "a" b
+OPEN = "a
+QUOTED_NUMBER = "7"
+[section]
+BELOW = 1
+"""
+VOID = object()  # the default
+
+
+@pytest.mark.parametrize(
+    "key, old, new",
+    [
+        ("TEXT", 'a "b" é\n', 'a "b" é\n'),
+        ("NUMBER", 42, "42"),
+        ("HEX", 31, "0x1F"),
+        ("LATE", "first", "first"),
+        ("INDENTED", "yes", "yes"),
+        ("EMPTY", ValueError, VOID),
+        ("FALSE", ValueError, "false"),
+        ("FLOAT", ValueError, "1.5"),
+        ("SINGLE", ValueError, "'x'"),
+        ("BEHIND", ValueError, VOID),
+        ("OPEN", ValueError, VOID),
+        ("QUOTED_NUMBER", "7", "7"),
+        ("BELOW", VOID, VOID),
+        ("NOT_THERE", VOID, VOID),
+        ("NUMBE", VOID, VOID),
+    ],
+)
+def test_settings_are_read_as_both_versions_read_them(tmp_path, key, old, new):
+    file = tmp_path / "settings.toml"
+    file.write_text(SETTINGS)
+    assert board_settings.getenv(file, key, VOID, (10, 2)) == new
+    if old is ValueError:
+        with pytest.raises(ValueError):
+            board_settings.getenv(file, key, VOID, (10, 1))
+    else:
+        assert board_settings.getenv(file, key, VOID, (10, 1)) == old
+
+
+def test_without_a_file_there_are_no_settings(tmp_path):
+    assert board_settings.getenv(tmp_path / "settings.toml", "ANY", circuitpython=(10, 1)) is None
