@@ -103,6 +103,11 @@ class FakeClock:
     def __call__(self):
         return (self._ticks + self._passed) % (1 << 29)
 
+    @property
+    def passed(self):
+        """Milliseconds since it began, which do not wrap."""
+        return self._passed
+
     def time(self):
         """Whole seconds since 1970, moving along with the ticks."""
         return self._unix_time + self._passed // 1000
