@@ -32,6 +32,7 @@ from micropython import const
 
 from .client import ignore, reschedule
 from .device_state import DeviceState, StateError
+from .errors import mask_cut
 from .fwup_archive import ArchiveReader
 from .fwup_writer import FwupWriter
 from .slot_files import Slot
@@ -135,7 +136,7 @@ class AppSlotWriter(FwupWriter):
         if state.get("safe"):
             words.append("%d starts in safe mode" % state["safe"])
         if state.get("tb"):
-            words.append(state["tb"])
+            words.append(mask_cut(state["tb"]))
         return ": ".join(words) or None
 
     def health(self) -> dict:
@@ -162,7 +163,9 @@ class AppSlotWriter(FwupWriter):
         state = self._state
         why = state.get("why")
         if deployment and why in _REFUSED and meta.get("uuid") == state.get("bad"):
-            return ignore("this release %s on this device: %s" % (why, state.get("tb", "")))
+            return ignore(
+                "this release %s on this device: %s" % (why, mask_cut(state.get("tb", "")))
+            )
         return None
 
     def fwup_accepts(self, first, conf) -> bool:

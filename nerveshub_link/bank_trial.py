@@ -31,7 +31,7 @@ begins: nothing is ever taken for confirmed that is not known to be.
 
 from micropython import const
 
-from .errors import UpdateError, describe, printable
+from .errors import UpdateError, describe, mask_cut, printable
 
 CONFIRMED = 0
 INSTALLING = 1
@@ -172,7 +172,7 @@ class BankTrial:
                 return
             ends = ends[:-1] + how
             if how == "c" and traceback:
-                record["tb"] = printable(traceback[-_TRACEBACK:].replace("\r\n", " | "))
+                record["tb"] = printable(mask_cut(traceback)[-_TRACEBACK:].replace("\r\n", " | "))
         record["ends"] = ends
         if len(ends) >= self._starts:
             self._go_back()

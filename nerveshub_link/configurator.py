@@ -96,6 +96,9 @@ def configure(ssl_context, options: dict) -> Config:
     _check_tables(config, options["further"])
     _check_server(config, options)
     _check_auth(config, options)
+    from .known_secrets import keep_secrets  # noqa: PLC0415 it reads settings.toml: not on import
+
+    keep_secrets(config)  # before anything can fail with one of them in its text
     _check_callbacks(config, options)
     meta = config.firmware_meta = options["firmware_meta"]
     if meta is not None:

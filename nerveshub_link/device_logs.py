@@ -20,6 +20,7 @@ that is complete; ``logging`` calls ``handle``, and the record knows how to comp
 
 from micropython import const
 
+from .errors import mask
 from .extensions import Extension
 from .reporter import LEVELS
 from .ticks import elapsed
@@ -47,7 +48,6 @@ class DeviceLogs(Extension):
         self._size = 0
         self._dropped = 0
         self._time = None
-        self._secrets = ()
         self.added = 0
         """How many lines were kept or dropped so far."""
         self.setLevel(level)
@@ -58,8 +58,6 @@ class DeviceLogs(Extension):
         self._ticks = parts.clock
         self._sent_at = self._anchor_ticks = parts.clock()
         self._anchor = 0  # seconds since 1970 at these ticks, for the lines' time
-        config = parts.config
-        self._secrets = [text for text in (config.product_secret, config.wifi_password) if text]
         early, self._lines, self._size = self._lines, [], 0
         for level, message, _, _ in early:  # logged before there was a link
             self.add(level, message)
@@ -70,8 +68,8 @@ class DeviceLogs(Extension):
         except (ImportError, AttributeError):
             return
         if found:
-            # Its end tells most.
-            self.add("error", "previous run: " + found[-_MAX_LINE + 20 :])
+            # Its end tells most. Masked before it is cut, for a part of a secret is one, too.
+            self.add("error", "previous run: " + mask(found)[-_MAX_LINE + 20 :])
 
     # Adding
 
@@ -80,11 +78,11 @@ class DeviceLogs(Extension):
         Keep a line until it can be sent.
 
         :param str level: ``debug``, ``info``, ``warning`` or ``error``
-        :param str message: cut at 1,000 characters
+        :param str message: the line; its secrets are masked, then it is cut at 1,000 characters
         """
         if LEVELS[level] >= self.level:
             at = None if self._time is None else self._ticks()
-            message = self._clean(message[:_MAX_LINE])
+            message = mask(message)[:_MAX_LINE]
             # The number keeps lines of the same millisecond in order.
             self._lines.append((level, message, at, self.added % 1000))
             self._size += len(message)
@@ -92,11 +90,6 @@ class DeviceLogs(Extension):
                 self._size -= len(self._lines.pop(0)[1])
                 self._dropped += 1
         self.added += 1
-
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
 
     # As a handler of a logger
 

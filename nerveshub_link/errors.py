@@ -15,6 +15,8 @@ What can go wrong, as a tree:
 
     * `DownloadError`: one try to download it failed; the next one may not
 
+The words for an error may leave the device, so secrets are masked here: `mask`.
+
 Mistakes in options are plain `ValueError`, raised at construction. `NervesHubLink.poll` raises
 none of these: it tells them through ``last_error``, the logger and the client's callbacks.
 
@@ -22,6 +24,10 @@ This is a module of its own so that every layer can import it. It imports nothin
 """
 
 _MAX_TEXT = 200
+_SHORTEST = 6  # characters of a secret: a shorter one would be masked in the midst of words
+_SHORTEST_REST = 4  # of one whose beginning was cut off
+_MASK = "***"
+_secrets = []  # of all links, the longest first
 
 
 class NervesHubError(Exception):
@@ -76,6 +82,46 @@ class DownloadError(UpdateError):
         self.then = then
 
 
+def keep_secret(text: str) -> None:
+    """
+    Mask a text from now on.
+
+    :param str text: a secret; one of fewer than 6 characters is not masked
+    """
+    if len(text) >= _SHORTEST and text not in _secrets:
+        at = 0
+        while at < len(_secrets) and len(_secrets[at]) >= len(text):
+            at += 1
+        _secrets.insert(at, text)  # in front of those that may be a part of it
+
+
+def mask(text: str) -> str:
+    """
+    Replace every secret in a text by ``***``. Do it before the text is cut: a part of a secret is
+    not recognised.
+
+    :param str text: what is to leave the device
+    """
+    for secret in _secrets:
+        if secret in text:
+            text = text.replace(secret, _MASK)
+    return text
+
+
+def mask_cut(text: str) -> str:
+    """
+    As `mask`, for a text whose beginning was cut off before, maybe within a secret.
+
+    :param str text: such as the end of a traceback that the boot guard has kept
+    """
+    for secret in _secrets:
+        for begin in range(1, len(secret) - _SHORTEST_REST + 1):
+            if text.startswith(secret[begin:]):
+                text = _MASK + text[len(secret) - begin :]
+                break
+    return mask(text)
+
+
 def describe(error: Exception) -> str:
     """
     Put an exception into words that may be shown to an operator and sent as JSON: see `printable`.
@@ -95,11 +141,12 @@ def printable(text: str) -> str:
     Make a foreign text fit for logs and for JSON.
 
     Printable ASCII only (CircuitPython can hold strings that are no valid UTF-8), at most 200
-    characters, and without the query part of any URL in it, since that part is a credential.
+    characters, with secrets masked, and without the query part of any URL in it, since that part is
+    a credential.
 
     :param str text: such as an exception's, or what a server says
     """
-    words = text[: 4 * _MAX_TEXT].split(" ")
+    words = mask(text)[: 4 * _MAX_TEXT].split(" ")
     for index, word in enumerate(words):
         at = word.find("?")
         if 0 <= at < len(word) - 1:  # not a mere question mark

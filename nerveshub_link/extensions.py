@@ -16,9 +16,12 @@ with ``<key>:error`` telling why, and the link goes on.
 """
 
 from . import channel
-from .errors import describe
+from .errors import describe, mask
 
 TOPIC = "extensions"
+
+# Who may use the shell may read settings.toml anyway; a log line's text is masked before it is cut.
+_UNMASKED = ("local_shell", "logging")
 
 
 class Extension:
@@ -60,20 +63,43 @@ class Extension:
         """
 
 
-def check_json(value) -> None:
+def check_json(value) -> bool:
     """
     Refuse what becomes no JSON: the server closes the connection for it, and would do so again and
     again. Texts and the like, json.dumps refuses itself.
+
+    :param value: what is to be sent
+    :return: True if a text in it holds a secret: see `masked`
+    :raises ValueError: if a number in it is not finite
     """
-    if isinstance(value, float):
+    secret = False
+    if isinstance(value, str):
+        secret = mask(value) is not value
+    elif isinstance(value, float):
         if value - value != 0:
             raise ValueError("a number that is not finite")
     elif isinstance(value, dict):
         for key in value:
-            check_json(value[key])
+            secret = check_json(value[key]) or secret
     elif isinstance(value, (list, tuple)):
         for item in value:
-            check_json(item)
+            secret = check_json(item) or secret
+    return secret
+
+
+def masked(value):
+    """
+    Return a copy of what is to be sent, with the secrets in its texts masked.
+
+    :param value: anything; the keys of dicts stay as they are
+    """
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: masked(value[key]) for key in value}
+    if isinstance(value, (list, tuple)):
+        return [masked(item) for item in value]
+    return value
 
 
 def check_interval(name: str, seconds, least: int) -> None:
@@ -163,7 +189,8 @@ class Extensions:
             self._failed(key, error)
 
     def _push(self, key: str, event: str, payload: dict):
-        check_json(payload)
+        if check_json(payload) and key not in _UNMASKED:
+            payload = masked(payload)
         return self._channels.push(TOPIC, key + ":" + event, payload)
 
     def _detach(self, key: str) -> None:

@@ -159,7 +159,7 @@ class NervesHubLink:
                 "further": further,
             },
         )
-        forget("configurator", "settings")
+        forget("configurator", "settings", "known_secrets")
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log

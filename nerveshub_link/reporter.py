@@ -10,7 +10,7 @@ share one `Reporter`. Nothing that the application does in a callback or a logge
 exception.
 """
 
-from .errors import describe
+from .errors import describe, mask
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 """Level names and their numbers in ``adafruit_logging`` and ``logging``."""
@@ -30,14 +30,14 @@ class Reporter:
 
     def pass_on(self, level: str, text: str) -> None:
         """
-        Give a line to the logger.
+        Give a line to the logger, with secrets masked.
 
         :param str level: one of `LEVELS`
         :param str text: the line
         """
         if self._logger is not None:
             try:
-                self._logger.log(LEVELS[level], text)
+                self._logger.log(LEVELS[level], mask(text))
             except Exception as error:
                 self.last_error = "logger: " + describe(error)
 
@@ -46,10 +46,10 @@ class Reporter:
         Tell what the link does. An error is also remembered.
 
         :param str level: one of `LEVELS`
-        :param str text: in words; no secrets
+        :param str text: in words; secrets are masked
         """
         if level == "error":
-            self.last_error = text
+            self.last_error = mask(text)
         self.pass_on(level, "nerveshub_link: " + text)
 
     def call(self, function, *args) -> bool:

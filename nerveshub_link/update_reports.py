@@ -18,6 +18,7 @@ update's (its ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device
 
 from micropython import const
 
+from .errors import mask
 from .ticks import elapsed
 
 _FORGOTTEN = const(25 * 60 * 1000)
@@ -94,7 +95,7 @@ class UpdateReports:
         if status == "started":
             payload["downloader_network_interface"] = self._network_interface
         if reason is not None:
-            payload["reason"] = reason
+            payload["reason"] = mask(reason)
         if delay is not None:
             payload["delay_for"] = delay
         self._report("status_update", payload, now)

@@ -21,6 +21,8 @@ for folder in (ROOT / "tests", ROOT):
 
 from support import programs  # noqa: E402 found by the path above
 
+from nerveshub_link import errors  # noqa: E402 likewise
+
 
 @pytest.fixture(scope="session")
 def micropython() -> str:
@@ -67,6 +69,12 @@ def short_collections():
 def fresh_connection_manager():
     """The connection manager is one for all users of a pool; each test gets its own."""
     adafruit_connection_manager._global_connection_managers.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests():
+    """What is masked, is masked for all links of a process; each test has its own secrets."""
+    errors._secrets.clear()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -30,10 +30,9 @@ LAYERS = (
     " shell_commands slot_files websocket",
     "archive_paths bank_trial channel code_runner device_state download_retry esp_image"
     " file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
-    " image_check reporter shell_drive transport",
+    " image_check known_secrets reporter shell_drive transport update_reports",
     "backoff config errors fwup_writer line_editor memory network output_buffer parts"
-    " public_keys python_source server_time settings shared_secret slot_manifest"
-    " update_reports url_text utf8",
+    " public_keys python_source server_time settings shared_secret slot_manifest url_text utf8",
     "ticks",
 )
 

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.known_secrets`
+====================================================
+
+Collects the secrets of a device, so that `nerveshub_link.errors.mask` keeps them out of what leaves
+it: those among the options, and every setting whose name says that it is one. Imported once, while
+the options are checked.
+"""
+
+import json
+import os
+
+from .errors import keep_secret
+
+_ALWAYS = (
+    "CIRCUITPY_WIFI_PASSWORD",
+    "CIRCUITPY_WEB_API_PASSWORD",
+    "NERVESHUB_PRODUCT_KEY",
+    "NERVESHUB_PRODUCT_SECRET",
+)
+_WORDS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL")
+_SETTINGS = "/settings.toml"
+
+
+def keep_secrets(config) -> None:
+    """
+    Let all secrets be masked from now on.
+
+    :param Config config: ``product_key``, ``product_secret``, ``wifi_password``
+    """
+    for value in (config.product_key, config.product_secret, config.wifi_password):
+        _keep(value)
+    for name in _ALWAYS:
+        _keep(_setting(name))
+    for name in _names():
+        if _is_secret(name):
+            _keep(_setting(name))
+
+
+def _keep(value) -> None:
+    if value is None:
+        return
+    text = str(value)  # CircuitPython 10.1 reads a bare number as an int
+    # Also as it stands in the repr of a dict or an exception, and in JSON.
+    for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1]):
+        keep_secret(form)
+
+
+def _setting(name: str):
+    try:
+        return os.getenv(name)
+    except ValueError:  # CircuitPython 10.1: a value that it can't read
+        return None
+
+
+def _is_secret(name: str) -> bool:
+    name = name.upper()
+    # The device's key is given by its path, and public keys are no secrets.
+    if "PUBLIC" in name or name == "NERVESHUB_DEVICE_KEY":
+        return False
+    for word in _WORDS:
+        if word in name:
+            return True
+    return name.endswith("KEY") or name.endswith("KEYS") or name.endswith("PSK")
+
+
+def _names() -> list:
+    """The names of all settings. On CPython, whose environment is not only ours, of our own."""
+    if hasattr(os, "environ"):
+        return [name for name in os.environ if name[:10] in ("CIRCUITPY_", "NERVESHUB_")]
+    names = []
+    try:
+        with open(_SETTINGS, "rb") as file:
+            for line in file:
+                name, mark, _ = line.partition(b"=")
+                name = name.strip()
+                if mark and name and name[0] < 0x80 and name[:1] != b"#":
+                    names.append(str(name, "utf-8"))
+    except (OSError, ValueError):
+        pass  # no settings, or no text: what stands in the list above is known all the same
+    return names
