@@ -30,18 +30,18 @@ import os
 from adafruit_ticks import ticks_ms
 from micropython import const
 
-from .client import ignore, reschedule
-from .device_state import DeviceState, StateError
-from .errors import mask_cut
+from .client import reschedule
+from .device_state import DeviceState, pack
+from .errors import describe, mask_cut
 from .fwup_archive import ArchiveReader
 from .fwup_writer import FwupWriter
+from .memory import forget
 from .slot_files import Slot
-from .slot_manifest import Manifest, invalidate, read_meta
+from .slot_manifest import Manifest, read_meta
 from .ticks import elapsed
 
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
-_REFUSED = ("crashed", "hung")
 _WORDS = {
     "crashed": "crashed",
     "hung": "hung",
@@ -85,6 +85,9 @@ class AppSlotWriter(FwupWriter):
         self._begun = clock()
         self._slot = None
         self._reader = None
+        self._uuid = ""  # of the release that is written
+        self._saving = False  # may the record name a release that is not installed?
+        self._put_off = None  # uuid of the bad release that was put off last
         self._watchdog = self._find_watchdog()
 
     @property
@@ -155,18 +158,23 @@ class AppSlotWriter(FwupWriter):
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
-        Refuse a deployment's release that crashed or hung here; put everything off while the
-        running one is on trial, since the idle slot is what it would go back to.
+        Put off a deployment's release that crashed or hung here, or was installed three times
+        without a confirmation; and everything while the running one is on trial, since the idle
+        slot is what it would go back to.
         """
         if self._on_trial:
             return reschedule(_RETRY, "the running release is not confirmed yet")
         state = self._state
-        why = state.get("why")
-        if deployment and why in _REFUSED and meta.get("uuid") == state.get("bad"):
-            return ignore(
-                "this release %s on this device: %s" % (why, mask_cut(state.get("tb", "")))
-            )
-        return None
+        if not deployment or ("bad" not in state and "tried" not in state):
+            return None
+        from .bad_release import put_off, refusal  # noqa: PLC0415 after something went wrong
+
+        why, answer = refusal(state, meta.get("uuid")), None
+        if why is not None:
+            last, self._put_off = self._put_off, meta["uuid"]
+            answer = put_off(self._put_off, last, why)
+        forget("bad_release")  # unpacking wants its memory
+        return answer
 
     def fwup_accepts(self, first, conf) -> bool:
         """Take a zip file, unless it is a ``.fw`` with nothing but one ``.bin`` in it."""
@@ -185,6 +193,10 @@ class AppSlotWriter(FwupWriter):
             idle = "b"  # from the rescue application: keep what may be mended
         self._slot = Slot(self._path(idle), self._root or "/")
         self._slot.check_room(size)
+        self._uuid = uuid = meta.get("uuid") or ""
+        # Will there be room for what the boot guard may have to write down, should it go back?
+        worst = {"bad": uuid, "why": "unconfirmed", "ends": "???", "crashes": 9, "safe": 9999}
+        pack(0, dict(self._state, tried=[1 << 30, 3], rev=1, **worst))
         _autoreload(False)
         gc.collect()  # the window for inflating wants up to 32 KB in one piece
         kept = {key: meta[key] for key in meta if meta[key] is not None}
@@ -201,37 +213,65 @@ class AppSlotWriter(FwupWriter):
         self._reader.feed(data)
 
     def fwup_finish(self) -> None:
-        """Check that all is there and nothing else, write the manifest, and then the record."""
-        self._reader.finish()
-        self._reader = None
-        self._slot.finish()
-        state = dict(self._state)
-        for key in ("rev", "tb", "ends", "crashes"):
-            state.pop(key, None)
-        # The rescue application is no slot to go back to: the guard comes back to it by itself.
-        state["run"], state["old"], state["trial"] = self._idle, self._running, 1
+        """
+        Check that all is there and nothing else, write the manifest, and then the record. If any of
+        that fails, what ran before starts next.
+        """
         try:
+            self._reader.finish()
+            self._reader = None
+            from .bad_release import after_install  # noqa: PLC0415 with an update only
+
+            # The rescue application is no slot to go back to: the guard comes back to it by itself.
+            state = after_install(
+                self._state, self._idle, self._running, self._uuid, self.by_deployment
+            )
+            self._slot.finish()
+            self._saving = True
             self._remember(state)
-        except StateError:
-            invalidate(self._path(self._idle))  # what nobody is told of shall not run one day
+        except Exception:
+            self.fwup_abort()
             raise
-        self._slot = None
+        self._slot, self._saving = None, False
 
     def fwup_abort(self) -> None:
-        """Forget the new files. They are removed before the next try."""
+        """
+        Forget the new files. They are removed before the next try. If `fwup_finish` was broken off,
+        the record becomes again what it was.
+        """
         slot, self._slot, self._reader = self._slot, None, None
-        if slot is not None:
-            slot.close()
-            _autoreload(True)
+        if slot is None:
+            return
+        gc.collect()
+        slot.close()
+        # Record and manifest may be written although an error was reported: by reading them back,
+        # or for lack of memory. The release must start neither next nor some day later.
+        saving, self._saving = self._saving, False
+        try:
+            if saving:
+                self._record.save(self._state)  # over the copy in doubt: the other one holds this
+        except Exception as error:
+            self.log("error", "fwup_abort: " + describe(error))
+        try:
+            slot.discard()
+        except Exception as error:
+            self.log("error", "fwup_abort: " + describe(error))
+        _autoreload(True)
 
     def fwup_confirm(self) -> None:
         """Keep the running release; the watchdog of its trial goes off."""
         state = dict(self._state)
         for key in ("ends", "crashes", "safe", "tb"):
             state.pop(key, None)
-        if state.get("bad") == (self._meta or {}).get("uuid"):
+        uuid = (self._meta or {}).get("uuid")
+        if state.get("bad") == uuid:
             state.pop("bad")
             state.pop("why", None)
+        if "tried" in state:
+            from .bad_release import confirmed  # noqa: PLC0415 once for each release
+
+            if confirmed(state["tried"], uuid) is None:
+                state.pop("tried")
         state["trial"] = 0
         self._remember(state)
         watchdog, self._watchdog = self._watchdog, None

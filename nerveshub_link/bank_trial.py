@@ -47,9 +47,10 @@ _ENDS = {
     "u": "was not confirmed",
     "n": "did not reach Python",
     "o": "was replaced by other means",
+    "t": "was installed 3 times and never confirmed",
 }
 _WORST = "cnohpu"  # in this order: one crash says more than three power cuts
-_REFUSED = "chno"
+_REFUSED = "chnot"
 _TRACEBACK = const(160)
 _ROOM = const(300)
 _TRIES = const(2)  # to go back, before it stays where it is
@@ -127,7 +128,8 @@ class BankTrial:
             record["wait"] = 1
             self.restart_due = True
         elif state == INSTALLING:
-            self._keep_old("the power was cut before the new firmware was switched to", "", end)
+            why = record["why"] or "the power was cut before the new firmware was switched to"
+            self._keep_old(why, "", end)
         else:
             if state == SWITCHED:
                 record["ends"] = "n"
@@ -143,6 +145,10 @@ class BankTrial:
             )
             if letter == "c" and record["tb"]:
                 why += ": " + record["tb"]
+            if meta and letter not in _REFUSED and record.get("tried"):
+                from .bad_release import used_up  # noqa: PLC0415 once for each such release
+
+                letter = "t" if used_up(record["tried"], meta["uuid"]) else letter
             if meta and letter in _REFUSED:
                 record["bad"] = [meta["uuid"], letter]
             self._keep_old(printable(why), letter, end)
@@ -152,8 +158,8 @@ class BankTrial:
         record = self._record
         old = record["old"] or {"v": self._version, "m": None, "n": 0}
         self._record = _record(old)
-        for key in ("bad", "n"):
-            self._record[key] = record[key]
+        for key in ("bad", "n", "tried"):
+            self._record[key] = record.get(key)
         self._record["why"] = why
         self._record["rev"] = reverted
         if not old.get("ok"):
@@ -257,20 +263,30 @@ class BankTrial:
 
         :return: the reason, or None
         """
-        bad = self._record["bad"]
-        return _ENDS[bad[1]] if bad and bad[0] == uuid else None
+        bad, tried = self._record["bad"], self._record.get("tried")
+        if bad and bad[0] == uuid:
+            return _ENDS[bad[1]]
+        if tried:
+            from .bad_release import used_up  # noqa: PLC0415 after an update only
+
+            if used_up(tried, uuid):
+                return _ENDS["t"]
+        return None
 
     # What changes
 
-    def prepare(self, version: str, meta: dict, number: int) -> dict:
+    def prepare(self, version: str, meta: dict, number: int, by_deployment: bool) -> dict:
         """
         Return the record of an install to come, for `install`.
 
         :param str version: ``os.uname().version`` of the new one, as far as its image tells
         :param dict meta: of the update
         :param int number: of the install, at least
+        :param bool by_deployment: False for a push by hand
         :raises UpdateError: if it is too long to be remembered
         """
+        from .bad_release import counted  # noqa: PLC0415 with an update only
+
         kept = {}
         for key in _META_KEYS:
             kept[key] = meta.get(key)
@@ -282,6 +298,7 @@ class BankTrial:
         record["old"]["v"] = self._version
         record["old"]["ok"] = 1
         record["bad"] = self._record["bad"]
+        record["tried"] = counted(self._record.get("tried"), kept["uuid"], by_deployment)
         record["n"] = number
         record["t"] = INSTALLING
         record["why"] = " " * _ROOM  # what may have to be written down during the trial
@@ -293,16 +310,28 @@ class BankTrial:
         """
         Remember an install, switch to it, and remember that.
 
+        The switch is the last step that may fail: there is none back before a restart. What fails
+        before it leaves the bank that runs the one that starts next.
+
         :param dict record: of `prepare`
         """
         before = self._record
         try:
             self._store.save(record)
+        except Exception as error:
+            before["why"] = printable("the NVM can't be written: " + describe(error))
+            self._save_quietly()
+            raise
+        try:
             self._switch()
         except Exception as error:
-            before["why"] = printable("the switch failed: " + describe(error))
-            self._record = before
+            before["why"] = record["why"] = printable("the switch failed: " + describe(error))
+            record["tried"] = before.get("tried")
+            # Nobody knows whether it took effect all the same. So the new one stays remembered as
+            # `INSTALLING`: if it starts after all, it is on trial.
+            self._record = record
             self._save_quietly()
+            self._record = before
             raise
         self._record = record
         record["t"] = SWITCHED
@@ -314,8 +343,13 @@ class BankTrial:
         record = dict(self._record)
         record["t"] = CONFIRMED
         record["ends"] = record["tb"] = record["why"] = ""
-        if record["bad"] and record["run"]["m"] and record["bad"][0] == record["run"]["m"]["uuid"]:
+        uuid = record["run"]["m"]["uuid"] if record["run"]["m"] else None
+        if record["bad"] and record["bad"][0] == uuid:
             record["bad"] = None
+        if record.get("tried"):
+            from .bad_release import confirmed  # noqa: PLC0415 once for each install
+
+            record["tried"] = confirmed(record["tried"], uuid)
         self._store.save(record)
         self._record = record
 
@@ -333,7 +367,8 @@ def _record(run: dict) -> dict:
         "t": CONFIRMED,
         "ends": "",
         "wait": 0,
-        "bad": None,
+        "bad": None,  # [uuid, why]: the release that was given up last
+        "tried": None,  # see `nerveshub_link.bad_release`
         "rev": "",
         "why": "",
         "tb": "",

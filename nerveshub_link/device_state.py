@@ -30,7 +30,11 @@ key                   meaning
 ``crashes``           crashes of the confirmed application without ten steady minutes in between
 ``safe``              starts in safe mode without ten steady minutes in between
 ``bad``, ``why``      uuid of the release that was given up last, and why: ``crashed``, ``hung``,
-                      ``power``, ``unconfirmed``, ``torn``
+                      ``power``, ``unconfirmed``, ``torn``; ``tries`` if its count in ``tried``
+                      was used up and has given way to another release's
+``tried``             ``[key, count]``: how many times a deployment has installed one release
+                      without a confirmation; the key is 30 bits of the CRC-32 of its uuid. A push
+                      by hand of that release and its confirmation remove it
 ``rev``               1 from going back until the next installation
 ``tb``                end of the last traceback, or another word on the last failure
 ====================  ==============================================================================

@@ -94,6 +94,7 @@ class DualBankWriter(FwupWriter):
         self._begun = clock()
         self._changed = 0  # ticks of the last abort
         self._asked = None  # ticks when a restart was asked for
+        self._put_off = None  # uuid of the bad firmware that was put off last
         self.description = None
         """`AppDescription` of the image that came last, or None."""
         self._bank = FirmwareBank(dualbank, microcontroller.watchdog, bank_size)
@@ -164,19 +165,25 @@ class DualBankWriter(FwupWriter):
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
-        Refuse a deployment's firmware that proved bad here; put everything off while the running
-        one is on trial, and while a restart is due.
+        Put off a deployment's firmware that proved bad here; and everything while the running one
+        is on trial, and while a restart is due.
         """
-        from .client import ignore, reschedule  # noqa: PLC0415 with an update only
+        from .client import reschedule  # noqa: PLC0415 with an update only
 
-        bad = self._trial.refused(meta.get("uuid"))
-        if bad and deployment:
-            return ignore("this firmware %s on this device; push it by hand to try again" % bad)
+        uuid = meta.get("uuid")
+        bad = self._trial.refused(uuid) if deployment else None
+        if bad:
+            from .bad_release import put_off  # noqa: PLC0415 with such an update only
+
+            last, self._put_off = self._put_off, uuid
+            return put_off(
+                uuid, last, "this firmware %s on this device; push it by hand to try again" % bad
+            )
         if self._trial.on_trial:
             return reschedule(_LATER, _ON_TRIAL)
         if self._trial.installed_other:
             return reschedule(2 * _MINUTE, _RESTART_DUE)
-        if not self._bank.takes(meta.get("uuid")):
+        if not self._bank.takes(uuid):
             return reschedule(2 * _MINUTE, RESTART)
         return None
 
@@ -208,7 +215,7 @@ class DualBankWriter(FwupWriter):
         if self._trial.installed_other:
             raise UpdateError(_RESTART_DUE)
         self._bank.begin(meta.get("uuid"), self._check_head)
-        self._trial.prepare("?" * _VERSION, meta, self.next_install)
+        self._prepare("?" * _VERSION, meta)
         self._meta = meta
 
     def fwup_chunk(self, data: memoryview) -> None:
@@ -282,9 +289,11 @@ class DualBankWriter(FwupWriter):
         if len(self._searches) > 1 and self._searches[1].found is None:
             raise UpdateError("the image is not for this board: %s is not in it" % self._board_id)
         version = (self._searches[0].found or b"").split(b";")[0]
-        record = self._trial.prepare(printable(version.decode()), self._meta, self.next_install)
-        self._trial.install(record)
+        self._trial.install(self._prepare(printable(version.decode()), self._meta))
         self._clear()
+
+    def _prepare(self, version: str, meta: dict) -> dict:
+        return self._trial.prepare(version, meta, self.next_install, self.by_deployment)
 
     def fwup_abort(self) -> None:
         """Forget the update. What is in the bank stays there, should the same image come again."""

@@ -32,6 +32,12 @@ class FwupWriter:
     writers: only then can their numbers be compared.
     """
 
+    by_deployment = False
+    """
+    True if a deployment brought the update, False if it was pushed by hand. Set before
+    `fwup_begin`.
+    """
+
     blocks_next = 0
     """
     Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked

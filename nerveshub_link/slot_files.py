@@ -157,6 +157,16 @@ class Slot:
             except OSError:
                 pass
 
+    def discard(self) -> None:
+        """
+        What was unpacked must not run, though its manifest may be whole. Before the first file this
+        does nothing: the release before is still there.
+
+        :raises OSError: if the drive did not take it
+        """
+        if self._begun:
+            invalidate(self._path)
+
     # The drive
 
     def _clusters(self, length: int) -> int:

@@ -296,6 +296,7 @@ class UpdateManager:
         self._begun = True  # before the call: if it fails half-way, that is for fwup_abort
         self._announced = False
         self._doing = "fwup_begin"
+        writer.by_deployment = self._offer.for_deployment
         writer.fwup_begin(total, self._offer.meta)
         self._progress(now, 0, "downloading")
 

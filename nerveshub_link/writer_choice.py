@@ -163,6 +163,7 @@ class WriterChoice(FwupWriter):
         self._chosen = writer  # before the calls: if they fail, that is for fwup_abort
         writer.log = self.log
         writer.next_install = self.installed + 1
+        writer.by_deployment = self.by_deployment
         writer.fwup_begin(*self._update)
 
     def _replay(self) -> None:

@@ -19,6 +19,7 @@ from nerveshub_link.errors import UpdateError
 OLD = dict(META, uuid="old", version="1.0.0")
 NEW = dict(META, uuid="new", author=None, description="what is new")
 FILES = application(60_000)
+HOUR = 3_600_000
 RUNNING = {"code.py": "import test\ntest.run()", "lib/sensor.py": "VALUE = 1"}
 
 
@@ -36,7 +37,8 @@ def writer_on(machine, clock=None, **options):
     return AppSlotWriter(machine.root, clock=clock or FakeClock(), **options)
 
 
-def update(writer, data, meta=None, piece=4096):
+def update(writer, data, meta=None, piece=4096, by_deployment=False):
+    writer.by_deployment = by_deployment
     writer.fwup_begin(len(data), meta or NEW)
     for at in range(0, len(data), piece):
         writer.fwup_chunk(memoryview(data)[at : at + piece])
@@ -136,7 +138,7 @@ def test_a_release_that_crashed_is_reported_and_refused_when_a_deployment_offers
     assert failure.startswith("went back: release new crashed: ")
     assert failure.endswith("ZeroDivisionError: division by zero")
     refusal = writer.fwup_check(NEW, True)
-    assert refusal.kind == "ignore"
+    assert (refusal.kind, refusal.delay) == ("reschedule", HOUR)
     assert refusal.reason.startswith("this release crashed on this device: ")
     assert writer.fwup_check(dict(NEW, uuid="newer"), True) is None
 
@@ -161,7 +163,7 @@ def test_the_next_installation_ends_the_report_of_going_back_but_not_the_refusal
     assert writer.firmware_auto_reverted() is False
     assert writer.last_failure() is None
     writer.fwup_confirm()
-    assert writer.fwup_check(NEW, True).kind == "ignore"
+    assert writer.fwup_check(NEW, True).reason == "this release crashed on this device"
 
 
 def test_a_release_that_proved_good_after_all_is_refused_no_more(machine, monkeypatch):
@@ -171,6 +173,164 @@ def test_a_release_that_proved_good_after_all_is_refused_no_more(machine, monkey
     writer = writer_on(machine)
     writer.fwup_confirm()
     assert writer.fwup_check(NEW, True) is None
+
+
+def test_a_bad_release_is_put_off_by_an_hour_then_by_four_so_that_a_new_one_is_not_kept_out(
+    machine,
+):
+    writer = go_back(machine)
+    answers = [writer.fwup_check(NEW, True) for _ in range(4)]
+    assert [answer.kind for answer in answers] == ["reschedule"] * 4
+    assert [answer.delay for answer in answers] == [HOUR, 4 * HOUR, 4 * HOUR, 4 * HOUR]
+    assert writer.fwup_check(dict(NEW, uuid="hotfix"), True) is None
+
+
+# Never confirmed
+
+
+def not_confirmed(machine, monkeypatch, by_deployment=True, uuid="new", how="u"):
+    """One more installation of a release, which goes back; return the writer that runs then."""
+    writer = writer_on(machine)
+    update(writer, archive({"code.py": b""}), dict(NEW, uuid=uuid), by_deployment=by_deployment)
+    assert machine.power_on() == "b"
+    machine.remember(**dict(machine.record, ends=how * 3))
+    assert machine.power_on() == "a"
+    return writer_on(machine)
+
+
+@pytest.mark.parametrize("how", ["u", "p", "r"])
+def test_what_a_deployment_installed_three_times_without_a_confirmation_is_bad_whatever_ended_it(
+    machine, monkeypatch, how
+):
+    for count in (1, 2):
+        writer = not_confirmed(machine, monkeypatch, how=how)
+        assert machine.record["tried"] == [0x2BE34445, count]
+        assert writer.fwup_check(NEW, True) is None
+    answer = not_confirmed(machine, monkeypatch, how=how).fwup_check(NEW, True)
+    assert (answer.kind, answer.delay) == ("reschedule", HOUR)
+    assert answer.reason == (
+        "this release was installed 3 times and never confirmed on this device"
+    )
+
+
+def test_another_release_is_taken_and_does_not_make_the_bad_one_good(machine, monkeypatch):
+    for _ in range(3):
+        writer = not_confirmed(machine, monkeypatch)
+    assert writer.fwup_check(dict(NEW, uuid="hotfix"), True) is None
+    writer = not_confirmed(machine, monkeypatch, uuid="hotfix", how="p")
+    assert writer.fwup_check(dict(NEW, uuid="hotfix"), True) is None
+    update(writer, ARCHIVES["fwup"], dict(NEW, uuid="hotfix"), by_deployment=True)
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer = writer_on(machine)
+    writer.fwup_confirm()
+    assert "tried" not in machine.record
+
+
+def test_a_bad_release_stays_bad_when_its_count_gives_way_to_another_one_s(machine, monkeypatch):
+    for _ in range(3):
+        not_confirmed(machine, monkeypatch)
+    update(writer_on(machine), ARCHIVES["fwup"], dict(NEW, uuid="hotfix"), by_deployment=True)
+    assert (machine.record["bad"], machine.record["why"]) == ("new", "tries")
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer = writer_on(machine)
+    writer.fwup_confirm()
+    assert "never confirmed" in writer.fwup_check(NEW, True).reason
+
+
+def test_a_push_by_hand_sets_the_count_to_zero(machine, monkeypatch):
+    for _ in range(3):
+        writer = not_confirmed(machine, monkeypatch)
+    assert writer.fwup_check(NEW, False) is None
+    writer = not_confirmed(machine, monkeypatch, by_deployment=False)
+    assert "tried" not in machine.record
+    assert writer.fwup_check(NEW, True) is None
+
+
+def test_a_confirmation_sets_the_count_to_zero(machine, monkeypatch):
+    for _ in range(2):
+        not_confirmed(machine, monkeypatch)
+    update(writer_on(machine), ARCHIVES["fwup"], by_deployment=True)
+    machine.power_on()
+    monkeypatch.chdir(machine.slot("b"))
+    writer_on(machine).fwup_confirm()
+    assert machine.record == {"run": "b", "old": "a", "trial": 0}
+
+
+def test_a_uuid_that_the_guard_could_not_write_down_is_refused_before_anything_is_erased(machine):
+    machine.install("b", {"code.py": "the way back"}, number=0)
+    with pytest.raises(StateError, match="the record has [0-9]+ bytes, 496 have room"):
+        update(writer_on(machine), ARCHIVES["fwup"], dict(NEW, uuid="u" * 400))
+    assert machine.intact("b")
+    update(writer_on(machine), ARCHIVES["fwup"], dict(NEW, uuid="u" * 255), by_deployment=True)
+
+
+# fwup_finish fails
+
+
+def read_back_fails(writer, monkeypatch, error, times):
+    """The record is written, and an error comes with reading it back."""
+    real, left = writer._record._read, [times]
+
+    def read(copy):
+        if left[0]:
+            left[0] -= 1
+            if isinstance(error, BaseException):
+                raise error
+            return error
+        return real(copy)
+
+    monkeypatch.setattr(writer._record, "_read", read)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5), None])
+def test_an_error_after_the_record_was_written_leaves_what_ran_before(machine, monkeypatch, error):
+    machine.remember(run="a", old="", trial=0, bad="older", why="crashed")
+    writer = writer_on(machine)
+    before = machine.record
+    read_back_fails(writer, monkeypatch, error, 1)
+    with pytest.raises(Exception) as caught:
+        update(writer, ARCHIVES["fwup"])
+    assert isinstance(caught.value, (MemoryError, OSError, StateError))
+    assert machine.record == before
+    assert not machine.intact("b")
+    assert machine.power_on() == "a"
+    assert not machine.on_trial
+    monkeypatch.undo()
+    monkeypatch.chdir(machine.slot("a"))
+    update(writer, ARCHIVES["fwup"])
+    assert machine.power_on() == "b"
+
+
+def test_an_interrupt_after_the_record_was_written_leaves_what_ran_before(machine, monkeypatch):
+    writer = writer_on(machine)
+    read_back_fails(writer, monkeypatch, KeyboardInterrupt(), 1)
+    with pytest.raises(KeyboardInterrupt):
+        update(writer, ARCHIVES["fwup"])
+    writer.fwup_abort()  # as the update manager does
+    assert machine.record == {"run": "a", "old": "", "trial": 0}
+    assert machine.power_on() == "a"
+    assert not machine.on_trial
+
+
+def test_if_the_record_can_t_be_put_right_the_slot_is_none_all_the_same(machine, monkeypatch):
+    writer = writer_on(machine)
+    logged = []
+    writer.log = lambda level, text: logged.append((level, text))
+    read_back_fails(writer, monkeypatch, MemoryError(), 2)
+    with pytest.raises(MemoryError):
+        update(writer, ARCHIVES["fwup"])
+    assert not machine.intact("b")
+    assert logged == [("error", "fwup_abort: MemoryError")]
+    assert machine.power_on() == "a"
+
+
+def test_an_empty_archive_leaves_the_way_back_whole(machine):
+    machine.install("b", {"code.py": "the way back"}, number=0)
+    with pytest.raises(UpdateError, match="the archive has no code.py"):
+        update(writer_on(machine), archive({}))
+    assert machine.intact("b")
 
 
 def test_nothing_is_installed_over_what_a_trial_would_go_back_to(machine, monkeypatch):

@@ -17,6 +17,7 @@ NEXT = image("10.3.0", 5000)
 FIRST = dict(meta_of("10.1.0", 9), author="somebody")
 META = meta_of("10.2.0")
 UUID = META["uuid"]
+HOUR = 3_600_000
 
 
 def board_with(data=OLD):
@@ -203,12 +204,12 @@ def test_what_crashed_or_hung_is_refused_for_deployments_but_a_manual_push_is_ta
 ):
     writer = go_back(board, ends)
     decision = writer.fwup_check(META, True)
-    assert decision.kind == "ignore"
+    assert (decision.kind, decision.delay) == ("reschedule", HOUR)
     assert decision.reason == f"this firmware {word} on this device; push it by hand to try again"
     assert writer.fwup_check(META, False) is None
     assert writer.fwup_check(meta_of("10.3.0", 3), True) is None
     # And so it stays after another start.
-    assert start(board).fwup_check(META, True).kind == "ignore"
+    assert f"this firmware {word}" in start(board).fwup_check(META, True).reason
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,62 @@ def test_what_was_merely_cut_off_may_be_tried_again(board, ends, word):
     writer = go_back(board, ends)
     assert writer.fwup_check(META, True) is None
     assert word in writer.last_failure()
+
+
+def test_bad_firmware_is_put_off_by_an_hour_then_by_four_so_that_a_new_one_is_not_kept_out(board):
+    writer = go_back(board, "ccc")
+    delays = [writer.fwup_check(META, True).delay for _ in range(4)]
+    assert delays == [HOUR, 4 * HOUR, 4 * HOUR, 4 * HOUR]
+    assert writer.fwup_check(meta_of("10.3.0", 3), True) is None
+
+
+def not_confirmed(board, how="u", by_deployment=True):
+    """One more installation, which goes back; return the writer that runs then."""
+    board.writer.by_deployment = by_deployment
+    install(board.writer, NEW, META)
+    return go_back(board, how * 3)
+
+
+@pytest.mark.parametrize("how", ["u", "p"])
+def test_what_a_deployment_installed_three_times_without_a_confirmation_is_bad(how):
+    board = board_with()
+    for _ in range(2):
+        assert not_confirmed(board, how).fwup_check(META, True) is None
+    decision = not_confirmed(board, how).fwup_check(META, True)
+    assert (decision.kind, decision.delay) == ("reschedule", HOUR)
+    assert decision.reason == (
+        "this firmware was installed 3 times and never confirmed on this device;"
+        " push it by hand to try again"
+    )
+    # And it stays so after another one was installed.
+    install(board.writer, NEXT, meta_of("10.3.0", 3))
+    start(board).fwup_confirm()
+    assert "never confirmed" in board.writer.fwup_check(META, True).reason
+
+
+def test_a_push_by_hand_and_a_confirmation_set_the_count_to_zero():
+    board = board_with()
+    for _ in range(2):
+        not_confirmed(board)
+    not_confirmed(board, by_deployment=False)
+    for _ in range(2):
+        assert not_confirmed(board).fwup_check(META, True) is None
+    board.writer.by_deployment = True
+    install(board.writer, NEW, META)
+    start(board).fwup_confirm()
+    assert board.writer.fwup_check(META, True) is None
+
+
+def test_a_record_of_a_library_that_did_not_count_is_read_and_counts_from_now_on():
+    board = board_with()
+    store = NvmCopy(board.nvm)
+    record = store.load()
+    del record["tried"]
+    store.save(record)
+    assert start(board).firmware_validated() is True
+    for _ in range(3):
+        writer = not_confirmed(board)
+    assert "never confirmed" in writer.fwup_check(META, True).reason
 
 
 def test_the_traceback_of_the_crash_is_told(board):
@@ -236,7 +293,7 @@ def test_it_is_told_until_the_next_installation(board):
     assert writer.firmware_auto_reverted() is False
     writer.fwup_confirm()
     # The bad one stays refused.
-    assert writer.fwup_check(META, True).kind == "ignore"
+    assert "this firmware crashed" in writer.fwup_check(META, True).reason
 
 
 def test_what_was_pushed_by_hand_and_confirmed_is_refused_no_more(board):
@@ -267,7 +324,7 @@ def test_firmware_that_never_reaches_python_is_refused_once_the_old_one_was_put_
     writer = start(board)
     assert is_old(writer, reverted=True)
     assert writer.last_failure() == f"went back from 10.2.0 {UUID}: it did not reach Python"
-    assert writer.fwup_check(META, True).kind == "ignore"
+    assert "did not reach Python" in writer.fwup_check(META, True).reason
     assert board.dualbank.calls.count("switch") == 1  # never by itself into what does not start
 
 
@@ -372,6 +429,53 @@ def test_metadata_too_long_to_be_remembered_stops_the_update_before_the_erase():
     with pytest.raises(UpdateError, match="metadata has no platform"):
         board.writer.fwup_begin(100, dict(META, platform=None))
     assert board.dualbank.calls == []
+
+
+# fwup_finish fails
+
+
+def test_an_nvm_that_fails_after_it_was_written_leaves_what_ran_before():
+    board = board_with()
+    board.writer.fwup_begin(len(NEW), META)
+    board.writer.fwup_chunk(NEW)
+    real, left = Nvm.__getitem__, [1]
+
+    def read(self, where):
+        if left.pop():
+            left.append(0)
+            raise MemoryError
+        left.append(0)
+        return real(self, where)
+
+    with mock.patch.object(Nvm, "__getitem__", read), pytest.raises(MemoryError):
+        board.writer.fwup_finish()
+    board.writer.fwup_abort()
+    assert "switch" not in board.dualbank.calls
+    assert is_old(board.writer)
+    writer = start(board)
+    assert is_old(writer)
+    assert writer.last_failure() == "the NVM can't be written: MemoryError"
+    install(writer, NEW, META)
+
+
+def test_a_switch_that_failed_and_took_effect_all_the_same_begins_a_trial():
+    board = board_with()
+    real = board.dualbank.switch
+
+    def switch():
+        real()
+        raise RuntimeError("Update failed")
+
+    board.dualbank.switch = switch
+    with pytest.raises(UpdateError):
+        install(board.writer, NEW, META)
+    board.writer.fwup_abort()
+    assert is_old(board.writer)
+    writer = start(board)
+    assert (writer.firmware_meta()["uuid"], writer.firmware_validated()) == (UUID, False)
+    board.dualbank.switch = real
+    go_back(board, "cc")
+    assert is_old(board.writer, reverted=True)
 
 
 # Power cuts

@@ -41,6 +41,14 @@ def test_a_confirmed_application_runs_and_nothing_is_written(machine):
     assert machine.records() == before
 
 
+def test_the_guard_keeps_what_it_does_not_know_in_the_record(trial):
+    tried = {"tried": [123, 2], "later": "x"}
+    trial.remember(run="b", old="a", trial=1, **tried)
+    for expected in ("b", "b", "b", "a"):
+        assert trial.power_on() == expected
+        assert {key: trial.record[key] for key in tried} == tried
+
+
 def test_boot_makes_the_drive_writable_for_code(machine):
     assert machine.board.read_only
     machine.power_on()

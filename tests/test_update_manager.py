@@ -53,6 +53,15 @@ def test_whole_update_says_exactly_this():
     assert bench.writer.heard[0] == ("fwup_begin", len(IMAGE), update(IMAGE)["firmware_meta"])
 
 
+def test_the_writer_hears_whether_a_deployment_brought_the_update():
+    for number, expected in ((7, True), (None, False)):
+        bench = Bench(*served())
+        seen = []
+        bench.writer.doing["fwup_begin"] = lambda: seen.append(bench.writer.by_deployment)
+        bench.offer(deployment_id=number).run(500)
+        assert seen == [expected]
+
+
 def test_application_hears_the_same_progress_as_the_server():
     bench = Bench(*served()).offer().run(500)
     assert [(stage, percent) for _, percent, stage in bench.client.named("fwup_progress")] == (

@@ -48,5 +48,5 @@ def test_firmware_is_updated_twice_and_goes_back(micropython, tmp_path):
     assert result.one("runs") == {"event": "runs", "version": "10.2.0", "validated": False}
     assert result.one("polled")["bytes"] == 0
     back = result.one("back")
-    assert (back["version"], back["reverted"], back["decision"]) == ("10.2.0", True, "ignore")
+    assert (back["version"], back["reverted"], back["decision"]) == ("10.2.0", True, "reschedule")
     assert "it crashed" in back["why"]

@@ -188,6 +188,14 @@ def test_the_next_installation_gets_the_greatest_number_whoever_makes_it():
     assert writers[1].next_install == 5
 
 
+def test_the_chosen_one_hears_whether_a_deployment_brought_the_update():
+    writers = application(), firmware()
+    choice = WriterChoice(writers)
+    choice.by_deployment = True
+    install(choice, FIRMWARE)
+    assert (writers[0].by_deployment, writers[1].by_deployment) == (False, True)
+
+
 def test_the_whole_is_validated_only_if_all_are_and_all_on_trial_are_confirmed():
     writers = application(validated=False), firmware(), firmware(validated=False)
     choice = WriterChoice(writers)

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.bad_release`
+====================================================
+
+Which releases a deployment may not install here again, and how their offers are answered. Shared
+by `AppSlotWriter` and `DualBankWriter`, and imported only when an update is offered.
+
+Two kinds of releases are bad: one that crashed or hung (the writers know), and one that a
+deployment has installed three times without a confirmation, whatever ended it. NervesHub does not
+notice the second kind: a join with a new uuid empties its list of update attempts
+(``lib/nerves_hub/firmware_updates.ex``), so it would offer the release again without end.
+
+The answer to a bad release is ``rescheduled``, never ``ignored``: ``ignored`` blocks every update
+of the deployment for the penalty time, 24 hours by default, the release that repairs the fault
+included. NervesHub counts ``rescheduled`` as an attempt, and blocks the device by itself after the
+third one.
+
+What the records call ``tried`` is a list of two: 30 bits of the CRC-32 of the release's uuid, and
+how many times it was installed. The CRC instead of the uuid keeps the record short.
+"""
+
+import binascii
+
+from micropython import const
+
+from .client import reschedule
+from .errors import mask_cut
+
+_MOST = const(3)
+_HOUR = const(60 * 60 * 1000)
+_WORDS = {
+    "crashed": "crashed",
+    "hung": "hung",
+    "tries": "was installed 3 times and never confirmed",
+}
+
+
+def _key(uuid: str) -> int:
+    return binascii.crc32(uuid.encode()) & 0x3FFFFFFF  # a small int on every board
+
+
+def counted(tried, uuid: str, by_deployment: bool):
+    """
+    Count an installation.
+
+    :param tried: what is remembered so far, or None
+    :param str uuid: of the release that is installed
+    :param bool by_deployment: False for a push by hand, which sets the release's count to zero
+    :return: what to remember, or None
+    """
+    key = _key(uuid)
+    same = tried is not None and tried[0] == key
+    if not by_deployment:
+        return None if same else tried
+    return [key, tried[1] + 1 if same else 1]
+
+
+def confirmed(tried, uuid):
+    """
+    Forget the count of a release that was confirmed.
+
+    :param tried: what is remembered so far, or None
+    :param str uuid: of the release, or None if that is not known
+    :return: what to remember, or None
+    """
+    return None if tried is None or (uuid and tried[0] == _key(uuid)) else tried
+
+
+def used_up(tried, uuid) -> bool:
+    """
+    Tell whether deployments have installed a release as often as they may.
+
+    :param tried: what is remembered, or None
+    :param str uuid: of the release, or None
+    """
+    return bool(tried and uuid and tried[1] >= _MOST and tried[0] == _key(uuid))
+
+
+def refusal(state: dict, uuid):
+    """
+    Tell why a deployment must not install a release into a slot.
+
+    :param dict state: the record on the drive, see `nerveshub_link.device_state`
+    :param str uuid: of the release
+    :return: the reason, or None
+    """
+    why, text = None, ""
+    if uuid == state.get("bad") and state.get("why") in _WORDS:
+        why, text = state["why"], mask_cut(state.get("tb", ""))
+    elif used_up(state.get("tried"), uuid):
+        why = "tries"
+    if why is None:
+        return None
+    return "this release %s on this device%s" % (_WORDS[why], text and ": " + text)
+
+
+def after_install(state: dict, run: str, old: str, uuid: str, by_deployment: bool) -> dict:
+    """
+    Make the record to write when a release was installed into a slot.
+
+    :param dict state: the record on the drive, see `nerveshub_link.device_state`
+    :param str run: the slot with the new release
+    :param str old: the slot to go back to, or ``""``
+    :param str uuid: of the release
+    :param bool by_deployment: False for a push by hand
+    """
+    before = state.get("tried")
+    tried = counted(before, uuid, by_deployment)
+    state = dict(state)
+    if tried != before and used_up(before, state.get("bad")):
+        state["why"] = "tries"  # its count gives way to another release's, and it stays bad
+    for key in ("rev", "tb", "ends", "crashes", "tried"):
+        state.pop(key, None)
+    if tried is not None:
+        state["tried"] = tried
+    state["run"], state["old"], state["trial"] = run, old, 1
+    return state
+
+
+def put_off(uuid: str, last, reason: str):
+    """
+    Answer the offer of a bad release: the first one is put off by an hour, each further one of the
+    same release by four hours.
+
+    :param str uuid: of the bad release
+    :param str last: of the bad release that was put off last, or None
+    :param str reason: why it is bad, for the operator
+    :return: a `reschedule`
+    """
+    return reschedule(4 * _HOUR if uuid == last else _HOUR, reason)
