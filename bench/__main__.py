@@ -8,6 +8,9 @@ failure.
 The VM is found as the tests find it (``scripts/micropython.sh``). Where a 32-bit MicroPython can be
 had (``scripts/micropython.sh 32``), memory is measured in it, too: its pointers are as small as a
 board's.
+
+With ``--short`` it measures all of this once and roughly, in some ten seconds: `make test` runs it
+so, to see that it still works.
 """
 
 import subprocess
@@ -44,17 +47,17 @@ def _find(*bits: str) -> str:
     return "" if found.returncode else found.stdout.strip()
 
 
-def measure() -> list:
+def measure(short: bool) -> list:
     """All rows: (title, rows) of each part."""
     with tempfile.TemporaryDirectory() as folder:
         vms = find_vms(folder)
         first = vms[0][1] if vms else None
-        yield "speed", speed.measure(first)
-        yield "how long a poll() takes", stalls.measure()
+        yield "speed", speed.measure(first, short)
+        yield "how long a poll() takes", stalls.measure(short)
         yield "depth", depth.measure()
-        yield "archives", archive.measure(vms)
-        yield "slots, on a drive of 960 KB", slots.measure(vms)
-        yield "memory", memory.measure(vms)
+        yield "archives", archive.measure(vms, short)
+        yield "slots, on a drive of 960 KB", slots.measure(vms, short)
+        yield "memory", memory.measure(vms, short)
         if first:
             yield "drive", memory.sizes(first)
 
@@ -63,7 +66,7 @@ def main() -> None:
     """Print each table as soon as it is measured, and at the end how many aims were missed."""
     console = Console()
     missed = 0
-    for title, rows in measure():
+    for title, rows in measure("--short" in sys.argv[1:]):
         table = Table(title=title, title_justify="left", expand=True)
         table.add_column("", min_width=1, max_width=1)
         table.add_column("what", ratio=5)

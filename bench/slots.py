@@ -22,14 +22,20 @@ _BLOCK = 4096
 _LEAST, _MOST, _STEP = 24, 160, 4  # KB
 
 
-def measure(vms: list) -> list:
-    """All rows of this module. ``vms``: (name, `support.vm.Vm`) of each VM there is."""
+def measure(vms: list, short: bool = False) -> list:
+    """
+    All rows of this module.
+
+    :param vms: (name, `support.vm.Vm`) of each VM there is
+    :param bool short: True to install one release, and to look for the guard's heap roughly
+    """
     if not vms:
         return [Row("slots", "no MicroPython")]
+    wanted = list(_RELEASES)[: 1 if short else None]
     with tempfile.TemporaryDirectory() as folder:
         drive = releases.lay_out(Path(folder) / "drive")
         result = Vm(vms[0][1].command, drive).run(
-            "costs", {"releases": list(_RELEASES)}, heap=_HEAP, timeout=300
+            "costs", {"releases": wanted}, heap=_HEAP, timeout=300
         )
         assert result.code == 0, result
         rows = []
@@ -39,7 +45,7 @@ def measure(vms: list) -> list:
         check = result.one("check")
         words = "{:.1f} ms, {} sectors read".format(check["microseconds"] / 1000, check["reads"])
         rows.append(Row("the guard's check of 300 KB, " + vms[0][0], words))
-    return rows + [_guard(name, vm) for name, vm in vms]
+    return rows + [_guard(name, vm, 32 if short else _STEP) for name, vm in vms]
 
 
 def _update(update: dict, where: str) -> list:
@@ -53,10 +59,10 @@ def _update(update: dict, where: str) -> list:
     ]
 
 
-def _guard(name: str, vm) -> Row:
+def _guard(name: str, vm, step: int) -> Row:
     """The guard is source, and its own VM's whole memory is free for it."""
     shutil.copyfile(ROOT / "examples" / "board" / "nh_boot.py", vm.folder / "nh_boot.py")
-    for kilobytes in range(_LEAST, _MOST, _STEP):
+    for kilobytes in range(_LEAST, _MOST, step):
         result = vm.run("imports", {"modules": ["nh_boot"]}, heap=kilobytes * 1024)
         found = result.all("import")
         if found and found[0]["error"] is None:

@@ -26,11 +26,17 @@ _POLLS = 20_000
 _HEAP = 200 * 1024
 
 
-def measure(vm) -> list:
-    """All rows of this module. ``vm``: a `support.vm.Vm` that has adafruit_requests."""
+def measure(vm, short: bool = False) -> list:
+    """
+    All rows of this module.
+
+    :param vm: a `support.vm.Vm` that has adafruit_requests
+    :param bool short: True for one round
+    """
+    rounds = 1 if short else _ROUNDS
     with server.BenchServer() as other:
-        throughput = _interleaved(_update, _requests, other.port)
-        idle = _interleaved(_idle, _bare, other.port)
+        throughput = _interleaved(_update, _requests, other.port, rounds)
+        idle = _interleaved(_idle, _bare, other.port, rounds)
         rows = [
             at_least(
                 "update through poll(), speed against a bare loop over adafruit_requests",
@@ -45,17 +51,17 @@ def measure(vm) -> list:
                 "{:.1f} times",
             ),
         ]
-        rows += _in_vm(vm, other.port)
+        rows += _in_vm(vm, other.port, 1 if short else 5)
     return rows
 
 
-def _interleaved(first, second, port: int) -> list:
+def _interleaved(first, second, port: int, rounds: int) -> list:
     """Several rounds of both, in turns: what disturbs the machine disturbs both."""
-    rounds = []
-    for _ in range(_ROUNDS):
+    measured = []
+    for _ in range(rounds):
         gc.collect()
-        rounds.append((first(port), second(port)))
-    return rounds
+        measured.append((first(port), second(port)))
+    return measured
 
 
 def _update(port: int) -> float:
@@ -121,11 +127,11 @@ def _bare(port: int) -> float:
         return thread_time() - begun
 
 
-def _in_vm(vm, port: int) -> list:
+def _in_vm(vm, port: int, rounds: int) -> list:
     if vm is None:
         return [Row("the same in the VM", "no MicroPython")]
     options = {"host": "127.0.0.1", "port": port, "size": server.SIZE}
-    result = vm.run("yardstick", {**options, "rounds": 5}, heap=_HEAP)
+    result = vm.run("yardstick", {**options, "rounds": rounds}, heap=_HEAP)
     assert result.code == 0 and result.all("update"), result
     speeds = [line["bare"] / line["ours"] for line in result.all("update")]
     idles = [line["ours"] / line["bare"] for line in result.all("idle")]

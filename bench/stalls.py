@@ -31,17 +31,18 @@ _FREQUENT = 100
 _AIM = 3
 
 
-def measure() -> list:
-    """All rows of this module."""
+def measure(short: bool = False) -> list:
+    """All rows of this module. ``short``: True to watch each server once, and not for long."""
+    rounds, watched = (1, 0.1) if short else (_ROUNDS, _WATCHED)
     with server.BenchServer() as other:
-        whole = _rounds(other.port, server.WHOLE)
+        whole = _rounds(other.port, server.WHOLE, rounds)
         chunk = median(median(polls["chunk"]) for polls, _ in whole)
         rows = [_row("whole download, verifying, installing", whole, chunk)]
         waits = _waits(whole)
         for manner in (server.MUTE, server.DRIPPING_HEAD, server.DRIPPING_BODY):
-            rounds = _rounds(other.port, manner)
-            rows.append(_row(manner.replace("_", " ") + " of a server", rounds, chunk))
-            waits += _waits(rounds)
+            polls = _rounds(other.port, manner, rounds, watched)
+            rows.append(_row(manner.replace("_", " ") + " of a server", polls, chunk))
+            waits += _waits(polls)
         if getrusage:
             rows.append(at_most("polls of all these that waited for anything", waits, 0, "{}"))
         send = _bare_send(other.port)
@@ -73,8 +74,8 @@ def _micro(seconds: float) -> str:
     return "{:.0f} µs".format(seconds * 1e6)
 
 
-def _rounds(port: int, manner: str) -> list:
-    return [_watch(port, manner) for _ in range(_ROUNDS)]
+def _rounds(port: int, manner: str, rounds: int, watched: float = 0) -> list:
+    return [_watch(port, manner, watched) for _ in range(rounds)]
 
 
 def _waits(rounds: list) -> int:
@@ -95,16 +96,16 @@ def _judged(rounds: list) -> dict:
             times.sort()
             at = len(times) * 99 // 100 if len(times) >= _FREQUENT else 0
             kinds.setdefault(kind, []).append(times[at])
-    return {kind: min(times) for kind, times in kinds.items() if len(times) == _ROUNDS}
+    return {kind: min(times) for kind, times in kinds.items() if len(times) == len(rounds)}
 
 
-def _watch(port: int, manner: str) -> tuple:
+def _watch(port: int, manner: str, watched: float) -> tuple:
     """Seconds of all polls behind the one that connects, by kind; how many of them waited."""
     link, app, writer, did = make(port, manner)
     with link, _NoCollector():
         while "download" not in did:
             link.poll()
-        polls, waits, until = {}, 0, perf_counter() + _WATCHED
+        polls, waits, until = {}, 0, perf_counter() + watched
         while not writer.finished and (manner == server.WHOLE or perf_counter() < until):
             did.clear()
             seconds, waited = _timed(link.poll)
