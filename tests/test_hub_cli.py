@@ -210,4 +210,4 @@ def test_the_hub_needs_no_library_and_the_other_commands_say_that_they_do(words,
         check=False,
     )
     assert done.returncode == code, done.stderr
-    assert ("nerveshub-tools[device]" in done.stderr) == bool(code)
+    assert ("pip install . './tools[device]'" in done.stderr) == bool(code)

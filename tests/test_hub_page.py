@@ -344,4 +344,4 @@ def test_hub_without_nicegui_says_how_to_get_the_page(monkeypatch):
     monkeypatch.setattr(cli.page_package, "is_available", lambda: False)
     result = CliRunner().invoke(cli.main, ["hub", "--page"])
     assert result.exit_code == 1
-    assert "pip install 'nerveshub-tools[page]'" in result.output
+    assert "pip install './tools[page]'" in result.output

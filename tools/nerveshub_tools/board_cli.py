@@ -131,8 +131,8 @@ def with_library(name: str):
         if (error.name or "").split(".")[0] == "nerveshub_tools":
             raise
         raise click.ClickException(
-            f"this needs the library itself ({error.name} is missing): pip install"
-            " 'nerveshub-tools[device]'"
+            f"this needs the library itself ({error.name} is missing): pip install ."
+            " './tools[device]' in a clone of nerveshub_link"
         ) from error
 
 

@@ -35,8 +35,8 @@ def copies() -> Dict[str, Path]:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             raise BoardError(
-                f"{name} is not installed on this computer: pip install"
-                " 'nerveshub-tools[device]', or install circup, which fetches it"
+                f"{name} is not installed on this computer: pip install . './tools[device]'"
+                " in a clone of nerveshub_link, or install circup, which fetches it"
             )
         source = Path(spec.origin)
         if spec.submodule_search_locations:

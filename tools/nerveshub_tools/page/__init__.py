@@ -12,11 +12,10 @@ loads; the hub runs without it. `nerveshub_tools.page.server` puts it on a port.
 """
 
 import importlib.util
-import sys
 
-MISSING = "the page needs NiceGUI and Python 3.10 or newer: pip install 'nerveshub-tools[page]'"
+MISSING = "the page needs NiceGUI: pip install './tools[page]' in a clone of nerveshub_link"
 
 
 def is_available() -> bool:
     """Is there what the page needs?"""
-    return sys.version_info >= (3, 10) and importlib.util.find_spec("nicegui") is not None
+    return importlib.util.find_spec("nicegui") is not None
