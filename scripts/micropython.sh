@@ -68,7 +68,7 @@ if [ -n "$architecture" ]; then
 fi
 
 if command -v apt-get > /dev/null 2>&1; then
-    echo "fetching MicroPython into .cache (nothing is installed)" >&2
+    echo "fetching MicroPython${1:+ of $1 bits} into .cache (nothing is installed)" >&2
     # Somebody else may be doing the same at this moment: work aside, and move the whole at the end.
     aside=$home.$$
     trap 'rm -rf "$aside"' EXIT
