@@ -88,23 +88,14 @@ class AppSlotWriter(FwupWriter):
         self._uuid = ""  # of the release that is written
         self._saving = False  # may the record name a release that is not installed?
         self._put_off = None  # uuid of the bad release that was put off last
-        self._watchdog = self._find_watchdog()
+        if self._on_trial:
+            from .app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
+
+            self._dog = of_the_launcher()
 
     @property
     def _on_trial(self) -> bool:
         return bool(self._state.get("trial")) and self._state.get("run") == self._running
-
-    def _find_watchdog(self):
-        """The watchdog that the launcher has armed, as long as this release is on trial."""
-        if not self._on_trial:
-            return None
-        try:
-            import microcontroller  # noqa: PLC0415 only boards have it
-
-            watchdog = microcontroller.watchdog
-            return watchdog if watchdog.mode is not None else None
-        except (ImportError, AttributeError, NotImplementedError):
-            return None
 
     # What the device reports
 
@@ -259,7 +250,11 @@ class AppSlotWriter(FwupWriter):
         _autoreload(True)
 
     def fwup_confirm(self) -> None:
-        """Keep the running release; the watchdog of its trial goes off."""
+        """
+        Keep the running release. The watchdog of its trial is disarmed, or gets the timeout that
+        the application wants; should that fail, it is fed on, and the release is confirmed all the
+        same.
+        """
         state = dict(self._state)
         for key in ("ends", "crashes", "safe", "tb"):
             state.pop(key, None)
@@ -274,19 +269,20 @@ class AppSlotWriter(FwupWriter):
                 state.pop("tried")
         state["trial"] = 0
         self._remember(state)
-        watchdog, self._watchdog = self._watchdog, None
-        if watchdog is not None:
-            watchdog.mode = None
+        try:
+            if self._dog is not None and not self._dog.confirmed():
+                self._dog = None
+        except Exception as error:
+            self.log("error", "the watchdog of the trial can't be changed: " + describe(error))
 
     def poll(self) -> bool:
         """
-        Feed the trial's watchdog and look at the time: after ten steady minutes earlier crashes are
+        Feed the watchdog and look at the time: after ten steady minutes earlier crashes are
         forgotten; a trial that was not confirmed in time has failed.
 
         :return: True if the board must restart, to go back
         """
-        if self._watchdog is not None:
-            self._watchdog.feed()
+        self.feed()
         if self._begun is None:
             return False
         passed = elapsed(self._clock(), self._begun)

@@ -156,8 +156,8 @@ class Client:
 
     def handle_blocking(self, what: str, seconds: int) -> None:
         """
-        Hear that `NervesHubLink.poll` is about to do something that may block. Feed a watchdog
-        here.
+        Hear that `NervesHubLink.poll` is about to do something that may block. Feed a watchdog of
+        your own here; that of `FwupWriter.watchdog` is fed.
 
         :param str what: ``"wifi"``, ``"connect"``, a further connection (``"download"``,
             ``"archive"``, ``"geo"``), or ``"erase"`` (a firmware bank: `FwupWriter.blocks_next`)

@@ -142,11 +142,12 @@ class DualBankWriter(FwupWriter):
 
     def poll(self) -> bool:
         """
-        Look at the time: a trial may be over, and a minute after an update was broken off the board
-        should restart.
+        Feed the watchdog and look at the time: a trial may be over, and a minute after an update
+        was broken off the board should restart.
 
         :return: True if it should, and again each minute that it does not
         """
+        self.feed()
         now = self._clock()
         trial = self._trial
         if trial.can_go_back and elapsed(now, self._begun) >= self._trial_timeout:

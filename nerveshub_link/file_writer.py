@@ -6,7 +6,9 @@
 ====================================================
 
 The simplest `FwupWriter`: the image becomes a file. For CPython hosts, simulators and tests, and
-as a model for writers of your own.
+as a model for writers of your own. It installs nothing: the program on the host must start what the
+file holds. So a board refuses it: it would restart, run the code that it ran before, and report the
+new release as running.
 
 ``<path>`` is the installed image, ``<path>.json`` tells its metadata and whether it was confirmed;
 ``<path>.part`` and ``<path>.json.part`` are those on their way. Each is completed under that name
@@ -16,6 +18,7 @@ the old file first.) A record whose length is not the image's is ignored.
 
 import json
 import os
+import sys
 
 from .errors import UpdateError
 from .fwup_writer import FwupWriter
@@ -27,9 +30,18 @@ class FileWriter(FwupWriter):
 
     :param str path: where the installed image lies; its folder must exist and be writable
     :param dict firmware_meta: what to report until the first update was installed
+    :param bool on_board: True to use it on a board all the same, where your own code brings what
+        the file holds to its place
+    :raises ValueError: on a board, without ``on_board``
     """
 
-    def __init__(self, path: str, firmware_meta=None) -> None:
+    def __init__(self, path: str, firmware_meta=None, *, on_board: bool = False) -> None:
+        if sys.implementation.name == "circuitpython" and not on_board:
+            raise ValueError(
+                "FileWriter stores an update as a file, and nothing on a board runs it. Use"
+                " AppSlotWriter (an application) or DualBankWriter (CircuitPython); on_board=True"
+                " if your own code brings it to its place"
+            )
         self._path = path
         self._file = None
         self._size = 0

@@ -45,6 +45,16 @@ class FwupWriter:
     ``"erase"``.
     """
 
+    _dog = None  # `app_watchdog.Watchdog`, where there is one to feed
+
+    @property
+    def watchdog_seconds(self):
+        """
+        Seconds within which `poll` must be called again, since it feeds a watchdog; None while
+        there is none (read-only).
+        """
+        return None if self._dog is None else self._dog.seconds
+
     def log(self, level: str, message: str) -> None:
         """
         Log a line. Call it; the link replaces it by its own.
@@ -89,12 +99,46 @@ class FwupWriter:
 
     def poll(self) -> bool:
         """
-        Do what time demands, such as feeding a watchdog or counting the time of a trial. Called
-        some 40 times a second, also during an update; it must not allocate when idle.
+        Do what time demands: call `feed`, and count the time of a trial, for example. Called some
+        40 times a second, also during an update; it must not allocate when idle.
 
         :return: True if the device should restart now
         """
+        self.feed()
         return False
+
+    def feed(self) -> None:
+        """Feed the watchdog that `watchdog` has armed; a writer's `poll` calls it."""
+        dog = self._dog
+        if dog is not None:
+            dog.feed()
+
+    def watchdog(self, seconds: int) -> bool:
+        """
+        Arm the board's watchdog for the application: if `NervesHubLink.poll` is not called for so
+        long, the board is reset. Only that feeds it, during a trial and afterwards, and so a
+        release that hangs, or that runs on and never polls, goes back. (A release that feeds
+        ``microcontroller.watchdog`` itself can't be found out.)
+
+        During a trial that the launcher guards with a watchdog of its own, the shorter of both
+        timeouts holds; from the confirmation on, this one.
+
+        :param int seconds: from 1 to 86400; longer than your main loop ever needs from one
+            ``poll()`` to the next
+        :return: True if it is armed; False where there is none, such as on CPython
+        :raises ValueError: if ``seconds`` is wrong, or more than this chip's watchdog can wait
+        """
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= 86400:
+            raise ValueError("watchdog: seconds must be a whole number from 1 to 86400")
+        from .app_watchdog import Watchdog, find  # noqa: PLC0415 not every application wants one
+
+        if self._dog is None:
+            dog = find()
+            if dog is None:
+                return False
+            self._dog = Watchdog(dog)
+        self._dog.want(seconds)
+        return True
 
     def fwup_accepts(self, first, conf) -> bool:
         """

@@ -101,6 +101,18 @@ class WriterChoice(FwupWriter):
                 restart = True
         return restart
 
+    def feed(self) -> None:
+        """Feed what they have armed."""
+        for writer in self._writers:
+            if hasattr(writer, "feed"):
+                writer.feed()
+
+    @property
+    def watchdog_seconds(self):
+        """The shortest time of all, or None (read-only)."""
+        given = [getattr(writer, "watchdog_seconds", None) for writer in self._writers]
+        return min((seconds for seconds in given if seconds is not None), default=None)
+
     def fwup_check(self, meta: dict, deployment: bool):
         """Return the first decision that one of them has."""
         for writer in self._writers:

@@ -378,36 +378,6 @@ def test_a_trial_that_is_not_confirmed_in_time_asks_for_the_restart_that_goes_ba
     assert machine.power_on("SOFTWARE") == "a"
 
 
-def test_poll_feeds_the_watchdog_of_a_trial_until_the_confirmation(machine, monkeypatch):
-    update(writer_on(machine), ARCHIVES["fwup"])
-    machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
-    machine.board.read_only = False
-    machine.board.install()
-    watchdog = machine.board.watchdog
-    watchdog.timeout = 90
-    watchdog.mode = "watchdog.WatchDogMode.RESET"
-    writer = writer_on(machine)
-    for _ in range(3):
-        writer.poll()
-    assert machine.board.fed == 3
-    writer.fwup_confirm()
-    assert watchdog.mode is None
-    writer.poll()
-    assert machine.board.fed == 3
-    machine.board.uninstall()
-
-
-def test_a_watchdog_of_the_application_s_own_is_none_of_the_writer_s_business(machine):
-    machine.board.read_only = False
-    machine.board.install()
-    machine.board.watchdog.mode = "watchdog.WatchDogMode.RESET"
-    writer = writer_on(machine)
-    writer.poll()
-    assert machine.board.fed == 0
-    machine.board.uninstall()
-
-
 def test_ten_steady_minutes_forget_earlier_crashes_and_cost_one_write(machine):
     machine.remember(run="a", old="b", trial=0, crashes=4, safe=2, tb="ValueError")
     clock = FakeClock()

@@ -7,6 +7,7 @@ import builtins
 import errno
 import json
 import os
+import types
 
 import pytest
 
@@ -316,3 +317,13 @@ def test_record_is_json_that_a_person_can_read(path):
     install(path, dict(SECOND, author=None), b"new")
     record = json.loads((path.parent / "image.bin.json").read_text())
     assert record == {"meta": dict(SECOND, author=None), "size": 3, "validated": False}
+
+
+def test_a_board_refuses_it_since_nothing_there_would_run_the_file(path, monkeypatch):
+    board = types.SimpleNamespace(name="circuitpython", version=(10, 2, 1))
+    monkeypatch.setattr(
+        "nerveshub_link.file_writer.sys", types.SimpleNamespace(implementation=board)
+    )
+    with pytest.raises(ValueError, match="nothing on a board runs it. Use AppSlotWriter"):
+        FileWriter(str(path), FIRST)
+    assert FileWriter(str(path), FIRST, on_board=True).firmware_meta() == FIRST

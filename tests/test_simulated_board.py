@@ -7,6 +7,7 @@ network in most of these tests, and each board is back on an application that wo
 """
 
 import hub_replay
+import pytest
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.packer import pack
 from nerveshub_tools.server import HubThread
@@ -114,6 +115,17 @@ def test_a_release_that_hangs_is_given_up_by_the_watchdog(tmp_path):
     state = recorded(drive)
     assert (state["why"], state["run"]) == ("hung", "a")
     assert "watchdog" in state["tb"]
+
+
+def test_a_release_that_runs_on_and_never_polls_is_given_up_by_the_application_s_watchdog(tmp_path):
+    drive = new_drive(tmp_path, GOOD)
+    source = "from nerveshub_link import AppSlotWriter\nAppSlotWriter().watchdog(1)\n"
+    fill(drive, "b", source + IDLE.format("the new one"), 2, ends="hh", **TRIAL)
+    with running(drive) as (_, events):
+        events.said("the new one runs")
+        events.until("watchdog")
+        events.said("the good one runs")
+    assert recorded(drive)["why"] == "hung"
 
 
 def test_sys_exit_and_the_end_of_code_py_leave_no_board_waiting(tmp_path):
@@ -286,6 +298,25 @@ def test_the_example_runs_unchanged_and_keeps_its_data(tmp_path):
         assert found.meta["version"] == "1.0.0" and found.validated
         assert not hub.violations and not hub.dropped
     assert (drive / "data" / "starts.json").read_text() == '{"starts": 2}'
+
+
+POLLED = """
+import nerveshub_link.link
+def poll(link):
+    from microcontroller import watchdog
+    print("polled", link.state, watchdog.mode and watchdog.timeout)
+    __import__("sys").exit()
+nerveshub_link.link.NervesHubLink.poll = poll
+"""
+
+
+@pytest.mark.parametrize("name, armed", [("update", 60.0), ("confirm", None)])
+def test_an_example_that_installs_starts_on_a_prepared_board(tmp_path, name, armed):
+    example = (checkout.ROOT / "examples" / f"nerveshub_link_{name}.py").read_text()
+    settings = {"NERVESHUB_HOST": "localhost", "NERVESHUB_PRODUCT_KEY": "nhp_key"}
+    settings["NERVESHUB_PRODUCT_SECRET"] = "secret"
+    with running(new_drive(tmp_path, POLLED + example, **settings)) as (_, events):
+        assert events.until("output")["text"] == f"polled waiting {armed}"
 
 
 def test_the_rescue_application_fetches_a_release(tmp_path):

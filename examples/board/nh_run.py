@@ -14,6 +14,8 @@ import os
 import sys
 import time
 
+armed = 0
+"""Seconds with which the watchdog was armed, for nerveshub_link; with others, somebody else did."""
 _STEADY = 600  # seconds after which a crash is no longer the start's fault
 
 
@@ -62,12 +64,14 @@ def _forgive(crashed: bool = False) -> None:
 
 
 def _arm(seconds: int) -> None:
+    global armed  # noqa: PLW0603 the library looks for it here
     try:
         import microcontroller  # noqa: PLC0415 only boards have it
         import watchdog  # noqa: PLC0415
 
         microcontroller.watchdog.timeout = seconds
         microcontroller.watchdog.mode = watchdog.WatchDogMode.RESET
+        armed = seconds
     except Exception as error:
         print("nh_run: no watchdog:", error)
 
