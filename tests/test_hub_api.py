@@ -96,7 +96,17 @@ def test_firmware_is_deployed_to_a_group(hub, board):
     assert call(hub, "/deployments", {"uuid": "u-2", "identifiers": ["dev 1"]})[0] == 204
     board.wait(lambda board: pushed(board, "update"))
     assert pushed(board, "update")[0][1]["deployment_id"] == 1
-    assert data(hub, "/deployments") == [{"id": 1, "uuid": "u-2", "identifiers": ["dev 1"]}]
+    assert data(hub, "/deployments") == [
+        {
+            "id": 1,
+            "uuid": "u-2",
+            "identifiers": ["dev 1"],
+            "failure_threshold": 3,
+            "failure_rate_amount": 5,
+            "failure_rate_seconds": 180,
+            "penalty_seconds": 86400,
+        }
+    ]
 
 
 @pytest.mark.parametrize("action", ["identify", "reboot"])

@@ -149,16 +149,127 @@ def test_bad_report_crashes_the_channel_and_joining_again_mends_it(hub, event, p
     assert said(connection)[0][4]["status"] == "ok"
 
 
-def test_failing_three_times_puts_a_device_in_the_penalty_box(hub, clock):
+def offers(connection):
+    """How many updates the hub has offered since the last time."""
+    return [frame[3] for frame in said(connection)].count("update")
+
+
+def crash_and_come_back(connection, status="received"):
+    """The device answers an offer, and joins again on the old firmware."""
+    send(connection, "status_update", {"status": status})
+    connection.text(json.dumps(["1", "1", "device", "phx_join", JOIN]))
+
+
+def test_three_attempts_put_a_device_in_the_penalty_box_and_are_counted_anew(hub, clock):
+    connection = joined(hub)
+    hub.deploy("u-2")
+    for number in (1, 2, 3):
+        assert offers(connection) == 1
+        crash_and_come_back(connection)
+        assert len(hub.device("dev").attempts) == number % 3
+    assert offers(connection) == 0
+    assert hub.device("dev").blocked_until == clock.now + 24 * 3600
+    clock.now += 24 * 3600 - 1
+    hub.recheck_deployments()
+    assert offers(connection) == 0
+    clock.now += 2
+    hub.recheck_deployments()
+    for number in (1, 2, 3):
+        assert offers(connection) == 1
+        crash_and_come_back(connection)
+        assert len(hub.device("dev").attempts) == number % 3
+    assert hub.device("dev").blocked_until == clock.now + 24 * 3600
+
+
+def test_every_answer_to_an_offer_is_an_attempt_also_rescheduled(hub, clock):
+    connection = joined(hub)
+    hub.deploy("u-2")
+    for number in (1, 2, 3):
+        assert offers(connection) == 1
+        answer = {"status": "rescheduled", "delay_for": 60_000, "reason": "not now"}
+        send(connection, "status_update", answer)
+        assert hub.device("dev").blocked_until == clock.now + 60
+        assert len(hub.device("dev").attempts) == number
+        clock.now += 61
+        hub.recheck_deployments()
+    assert offers(connection) == 0
+    assert hub.device("dev").blocked_until == clock.now + 24 * 3600
+    assert hub.device("dev").attempts == []
+
+
+def test_an_offer_that_nobody_answers_is_no_attempt(hub):
+    connection = joined(hub)
+    hub.deploy("u-2")
+    for _ in range(5):
+        assert offers(connection) == 1
+        connection.text(json.dumps(["1", "1", "device", "phx_join", JOIN]))
+    assert hub.device("dev").attempts == []
+
+
+def test_five_attempts_in_180_seconds_are_too_many_whatever_the_threshold_is(hub, clock):
+    connection = joined(hub)
+    hub.deploy("u-2", failure_threshold=10, penalty_seconds=600)
+    for _ in range(5):
+        assert offers(connection) == 1
+        clock.now += 44
+        crash_and_come_back(connection)
+    assert offers(connection) == 0
+    assert hub.device("dev").blocked_until == clock.now + 600
+
+
+def test_five_attempts_in_more_than_180_seconds_are_not(hub, clock):
+    connection = joined(hub)
+    hub.deploy("u-2", failure_threshold=10)
+    for _ in range(7):
+        assert offers(connection) == 1
+        clock.now += 46
+        crash_and_come_back(connection)
+    assert offers(connection) == 1
+
+
+def test_a_join_with_a_new_uuid_forgets_the_attempts_and_ends_the_penalty(hub):
+    connection = joined(hub)
+    hub.deploy("u-2")
+    for _ in range(2):
+        crash_and_come_back(connection)
+    changed = {**JOIN, "nerves_fw_uuid": "u-2", "meta": {"firmware_validated": False}}
+    connection.text(json.dumps(["1", "1", "device", "phx_join", changed]))
+    assert hub.device("dev").attempts == []
+    said(connection)
+    for _ in range(3):  # without end, therefore
+        connection.text(json.dumps(["1", "1", "device", "phx_join", JOIN]))
+        assert offers(connection) == 1
+        send(connection, "status_update", {"status": "received"})
+        connection.text(json.dumps(["1", "1", "device", "phx_join", changed]))
+        said(connection)
+
+
+def test_a_new_release_of_the_group_clears_neither_attempts_nor_penalty(hub):
+    hub.add_firmware(b"hotfix", {"uuid": "u-3", "version": "2.0.1"})
+    connection = joined(hub)
+    hub.deploy("u-2", penalty_seconds=600)
+    send(connection, "status_update", {"status": "ignored", "reason": "no"})
+    said(connection)
+    blocked = hub.device("dev").blocked_until
+    hub.deploy("u-3")
+    assert offers(connection) == 0
+    assert (hub.device("dev").blocked_until, len(hub.device("dev").attempts)) == (blocked, 1)
+
+
+def test_removing_the_penalty_clears_box_and_attempts_and_switches_automatic_updates_on(hub):
     connection = joined(hub)
     hub.deploy("u-2")
     for _ in range(3):
-        assert said(connection)[-1][3] == "update"
-        send(connection, "status_update", {"status": "received"})
-        # It comes back on the old firmware, as after a crash of the new one.
-        connection.text(json.dumps(["1", "1", "device", "phx_join", JOIN]))
-    assert "update" not in [frame[3] for frame in said(connection)]
-    assert hub.device("dev").blocked_until == clock.now + 24 * 3600
+        crash_and_come_back(connection)
+    hub.push_update("dev", "u-2")
+    send(connection, "status_update", {"status": "failed", "reason": "no"})
+    assert hub.device("dev").updates_enabled is False
+    said(connection)
+    hub.unblock("dev")
+    found = hub.device("dev")
+    assert (found.blocked_until, found.attempts, found.updates_enabled) == (None, [], True)
+    hub.recheck_deployments()
+    assert offers(connection) == 1
 
 
 def test_firmware_on_trial_gets_no_deployment_update(hub):
@@ -283,6 +394,10 @@ def test_operator_interface_lists_and_updates_devices():
                     wire.take(1)
                 wire.data = b""
             assert link.message()[3] == "update"
+            assert hub.device("dev 1").updates_enabled is False
+            assert wire.request("/api/devices/dev%201/penalty", None, "DELETE", **local)[0] == 204
+            assert hub.device("dev 1").updates_enabled is True
+            assert wire.request("/api/devices/dev2/penalty", None, "DELETE", **local)[0] == 404
         assert json.loads(wire.request("/api/firmwares", **local)[2])["data"][0]["uuid"] == "u-2"
         assert json.loads(wire.request("/api/hub", **local)[2])["data"]["violations"] == []
 

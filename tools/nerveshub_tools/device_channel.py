@@ -14,7 +14,6 @@ server's channel. Everything happens on a `nerveshub_tools.devices.Device`; no c
 import secrets
 from typing import Any
 
-from .devices import PENALTY_SECONDS
 from .metadata import parse_version, resolve
 from .phoenix import Channel, Crash
 
@@ -127,7 +126,7 @@ class DeviceChannel(Channel):
         if "fwup error" in status.lower():
             status, reason = "failed", "fwup error"
         if status in {"failed", "ignored"}:
-            device.give_up(status, reason, now, PENALTY_SECONDS)
+            device.give_up(status, reason, now)
         elif status == "rescheduled" and "delay_for" in payload:
             # Milliseconds. The captured server accepted integers; anything else is not for sure.
             device.give_up(status, reason, now, _integer(payload["delay_for"]) / 1000)

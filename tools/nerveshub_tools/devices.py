@@ -27,6 +27,7 @@ INFLIGHT_EXPIRY = 30 * 60
 PROGRESS_STORED_EVERY = 15
 """Seconds; within them, progress of an unchanged status is shown but not stored."""
 PENALTY_SECONDS = 24 * 3600
+"""For how long a device is in the penalty box, unless its deployment group says else."""
 HISTORY = 5000
 """How many frames and events of a device are kept."""
 
@@ -40,6 +41,8 @@ class Inflight:
     uuid: Optional[str] = None
     deployment_id: Optional[int] = None
     progress: Optional[int] = None
+    penalty_seconds: float = PENALTY_SECONDS
+    """For how long ``failed`` and ``ignored`` block the device, if a deployment brought it."""
 
 
 def _history() -> Deque:
@@ -74,7 +77,9 @@ class Device:  # pylint: disable=too-many-instance-attributes
     progress: Tuple[Optional[str], Optional[int]] = (None, None)
     """What an operator sees live: status and percent of the last message."""
     attempts: List[float] = field(default_factory=list)
+    """When updates were offered and answered, whatever the answers were."""
     blocked_until: Optional[float] = None
+    """Until then deployments offer nothing: put off by the device, or in the penalty box."""
     updates_enabled: bool = True
     deployment_id: Optional[int] = None
     interface: Optional[str] = None
@@ -158,6 +163,16 @@ class Device:  # pylint: disable=too-many-instance-attributes
         self.attempts = []
         self.blocked_until = None
 
+    def punish(self, now: float, seconds: float) -> None:
+        """Put it into the penalty box, and begin to count its attempts anew."""
+        self.blocked_until = now + seconds
+        self.attempts = []
+        self.audit.append(f"{self.identifier} is in the penalty box: too many attempts to update")
+
+    def forgive(self) -> None:
+        """An operator takes it out of the penalty box. Automatic updates are on then, too."""
+        self.blocked_until, self.attempts, self.updates_enabled = None, [], True
+
     def expire(self, now: float) -> None:
         """Forget an update that has not moved for half an hour."""
         if self.inflight and now - self.inflight.updated_at > INFLIGHT_EXPIRY:
@@ -192,11 +207,14 @@ class Device:  # pylint: disable=too-many-instance-attributes
             row.updated_at = now
         row.status, row.progress = status, progress
 
-    def give_up(self, status: str, reason: Any, now: float, seconds: Optional[float]) -> None:
+    def give_up(
+        self, status: str, reason: Any, now: float, seconds: Optional[float] = None
+    ) -> None:
         """
         The device said failed, ignored or rescheduled: the row goes, a deployment is blocked.
 
-        :param float seconds: for how long updates of a deployment are blocked
+        :param float seconds: for how long updates of a deployment are blocked; None for its
+            penalty time
         """
         row = self.inflight
         if row is None:
@@ -204,7 +222,7 @@ class Device:  # pylint: disable=too-many-instance-attributes
         if row.status == "requested":
             self.attempts.append(now)
         if row.deployment_id is not None:
-            self.blocked_until = now + seconds
+            self.blocked_until = now + (row.penalty_seconds if seconds is None else seconds)
         self.progress = (status, None)
         self.audit.append(f"update {row.uuid} {status}: {reason!r}")
         self.inflight = None

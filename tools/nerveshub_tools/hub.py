@@ -11,7 +11,7 @@ Separate from any I/O: `nerveshub_tools.server` puts a hub on a port, tests may 
 with a clock of their own. Every method may be called from any thread.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Optional
 
 from .auth import Credential, new_key
@@ -22,16 +22,34 @@ from .terminals import Terminals
 
 _BROADCASTS = {"update", "reboot", "identify", "archive", "extensions:get"}
 _RECHECK_EVERY = 130
-_FAILURE_THRESHOLD = 3
 
 
 @dataclass
 class Deployment:
-    """A firmware that some devices should run. ``identifiers`` None means all of them."""
+    """
+    A firmware that some devices should run, and when a device gets no more of it for a while.
+
+    :param identifiers: of the devices; None means all of them
+    :param int failure_threshold: attempts after which a device gets into the penalty box
+    :param int failure_rate_amount: attempts within ``failure_rate_seconds`` that lead there, too
+    :param float penalty_seconds: for how long
+    """
 
     id: int
     uuid: str
     identifiers: Optional[set] = None
+    failure_threshold: int = 3
+    failure_rate_amount: int = 5
+    failure_rate_seconds: float = 180
+    penalty_seconds: float = PENALTY_SECONDS
+
+    def has_enough_of(self, device: Device, now: float) -> bool:
+        """Were there too many attempts to update the device?"""
+        recent = [at for at in device.attempts if at > now - self.failure_rate_seconds]
+        return (
+            len(recent) >= self.failure_rate_amount
+            or len(device.attempts) >= self.failure_threshold
+        )
 
 
 class Hub(HubState):
@@ -68,10 +86,16 @@ class Hub(HubState):
     # Deployments
 
     @locked
-    def deploy(self, uuid: str, identifiers=None, number: int = 1) -> None:
-        """Release a firmware to a group of devices; who is connected gets it at once."""
+    def deploy(self, uuid: str, identifiers=None, number: int = 1, **limits) -> None:
+        """
+        Release a firmware to a group of devices; who is connected gets it at once, unless it is
+        blocked: a new release clears neither the attempts nor the penalty box.
+
+        :param limits: fields of `Deployment`; those of the group's last release if left out
+        """
         group = None if identifiers is None else set(identifiers)
-        self.deployments[number] = Deployment(number, uuid, group)
+        before = self.deployments.get(number) or Deployment(number, uuid)
+        self.deployments[number] = replace(before, uuid=uuid, identifiers=group, **limits)
         self.recheck_deployments()
 
     @locked
@@ -94,19 +118,23 @@ class Hub(HubState):
         current = device.meta.get("uuid")
         if device.inflight or current in {None, group.uuid} or not device.may_update(now):
             return
-        if len(device.attempts) >= _FAILURE_THRESHOLD:
-            device.blocked_until = now + PENALTY_SECONDS
+        if group.has_enough_of(device, now):
+            device.punish(now, group.penalty_seconds)
             return
-        device.inflight = Inflight("requested", now, group.uuid, group.id)
+        device.inflight = Inflight(
+            "requested", now, group.uuid, group.id, penalty_seconds=group.penalty_seconds
+        )
         device.progress = ("requested", None)
         payload = self.update_payload(group.uuid, group.id, device.identifier)
         self.push(device.identifier, "device", "update", payload)
 
     @locked
     def unblock(self, identifier: str) -> None:
-        """Take a device out of the penalty box. The next offer is made when it is due."""
-        device = self._devices[identifier]
-        device.blocked_until, device.attempts = None, []
+        """
+        Take a device out of the penalty box, and switch its automatic updates on. The next offer
+        is made when it is due.
+        """
+        self._devices[identifier].forgive()
 
     # The operator
 

@@ -7,7 +7,7 @@
 
 The hub's operator over HTTP, in JSON, under ``/api/``. The paths that the real server has too
 (``POST /api/devices/<identifier>/upgrade`` with ``{"uuid": ...}``, ``reboot``, ``reconnect``,
-``code``) are called the same and answer 204. tools/README.md lists them all.
+``code``, ``DELETE .../penalty``) are called the same and answer 204. tools/README.md lists all.
 
 Separate because it is a thin translation of `nerveshub_tools.hub.Hub`. There is no login: it
 answers this computer only, and no page of another site.
@@ -53,6 +53,7 @@ def application(hub) -> web.Application:
             web.get(device, _device),
             web.post(device + r"/{action:reboot|reconnect|identify}", _act),
             web.post(device + "/upgrade", _upgrade),
+            web.delete(device + "/penalty", _forgive),
             web.post(device + "/scripts", _script),
             web.get(device + "/logs", _logs),
             web.get(device + "/health", _health),
@@ -115,6 +116,11 @@ async def _act(request: web.Request) -> web.Response:
 async def _upgrade(request: web.Request) -> web.Response:
     identifier = identifier_of(request)
     hub_of(request).push_update(identifier, _known(request, await fields_of(request)))
+    return done()
+
+
+async def _forgive(request: web.Request) -> web.Response:
+    hub_of(request).unblock(identifier_of(request))
     return done()
 
 
