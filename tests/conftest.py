@@ -20,6 +20,7 @@ for folder in (ROOT / "tests", ROOT):
         sys.path.insert(0, str(folder))
 
 from support import programs  # noqa: E402 found by the path above
+from support.fakes import FakeClock  # noqa: E402 as well
 
 from nerveshub_link import errors  # noqa: E402 likewise
 
@@ -63,6 +64,25 @@ def short_collections():
     pytest and others have imported, that would take its time: what is there is left alone.
     """
     gc.freeze()
+
+
+def pytest_generate_tests(metafunc):
+    """
+    Tests of a whole link, or of an update, run twice: with a clock that stands still while the
+    library works, and with one that gains a millisecond at each reading. Those with thousands of
+    examples do not.
+    """
+    slow = getattr(metafunc.function, "is_hypothesis_test", False)
+    if not slow and {"Desk", "Bench"} & set(vars(metafunc.module)):
+        metafunc.parametrize("clock_gain", [0, 1], indirect=True, ids=["still", "moving"])
+
+
+@pytest.fixture(autouse=True)
+def clock_gain(request):
+    """How many milliseconds a `FakeClock` gains at each reading."""
+    FakeClock.gain = getattr(request, "param", 0)
+    yield FakeClock.gain
+    FakeClock.gain = 0
 
 
 @pytest.fixture(autouse=True)

@@ -350,7 +350,8 @@ def test_poll_within_an_extension_does_nothing():
     assert desk.peer.events("extensions") == [("one:fine", {})] * 3
     one.doing = {"poll": lambda: desk.poll(3)}
     polls = one.polls
-    desk.wait(0.1)
+    for _ in range(4):
+        desk.wait(0.025)
     assert one.polls == polls + 4
 
 

@@ -31,11 +31,12 @@ class TrialWriter(RecordingWriter):
         return self.failure
 
 
-def test_the_writer_is_polled_some_forty_times_a_second_from_the_first_poll_on():
+def test_the_writer_is_polled_some_forty_times_a_second_from_the_first_poll_on(clock_gain):
     writer = TrialWriter()
     desk = Desk(fwup_writer=writer)
     desk.wait(10)
-    assert 390 <= writer.polls <= 401
+    least = 370 if clock_gain else 390  # of a poll's 25 ms, reading the clock takes one or two
+    assert least <= writer.polls <= 401
     assert desk.link.state != "joined"
 
 

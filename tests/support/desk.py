@@ -173,23 +173,21 @@ class Desk:
 
     def wait(self, seconds, step=25):
         """Let time pass, and poll every ``step`` milliseconds of it, as a main loop would."""
-        left = round(seconds * 1000)
-        while left > 0:
-            self.clock.advance(min(step, left))
-            left -= step
+        end = self.clock.passed + round(seconds * 1000)
+        while self.clock.passed < end:
+            self.clock.advance(min(step, end - self.clock.passed))
             self.poll()
 
     def until(self, condition, seconds=200, step=25):
         """Let time pass until something is so; return how many milliseconds it took."""
-        passed = 0
+        begun = self.clock.passed
         while not condition():
-            assert passed < seconds * 1000, "it did not happen; last error: %s" % (
-                self.link.last_error
+            assert self.clock.passed - begun < seconds * 1000, (
+                "it did not happen; last error: %s" % self.link.last_error
             )
             self.clock.advance(step)
-            passed += step
             self.poll()
-        return passed
+        return self.clock.passed - begun
 
     def connect(self, seconds=200):
         """Let time pass until the link has opened one more connection and asked; return it."""

@@ -95,12 +95,19 @@ class FakeClock:
     :param int unix_time: what `time` returns at that moment
     """
 
+    gain = 0
+    """
+    Milliseconds that pass at each reading. On a board time passes while ``poll()`` runs: so all
+    tests of a whole link or update have a second run, in which this is 1 (``tests/conftest.py``).
+    """
+
     def __init__(self, ticks=0, unix_time=1_795_000_000):
         self._passed = 0
         self._ticks = ticks
         self._unix_time = unix_time
 
     def __call__(self):
+        self._passed += self.gain
         return (self._ticks + self._passed) % (1 << 29)
 
     @property
