@@ -26,6 +26,15 @@ import gc
 
 from micropython import const
 
+from .memory import forget, load
+
+# All that a link needs, from the bottom up: so that its buffers find room behind it.
+load(
+    *"ticks backoff server_time channel frames http_head transport websocket connection reporter"
+    " device conversation download_retry image_answer image_check downloader image_download"
+    " update_reports update_offer update_manager parts".split(" ")
+)
+
 from . import connection
 from . import update_manager as updates
 from .channel import Channels
@@ -34,7 +43,6 @@ from .conversation import Conversation
 from .device import Device
 from .downloader import Downloader
 from .errors import describe
-from .memory import forget
 from .parts import Parts
 from .reporter import LEVELS, Reporter
 from .ticks import elapsed

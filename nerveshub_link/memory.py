@@ -5,7 +5,8 @@
 `nerveshub_link.memory`
 ====================================================
 
-Giving memory back. A leaf, for whoever has parts that are needed now and then only.
+Giving memory back, and taking it so that the rest stays in one piece. A leaf, for whoever has parts
+that are needed now and then only.
 """
 
 import gc
@@ -25,3 +26,19 @@ def forget(*names) -> None:
         if sys.modules.pop("nerveshub_link." + name, None) is not None:
             delattr(sys.modules["nerveshub_link"], name)
     gc.collect()  # what is made next shall lie where they lay
+
+
+def load(*names) -> None:
+    """
+    Import modules of this package one by one, and collect garbage before each. On a board garbage
+    is collected only when nothing is free; until then what an import leaves behind lies between the
+    parts that stay, and in the end the heap has many small holes and no room for a buffer.
+
+    :param str names: such as ``"channel"``; each behind those that it imports itself
+    """
+    if sys.implementation.name == "cpython":
+        return
+    for name in names:
+        gc.collect()
+        __import__("nerveshub_link." + name)
+    gc.collect()

@@ -245,6 +245,30 @@ def test_imports_between_the_modules_point_down(module):
     assert upward == []
 
 
+def imported_modules(name) -> set:
+    """Modules of the package that a module imports while it is imported itself."""
+    found = set()
+    for node in ast.parse((PACKAGE / f"{name}.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+def test_the_link_loads_all_that_it_needs_one_by_one_from_the_bottom_up():
+    (listed,) = [
+        node.value.args[0].value.func.value.value.split(" ")
+        for node in ast.parse((PACKAGE / "link.py").read_text()).body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    there = imported_modules("__init__") | {"memory"}
+    for name in listed:
+        assert imported_modules(name) <= there, name
+        there.add(name)
+    assert imported_modules("link") <= there
+    needed = set().union(*(imported_modules(name) for name in [*listed, "link"]))
+    assert set(listed) <= needed
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_no_function_imports_a_module_from_the_package_itself(module):
     # "from . import x" within a function asks the package's __getattr__ first on a board, before

@@ -21,8 +21,19 @@ META = {"uuid": "new", "version": "1.1.0", "platform": "board", "architecture": 
 
 
 @pytest.fixture(scope="module")
-def vm(micropython, tmp_path_factory):
-    return Vm(micropython, build(tmp_path_factory.mktemp("drive") / "mpy"))
+def drive(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("drive") / "mpy")
+
+
+@pytest.fixture(scope="module")
+def vm(micropython, drive):
+    return Vm(micropython, drive)
+
+
+@pytest.fixture(scope="module", params=["micropython", "micropython_32"])
+def small_vm(request, drive):
+    """One VM after the other: a board's pointers have 32 bits."""
+    return Vm(request.getfixturevalue(request.param), drive)
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +73,19 @@ def assert_updated(hub, result):
     assert statuses(hub) == ["received", "started", "completed"]
 
 
-def test_an_update_of_1_4_megabytes_fits_into_a_small_heap(vm):
+def test_an_update_of_1_4_megabytes_fits_into_a_small_heap(small_vm):
     with HubThread() as hub:
         offer(hub)
-        result = vm.run("session", options_for(hub, "reboot"), heap=heap_limit(vm))
+        limit = heap_limit(small_vm)
+        result = small_vm.run("session", options_for(hub, "reboot"), heap=limit)
         assert_updated(hub, result)
 
 
-def test_an_update_over_tls_fits_into_a_small_heap(vm, ca):
+def test_an_update_over_tls_fits_into_a_small_heap(small_vm, ca):
     with HubThread(tls=ServerTls(*ca.issue("localhost", "127.0.0.1"))) as hub:
         offer(hub)
-        result = vm.run("session", options_for(hub, "reboot", ca=ca.pem), heap=heap_limit(vm))
+        limit = heap_limit(small_vm, tls=True)
+        result = small_vm.run("session", options_for(hub, "reboot", ca=ca.pem), heap=limit)
         assert_updated(hub, result)
 
 
@@ -143,7 +156,7 @@ def test_a_download_that_breaks_off_once_too_often_is_told_and_the_link_goes_on(
     assert result.one("end")["state"] == "joined"
 
 
-def test_a_download_broken_20_times_completes_within_the_same_heap(vm):
+def test_a_download_broken_20_times_completes_within_the_same_heap(small_vm):
     with HubThread() as hub:
         cut = len(IMAGE) // 22
         with FaultProxy(hub.port, [Fault("cut", "down", cut)] * 20) as proxy:
@@ -151,7 +164,7 @@ def test_a_download_broken_20_times_completes_within_the_same_heap(vm):
             offer(hub)
             link = {"heartbeat_interval": 150, "reply_timeout": 120}
             options = options_for(hub, "reboot", hurry=True, link=link)
-            result = vm.run("session", options, heap=heap_limit(vm))
+            result = small_vm.run("session", options, heap=heap_limit(small_vm))
             assert_updated(hub, result)
             assert len(result.all("begin")) == 1 and not result.all("abort")
             assert proxy.fired == 20
