@@ -130,7 +130,9 @@ class AppSlotWriter(FwupWriter):
         if state.get("safe"):
             words.append("%d starts in safe mode" % state["safe"])
         if state.get("tb"):
-            words.append(mask_cut(state["tb"]))
+            from .brief import brief  # noqa: PLC0415 after a failure only
+
+            words.append(brief(mask_cut(state["tb"])))
         return ": ".join(words) or None
 
     def health(self) -> dict:

@@ -178,7 +178,9 @@ class BankTrial:
                 return
             ends = ends[:-1] + how
             if how == "c" and traceback:
-                record["tb"] = printable(mask_cut(traceback)[-_TRACEBACK:].replace("\r\n", " | "))
+                from .brief import brief  # noqa: PLC0415 after a failure only
+
+                record["tb"] = printable(brief(mask_cut(traceback)))[:_TRACEBACK]
         record["ends"] = ends
         if len(ends) >= self._starts:
             self._go_back()

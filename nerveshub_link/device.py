@@ -190,7 +190,12 @@ class Device:
         if writer is not None:
             words = self._ask("last_failure", writer.last_failure, None)
             if words:
-                self._tell_all("error", "earlier: " + str(words))
+                words = str(words)
+                if "\n" in words:
+                    from .brief import brief  # noqa: PLC0415 after a failure only
+
+                    words = brief(words)
+                self._tell_all("error", "earlier: " + words)
 
     def _event(self, event: str, payload: dict, now: int) -> None:
         if event == "update":

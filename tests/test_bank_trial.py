@@ -277,10 +277,15 @@ def test_a_record_of_a_library_that_did_not_count_is_read_and_counts_from_now_on
     assert "never confirmed" in writer.fwup_check(META, True).reason
 
 
-def test_the_traceback_of_the_crash_is_told(board):
-    go_back(board, [("c", "Traceback:\r\n  File code.py\r\nOSError: 5\r\n"), "u", "u"])
+def test_the_traceback_of_the_crash_is_told_with_the_error_first(board):
+    traceback = (
+        'Traceback (most recent call last):\r\n  File "code.py", line 9, in <module>\r\n'
+        '  File "lib/pump.py", line 7, in start\r\nOSError: 5\r\n'
+    )
+    go_back(board, [("c", traceback), "u", "u"])
     assert board.writer.last_failure() == (
-        f"went back from 10.2.0 {UUID}: it crashed: Traceback: |   File code.py | OSError: 5 | "
+        f"went back from 10.2.0 {UUID}: it crashed:"
+        ' OSError: 5 (File "lib/pump.py", line 7, in start)'
     )
 
 

@@ -97,6 +97,14 @@ def test_what_went_wrong_before_is_told_once_after_the_first_join():
     assert desk.log.text.count(line) == 1
 
 
+def test_a_traceback_in_what_went_wrong_before_is_told_in_one_line_with_the_error_first():
+    writer = TrialWriter()
+    writer.failure = 'Traceback (most recent call last):\r\n  File "x.py", line 1\r\nOSError: 5\r\n'
+    desk = Desk(fwup_writer=writer)
+    desk.joined()
+    assert 'earlier: OSError: 5 (File "x.py", line 1)' in desk.log.text
+
+
 def test_a_writer_that_can_t_tell_what_went_wrong_holds_nothing_up():
     writer = TrialWriter()
     desk = Desk(fwup_writer=writer)
