@@ -99,6 +99,15 @@ def test_wrong_secret_and_unknown_and_deactivated_keys_are_refused():
     assert "unknown" in refusal(headers(), keys={"nhp_a": Credential("s", active=False)})
 
 
+@pytest.mark.parametrize(
+    "alg", ["NH1-HMAC-sha256-999999999-32", "NH1-HMAC-sha256-1000-65536", "NH1-HMAC-md5-400001-16"]
+)
+def test_an_algorithm_that_would_keep_the_hub_busy_is_refused_before_it_is_run(alg):
+    given = headers()
+    given["x-nh-alg"] = alg
+    assert "would keep this hub busy for too long" in refusal(given)
+
+
 @pytest.mark.parametrize("time", ["", "1.5", "x", "1795459361.5", "12 "])
 def test_time_that_is_no_integer_is_refused(time):
     given = headers()

@@ -12,6 +12,7 @@ import pytest
 from hub_wire import Wire, device
 from nerveshub_tools.api_tools import is_trusted
 from nerveshub_tools.hub import Hub, OperatorError
+from nerveshub_tools.local_only import is_local
 from nerveshub_tools.server import HubThread
 
 JOIN = {
@@ -272,6 +273,77 @@ def test_removing_the_penalty_clears_box_and_attempts_and_switches_automatic_upd
     assert offers(connection) == 1
 
 
+@pytest.mark.parametrize("status", ["failed", "ignored", "rescheduled"])
+def test_a_nul_in_a_reason_crashes_the_channel_and_the_update_stays_in_flight(hub, status):
+    connection = joined(hub)
+    hub.push_update("dev", "u-2")
+    said(connection)
+    answer = send(
+        connection, "status_update", {"status": status, "reason": "a\0b", "delay_for": 1000}
+    )
+    assert answer == [["1", "1", "device", "phx_error", {"reason": "channel_crash"}]]
+    assert hub.device("dev").inflight
+    assert hub.violations == ["status_update crashed the device channel: NUL in the reason"]
+
+
+def test_a_nul_in_the_firmware_s_metadata_crashes_the_join(hub):
+    connection = hub.connect("dev")
+    connection.text(
+        json.dumps(["1", "1", "device", "phx_join", {**JOIN, "nerves_fw_misc": "a\0b"}])
+    )
+    assert said(connection)[0][4] == {"status": "error", "response": {"reason": "join crashed"}}
+    assert not hub.device("dev").joined
+
+
+@pytest.mark.parametrize(
+    ("extension", "event", "payload"),
+    [
+        ("health", "health:report", {"value": {"metadata": {"a": "x\0"}}}),
+        ("health", "health:report", {"value": {"alarms": {"a\0": "x"}}}),
+        ("logging", "logging:send", {"level": "info", "message": "\0", "meta": {"time": "1"}}),
+        (
+            "network_identity",
+            "network_identity:report",
+            {"identities": [{"service": "iroh", "identifier": "a\0"}]},
+        ),
+    ],
+)
+def test_a_nul_anywhere_in_a_report_loses_the_whole_report(hub, extension, event, payload):
+    connection = joined(hub)
+    send(connection, "phx_join", {extension: "0.0.1"}, topic="extensions")
+    send(connection, extension + ":attached", {}, topic="extensions")
+    assert send(connection, event, payload, topic="extensions") == []
+    found = hub.device("dev")
+    assert (list(found.health), list(found.logs), found.identities) == ([], [], [])
+    assert hub.violations == [f"{event} is lost as a whole: there is a NUL character in it"]
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'"a\uDFFF"', r'["\udc00\ud800"]', r'{"\ud83d": 1}'])
+def test_half_of_a_surrogate_pair_closes_the_socket_with_1011(hub, text):
+    connection = joined(hub)
+    connection.text('["1","2","device","x",' + text + "]")
+    assert [item.code for item in connection.outbox] == [1011]
+    assert "half of a surrogate pair" in hub.violations[0]
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"a": "\ud83d\ude00"}', r'{"a": "\\ud800"}', '{"a": "\U0001f600"}']
+)
+def test_whole_pairs_are_taken(hub, text):
+    connection = joined(hub)
+    connection.text('["1","2","device","x",' + text + "]")
+    assert not connection.closing
+
+
+def test_a_message_nested_deeply_closes_its_socket_and_nothing_else(hub):
+    connection = joined(hub)
+    connection.text("[" * 100_000)
+    assert [item.code for item in connection.outbox] == [1011]
+    deep = joined(hub, "other")
+    deep.text('["1","2","device","x",' + "[" * 400 + '"\\ud83d\\ude00"' + "]" * 400 + "]")
+    assert not deep.closing
+
+
 def test_firmware_on_trial_gets_no_deployment_update(hub):
     hub.deploy("u-2")
     connection = joined(hub, meta={"firmware_validated": False})
@@ -429,6 +501,38 @@ def test_operator_interface_answers_this_computer_only(peer, own, host, trusted)
         transport=SimpleNamespace(get_extra_info=ends.get), headers={"Host": host}
     )
     assert is_trusted(request) is trusted
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "trusted"),
+    [
+        ("localhost:4000", None, True),
+        ("localhost:4000", "http://localhost:4000", True),
+        ("localhost:4000", "http://127.0.0.1:4000", True),
+        ("[::1]:4000", "http://[::1]:4000", True),
+        ("localhost", "http://localhost", True),
+        ("localhost", "http://localhost:80", True),
+        ("localhost:443", "https://localhost", True),
+        ("localhost:4000", "http://localhost:8080", False),  # another program's page
+        ("localhost:4000", "http://localhost", False),
+        ("localhost:4000", "http://evil.example:4000", False),
+        ("localhost:4000", "null", False),
+        ("localhost:4000", "", False),
+        ("localhost:4000", "http://localhost:x", False),
+    ],
+)
+def test_an_origin_is_compared_with_its_port(host, origin, trusted):
+    assert is_local("127.0.0.1", "127.0.0.1", host, origin) is trusted
+
+
+def test_a_body_that_is_nested_deeply_is_a_mistake_of_whoever_sent_it():
+    body = "[" * 100_000
+    head = {"Content-Length": str(len(body))}
+    with HubThread() as hub, Wire(hub.port) as wire:
+        fields = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        wire.send(f"POST /api/deployments HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode())
+        wire.send(body.encode())
+        assert wire.take(12) == b"HTTP/1.1 400"
 
 
 def test_operator_interface_answers_nobody_who_is_gone_already():

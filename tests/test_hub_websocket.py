@@ -13,7 +13,7 @@ import pytest
 from hub_wire import Wire, device, hub_headers
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.server import HubThread
-from nerveshub_tools.strict_websocket import MaskWatch
+from nerveshub_tools.strict_websocket import MaskWatch, StrictWebSocket
 from nerveshub_tools.tls import ServerTls
 
 HEARTBEAT = '[null,"9","phoenix","heartbeat",{}]'
@@ -312,3 +312,28 @@ def test_mask_watch_follows_frames_through_any_cuts():
         pieces = [stream[at : at + step] for at in range(0, len(stream), step)]
         assert all(watch.feed(piece) for piece in pieces)
         assert not watch.feed(b"\x81\x05hello")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_device_that_hangs_up_in_its_upgrade_is_no_error_of_the_hub(
+    hub, monkeypatch, caplog, late
+):
+    real = StrictWebSocket.prepare
+
+    async def prepare(self, request):
+        if not late and request.transport is not None:
+            request.transport.abort()
+        writer = await real(self, request)
+        if late and request.transport is not None:
+            request.transport.abort()
+        return writer
+
+    monkeypatch.setattr(StrictWebSocket, "prepare", prepare)
+    with Wire(hub.port) as wire:
+        with pytest.raises((EOFError, ConnectionError)):
+            wire.upgrade(hub_headers(hub, "dev-1"))
+            wire.message()
+    hub.wait(lambda hub: hub.device("dev-1").connections and not hub.device("dev-1").connected)
+    monkeypatch.undo()
+    device(hub, "dev-2", join=JOIN)  # whoever comes next is served
+    assert [record.getMessage() for record in caplog.records] == []

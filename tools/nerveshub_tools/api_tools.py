@@ -68,7 +68,10 @@ def device_of(request: web.Request):
 
 async def fields_of(request: web.Request) -> dict:
     """The JSON object in the body; an empty body is an empty one."""
-    given = json.loads(await request.text() or "{}")
+    try:
+        given = json.loads(await request.text() or "{}")
+    except RecursionError:
+        raise ValueError("the body is nested too deeply") from None
     if not isinstance(given, dict):
         raise ValueError("the body must be a JSON object")
     return given

@@ -32,6 +32,8 @@ _MACS = {"SFMyNTY": "sha256", "SFMzODQ": "sha384", "SFM1MTI": "sha512"}
 _KEY_ALPHABET = string.ascii_letters + string.digits + "/+-"
 # The server would try any key length and iteration count; a desk tool need not melt for it.
 _MAX_KEY_LENGTH = 65_536
+_MAX_HASHES = 400_000
+_SHORTEST_DIGEST = 16
 
 
 class Refused(Exception):
@@ -109,6 +111,8 @@ def derive(alg: str, secret: str, salted: bytes) -> bytes:
     digest = "sha1" if digest == "sha" else digest
     if iterations < 1 or not 1 <= length <= _MAX_KEY_LENGTH:
         raise Refused("x-nh-alg asks for no iterations or an impossible key length")
+    if iterations * -(-length // _SHORTEST_DIGEST) > _MAX_HASHES:
+        raise Refused(f"x-nh-alg {alg!r} would keep this hub busy for too long")
     try:
         return hashlib.pbkdf2_hmac(digest, secret.encode(), salted, iterations, length)
     except (ValueError, TypeError):

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Deque, Dict, List, Optional, Set, Tuple
 
-from .phoenix import Crash
+from .phoenix import Crash, has_nul
 from .received_files import ReceivedFile
 from .scrollback import Scrollback
 
@@ -155,6 +155,8 @@ class Device:  # pylint: disable=too-many-instance-attributes
         """
         if found["uuid"] == self.meta.get("uuid"):
             return
+        if has_nul(found):
+            raise Crash("NUL in the firmware's metadata")
         if self.meta:
             self.audit.append(f"{self.identifier} now runs {found['version']} ({found['uuid']})")
         # Fields that this style of parameters does not carry keep their old value.
@@ -219,6 +221,8 @@ class Device:  # pylint: disable=too-many-instance-attributes
         row = self.inflight
         if row is None:
             raise Crash(f"{status!r} while no update is in flight")
+        if has_nul(reason):
+            raise Crash("NUL in the reason")  # all or nothing: the row stays as it was
         if row.status == "requested":
             self.attempts.append(now)
         if row.deployment_id is not None:

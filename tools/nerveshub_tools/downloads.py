@@ -62,7 +62,7 @@ async def handle(hub, request: web.Request) -> web.StreamResponse:
     with hub.changing():
         fault = hub.download_faults.take(device_of(query))
     if fault.drop or fault.status is not None:
-        if fault.drop:
+        if fault.drop and request.transport is not None:
             request.transport.abort()
         return _html(fault.status or 500, "On Purpose")
     firmware = _find(hub, path)
@@ -145,7 +145,8 @@ async def _bytes(  # noqa: PLR0913, PLR0917 the parts of one answer
             while request.transport is not None and not request.transport.is_closing():
                 await asyncio.sleep(0.01)
         elif ends:
-            request.transport.close()  # what was written goes out
+            if request.transport is not None:
+                request.transport.close()  # what was written goes out
         else:
             await response.write_eof()
     return response

@@ -14,7 +14,7 @@ answered (with the plain text "detach"), exceptions are swallowed.
 from typing import Any
 
 from .metadata import is_prerelease, parse_version
-from .phoenix import Channel, Crash
+from .phoenix import Channel, Crash, has_nul
 
 ALL = ("geo", "health", "local_shell", "logging", "network_identity")
 """Every extension the server knows, in the order in which it lists them."""
@@ -24,6 +24,12 @@ _ON_ATTACH = {
     "health": "health:check",
     "local_shell": "local_shell:request_shell",
     "network_identity": "network_identity:request",
+}
+_STORED = {
+    "health:report",
+    "geo:location:update",
+    "logging:send",
+    "network_identity:report",
 }
 _LOG_BURST = 10
 _LOGS_PER_SECOND = 5
@@ -91,6 +97,10 @@ class ExtensionsChannel(Channel):
         device = self._device
         if not isinstance(payload, dict):
             return False
+        if event in _STORED and has_nul(payload):
+            # The database takes none of it, and the channel swallows that.
+            self._hub.refuse(f"{event} is lost as a whole: there is a NUL character in it")
+            return True
         if event == "health:report" and isinstance(payload.get("value"), dict):
             metrics = payload["value"].get("metrics") or {}
             for metric, value in metrics.items():

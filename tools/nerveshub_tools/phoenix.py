@@ -13,8 +13,10 @@ and closes the websocket with the code of a `SocketError`.
 """
 
 import json
+import re
 from typing import Any, Callable, Dict, Optional, Set
 
+_LONE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # may be one, or half of a whole pair
 CHANNEL_CRASH = {"reason": "channel_crash"}
 UNMATCHED = {"reason": "unmatched topic"}
 
@@ -29,6 +31,30 @@ class SocketError(Exception):
 
 class Crash(Exception):
     """Raised by a `Channel` for what makes the server's channel process die. Says what it was."""
+
+
+def has_surrogate(value: Any) -> bool:
+    """Does a text in a decoded message hold half of a surrogate pair?"""
+    return _any_text(value, lambda text: any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def has_nul(value: Any) -> bool:
+    """Does a text in a decoded message hold a NUL character? PostgreSQL stores none."""
+    return _any_text(value, lambda text: "\0" in text)
+
+
+def _any_text(value: Any, is_it: Callable[[str], bool]) -> bool:
+    left = [value]
+    while left:  # no recursion: it may be nested as deeply as the decoder takes it
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value)
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif isinstance(value, str) and is_it(value):
+            return True
+    return False
 
 
 class Channel:
@@ -109,6 +135,11 @@ class PhoenixSocket:
             message = json.loads(text)
         except ValueError:
             raise SocketError(1011, f"not JSON: {text[:40]!r}") from None
+        except RecursionError:
+            raise SocketError(1011, f"nested too deeply for this hub: {text[:40]!r}") from None
+        if _LONE.search(text) and has_surrogate(message):
+            # Python's encoder writes them without a word; the server's decoder takes none.
+            raise SocketError(1011, f"half of a surrogate pair: {text[:40]!r}")
         # Elements after the fifth are ignored, fewer than five match nothing on the server.
         if not isinstance(message, list) or len(message) < 5:
             raise SocketError(1011, f"not an array of five: {text[:40]!r}")

@@ -101,7 +101,10 @@ class Server:
     async def _remember(self, request: web.Request, handler) -> web.StreamResponse:
         with self._hub.changing():
             self._hub.requests.append((request.method, request.raw_path, _headers(request)))
-        return await handler(request)
+        try:
+            return await handler(request)
+        except ConnectionError:
+            return web.Response()  # whoever asked has hung up meanwhile, and nobody gets this
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         hub, headers = self._hub, _headers(request)
