@@ -15,6 +15,7 @@ import os
 import sys
 import time
 
+from .errors import keep_timeout
 from .health import HealthProvider
 
 
@@ -67,6 +68,7 @@ class BoardHealth(HealthProvider):
             except (AttributeError, ImportError, NotImplementedError):
                 pass  # this machine has no such thing
             except Exception as error:
+                keep_timeout(error)
                 name = getattr(measure, "__name__", "measure").lstrip("_")
                 self.checks[name] = (False, "%s: %s" % (type(error).__name__, error))
         report = {"metrics": self.metrics, "metadata": self.metadata, "checks": self.checks}

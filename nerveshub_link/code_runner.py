@@ -15,7 +15,7 @@ the main loop, and nothing here can stop it.
 
 import sys
 
-from .errors import describe
+from .errors import describe, keep_timeout
 
 _OWN = "code_runner.py"
 _MAX_ERROR = 2000
@@ -39,10 +39,12 @@ def traceback_of(error) -> str:
 
     :param BaseException error: what was caught
     """
+    keep_timeout(error)
     try:
         text = _traceback(error)
-    except Exception:
+    except Exception as another:
         # An exception whose text raises, or no memory.
+        keep_timeout(another)
         return type(error).__name__ + "\n"
     kept = []
     skip = False
@@ -192,5 +194,6 @@ class CodeRunner:
 def _text(value) -> str:
     try:
         return str(value)
-    except Exception:
+    except Exception as error:
+        keep_timeout(error)
         return type(value).__name__

@@ -20,7 +20,7 @@ that is complete; ``logging`` calls ``handle``, and the record knows how to comp
 
 from micropython import const
 
-from .errors import mask
+from .errors import keep_timeout, mask
 from .extensions import Extension
 from .reporter import LEVELS
 from .ticks import elapsed
@@ -131,6 +131,7 @@ class DeviceLogs(Extension):
                 text = str(record.msg)
             self.add(level_name(record.levelno), text)
         except Exception as error:
+            keep_timeout(error)
             self.add("warning", "a log record can't be shown: " + type(error).__name__)
 
     handle = emit

@@ -18,7 +18,8 @@ What can go wrong, as a tree:
 The words for an error may leave the device, so secrets are masked here: `mask`.
 
 Mistakes in options are plain `ValueError`, raised at construction. `NervesHubLink.poll` raises
-none of these: it tells them through ``last_error``, the logger and the client's callbacks.
+none of these: it tells them through ``last_error``, the logger and the client's callbacks. The one
+exception that it passes on is the watchdog's, see `timeouts`.
 
 This is a module of its own so that every layer can import it. It imports nothing.
 """
@@ -28,6 +29,13 @@ _SHORTEST = 6  # characters of a secret: a shorter one would be masked in the mi
 _SHORTEST_REST = 4  # of one whose beginning was cut off
 _MASK = "***"
 _secrets = []  # of all links, the longest first
+
+timeouts = []
+"""
+``watchdog.WatchDogTimeout`` that was caught. It is an ordinary Exception, so whoever survives
+everything catches it as well; but the application asked for it, and the watchdog is off from then
+on. `NervesHubLink.poll` raises it at its end.
+"""
 
 
 class NervesHubError(Exception):
@@ -129,11 +137,23 @@ def describe(error: Exception) -> str:
     :param Exception error: any exception
     :return: for example ``"OSError: [Errno 104] ECONNRESET"``; for our own errors the text alone
     """
+    keep_timeout(error)
     text = str(error)
     if not isinstance(error, NervesHubError):
         name = type(error).__name__
         text = name + ": " + text if text else name
     return printable(text)
+
+
+def keep_timeout(error) -> None:
+    """
+    Keep an exception in `timeouts` if it is the watchdog's. For whoever catches everything without
+    calling `describe`, which does it.
+
+    :param Exception error: what was caught
+    """
+    if type(error).__name__ == "WatchDogTimeout":
+        timeouts.append(error)
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ import os
 
 from micropython import const
 
-from .errors import describe
+from .errors import describe, keep_timeout
 from .ticks import elapsed
 
 _CHUNK = const(1024)
@@ -250,8 +250,8 @@ class FileReceiver:
             for function, argument in ((file.close, ()), (os.remove, (path + ".part",))):
                 try:
                     function(*argument)
-                except Exception:
-                    pass
+                except Exception as error:
+                    keep_timeout(error)
         self._notice("%s was not received: %s" % (path, why))
 
     def poll(self, now: int) -> None:

@@ -23,7 +23,7 @@ import binascii
 
 from micropython import const
 
-from .errors import UpdateError, describe
+from .errors import UpdateError, describe, keep_timeout
 from .esp_image import HEAD_SIZE
 
 ERASE_SECONDS = 90
@@ -251,8 +251,8 @@ def _set_timeout(dog, seconds) -> None:
     """
     try:
         dog.timeout = seconds
-    except Exception:
-        pass
+    except Exception as error:
+        keep_timeout(error)
 
 
 def _explain(error) -> str:

@@ -42,7 +42,7 @@ from .connection import Connection
 from .conversation import Conversation
 from .device import Device
 from .downloader import Downloader
-from .errors import describe
+from .errors import describe, keep_timeout, timeouts
 from .parts import Parts
 from .reporter import LEVELS, Reporter
 from .ticks import elapsed
@@ -280,7 +280,8 @@ class NervesHubLink:
         """
         Do the next bit of work. Call it in the main loop, often.
 
-        Never raises for what the network, the server, the flash or a callback does. Blocks only
+        Never raises for what the network, the server, the flash or a callback does; only the
+        watchdog's ``WatchDogTimeout``, if the application has armed it in mode RAISE. Blocks only
         for: joining the Wi-Fi, signing and connecting (announced by `Client.handle_blocking`), and
         what your own callbacks and writer take.
         """
@@ -303,6 +304,10 @@ class NervesHubLink:
             self._fault(error, now)
         finally:
             self._polling = False
+        if timeouts:
+            error = timeouts[0]
+            timeouts.clear()
+            raise error
 
     def reconnect(self) -> None:
         """Drop the connection and make it again, now."""
@@ -392,5 +397,6 @@ class NervesHubLink:
         """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
         try:
             self._conversation.drop("fault: " + describe(error), now)
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self._reporter.last_error = "fault while handling a fault"

@@ -18,6 +18,7 @@ letter would run half of a pasted function.
 import builtins
 
 from .code_runner import must_pass
+from .errors import keep_timeout
 
 # Not "from . import line_editor": on a board that asks the package's __getattr__ first.
 from .line_editor import COMPLETE, END, LINE, NOTHING, TOO_LONG, LineEditor
@@ -102,8 +103,8 @@ class PythonPrompt:
                 self._drop_block()
                 self._held = line, more
                 return
-            except Exception:
-                pass  # and with it, the error will be shown
+            except Exception as error:
+                keep_timeout(error)  # else, it will be shown with the line
         if not (self._block or is_code(line)):
             self.editor.begin(">>> ")
             return

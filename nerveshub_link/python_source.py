@@ -10,6 +10,8 @@ compiler can't be asked: on a board it does not tell a line that is wrong from o
 there is neither ``codeop`` nor ``ast``.
 """
 
+from .errors import keep_timeout
+
 _COMPOUND = (
     "if",
     "while",
@@ -138,7 +140,8 @@ def keep_last_value(text: str) -> tuple:
     if start is not None:
         try:
             compile("\n".join(lines[start:]), "<script>", "eval")
-        except Exception:
+        except Exception as error:
+            keep_timeout(error)
             start = None  # a statement, or an error that will show when it runs
     if start is not None:
         lines[start] = "_ = (" + lines[start]
