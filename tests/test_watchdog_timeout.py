@@ -61,8 +61,12 @@ def test_out_of_the_writer_and_the_update_has_failed():
 
 def test_out_of_a_logger():
     desk = Desk()
-    desk.log.log = lambda level, text: timeout()
-    poll_raises_it_once(desk, 0.025)
+    peer = desk.joined()
+    with mock.patch.object(desk.log, "log", lambda level, text: timeout()):
+        peer.end()
+        with pytest.raises(WatchDogTimeout):
+            desk.wait(1)
+    desk.joined()
 
 
 def test_out_of_the_link_s_own_work_and_it_begins_anew():
