@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 """Makes package and helpers importable, and finds the MicroPython for tests marked ``vm``."""
 
+import functools
 import gc
 import importlib.util
 import platform
@@ -19,7 +20,7 @@ for folder in (ROOT / "tests", ROOT):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from support import programs  # noqa: E402 found by the path above
+from support import checkout, programs  # noqa: E402 found by the path above
 from support.fakes import FakeClock  # noqa: E402 as well
 
 from nerveshub_link import errors  # noqa: E402 likewise
@@ -55,6 +56,13 @@ def node(chromium) -> str:
     """Path of the Node with which Playwright drives the browser; likewise."""
     folder = Path(importlib.util.find_spec("playwright").origin).parent / "driver"
     return programs.find("node.sh", str(folder / "node"), required=programs.BROWSER)
+
+
+@pytest.fixture(scope="session")
+def bundle_of(tmp_path_factory):
+    """Function that returns the path of the bundle of a kind, "py" or "mpy"; each is built once."""
+    clone = checkout.make(tmp_path_factory.mktemp("clone"))
+    return functools.cache(lambda kind: checkout.build_bundle(clone, kind))
 
 
 @pytest.fixture(autouse=True, scope="module")

