@@ -88,7 +88,8 @@ class ArchiveReader(ZipReader):
     def _fwup_member(self, name: bytes, size) -> tuple:
         if name == _SIGNATURE_NAME and not self._members:
             self._end = self._take_signature
-            return size, _SIGNATURE_SIZE
+            # fwup by libarchive 3.7.3 and later tells no length in front of a stored member.
+            return (_SIGNATURE_SIZE if size is None else size), _SIGNATURE_SIZE
         if self._declared is None:
             if name != _CONF_NAME:
                 raise self._error("comes before meta.conf")
