@@ -14,7 +14,8 @@ What it hides from everybody above (CircuitPython's
 * With a timeout, bytes that arrive as it runs out are lost; so an open socket has timeout 0.
 * At timeout 0 "nothing yet" is EAGAIN, and the end of the stream is ENOTCONN for TCP, 0 for TLS.
 * ``send`` takes a part, or raises EAGAIN; under TLS the very same bytes must be offered again.
-* Polling a closed TLS socket crashes the board; so it leaves the poller before it is closed.
+* Polling a closed TLS socket crashes the board; so it leaves the poller before it is closed, and is
+  not polled if the application has closed it (``connection_manager_close_all``).
 * Running out of memory or sockets shows as MemoryError, RuntimeError or a TLS number.
 """
 
@@ -53,7 +54,9 @@ class Transport:
     """
 
     def __init__(self, socket_pool, ssl_context) -> None:
-        self._manager = get_connection_manager(socket_pool)
+        self._manager = manager = get_connection_manager(socket_pool)
+        # Its open sockets. It tells of them by no other way that allocates nothing.
+        self._managed = manager._key_by_managed_socket
         self._context = ssl_context
         self._socket = None
         self._poller = None
@@ -105,6 +108,8 @@ class Transport:
         if self._more:
             return True
         if self._ipoll is not None:
+            if self._socket not in self._managed:
+                return True  # recv_into tells
             for _ in self._ipoll(0):
                 return True
         return False
@@ -117,6 +122,7 @@ class Transport:
         :return: number of bytes, 0 if there are none now
         :raises TransportError: if the connection ended or broke
         """
+        self._check()
         try:
             count = self._socket.recv_into(view)
         except OSError as error:
@@ -142,6 +148,7 @@ class Transport:
         :return: number of bytes taken, maybe 0
         :raises TransportError: if the connection broke
         """
+        self._check()
         try:
             count = self._socket.send(view)
         except OSError as error:
@@ -149,6 +156,13 @@ class Transport:
                 return 0
             raise TransportError("connection broke: " + describe(error)) from error
         return len(view) if count is None else count
+
+    def _check(self) -> None:
+        if self._socket not in self._managed:
+            self._more = False
+            raise TransportError(
+                "the application has closed all sockets: connection_manager_close_all"
+            )
 
     def close(self) -> None:
         """Close the connection, if there is one. Never raises."""

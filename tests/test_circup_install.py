@@ -31,6 +31,7 @@ OURS = "nerveshub-link/nerveshub_link"
 ADAFRUIT = "adafruit/Adafruit_CircuitPython_Bundle"
 LIBRARIES = {
     "adafruit_connection_manager": "adafruit-circuitpython-connectionmanager",
+    "adafruit_requests": "adafruit-circuitpython-requests",
     "adafruit_ticks": "adafruit-circuitpython-ticks",
 }
 
@@ -66,8 +67,10 @@ def add_libraries(bundle: Path) -> None:
         )
         requirements = bundle / "requirements" / module / "requirements.txt"
         requirements.parent.mkdir(parents=True)
-        # A requirement may have a marker; circup reads names only.
-        names = [re.match(r"[\w.-]+", line)[0] for line in found.requires or ()]
+        # A requirement may have a marker; circup reads names only. Those of an extra do not stand
+        # in a bundle's requirements.txt.
+        lines = [line for line in found.requires or () if "extra ==" not in line]
+        names = [re.match(r"[\w.-]+", line)[0] for line in lines]
         requirements.write_text("".join(name + "\n" for name in names))
 
 

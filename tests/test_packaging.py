@@ -36,8 +36,8 @@ LAYERS = (
     "ticks",
 )
 
-# What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and the
-# libraries in requirements.txt.
+# What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and of the
+# libraries in requirements.txt those that it imports: adafruit_requests is there for an example.
 ON_A_BOARD = """
     array binascii board builtins collections digitalio dualbank errno gc hashlib io json
     microcontroller micropython neopixel_write os random re rtc select ssl storage struct
@@ -108,6 +108,7 @@ def test_the_bundle_tells_circup_what_the_library_needs(bundle):
     assert needed == [
         "Adafruit-Blinka",
         "adafruit-circuitpython-connectionmanager",
+        "adafruit-circuitpython-requests",
         "adafruit-circuitpython-ticks",
     ]
 

@@ -19,7 +19,7 @@ from typing import Dict, Optional
 from .board_drive import BoardError, Drive
 
 PACKAGE = "nerveshub_link"
-NEEDS = ("adafruit_connection_manager", "adafruit_ticks")
+NEEDS = ("adafruit_connection_manager", "adafruit_requests", "adafruit_ticks")
 """The same as in the library's requirements.txt."""
 _TIMEOUT = 180
 

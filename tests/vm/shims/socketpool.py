@@ -8,6 +8,7 @@ CircuitPython's ``socketpool`` over MicroPython's sockets, with the traps of Esp
 * At timeout 0 the end of the stream raises ENOTCONN; "nothing yet" raises EAGAIN; ``connect()``
   fails at once.
 * ``send()`` never blocks, whatever the timeout, and takes at most what lwIP's buffer holds.
+* There are eight sockets in all; one more is a RuntimeError.
 * There is no recv, makefile, fileno, shutdown, getpeername or gettimeout.
 
 Underneath, the socket never blocks once it is connected; a timeout is waited for with a poll.
@@ -21,6 +22,9 @@ import usocket
 _SEND_BUFFER = 5760  # TCP_SND_BUF
 _EPIPE = 32
 
+limit = 8
+"""How many sockets there are (CONFIG_LWIP_MAX_SOCKETS)."""
+_open = 0
 stall = 0
 """A test's lever: each so-manieth send finds the buffer full. 0 for never."""
 _sends = 0
@@ -51,6 +55,10 @@ class Socket:
     is_tls = False
 
     def __init__(self):
+        global _open  # noqa: PLW0603 of all sockets
+        if _open >= limit:
+            raise RuntimeError("Out of sockets")
+        _open += 1
         self._raw = usocket.socket(usocket.AF_INET, usocket.SOCK_STREAM)
         self._timeout = -1
         self._connected = False
@@ -117,8 +125,10 @@ class Socket:
             view = view[self.send(view) :]
 
     def close(self):
+        global _open  # noqa: PLW0603 of all sockets
         raw, self._raw = self._raw, None
         if raw is not None:
+            _open -= 1
             raw.close()
 
 

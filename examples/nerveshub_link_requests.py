@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: Unlicense
+"""The application fetches something itself, with adafruit_requests, beside the link."""
+
+import time
+
+import adafruit_connection_manager
+import adafruit_requests
+import board
+import wifi
+
+from nerveshub_link import NervesHubLink
+
+URL = "http://wifitest.adafruit.com/testwifi/index.html"
+EVERY = 60  # seconds
+
+FIRMWARE = {
+    "uuid": "2a6ff5bc-7d5c-5c7a-9a3a-2f0c4a6a5a01",
+    "product": "greenhouse",
+    "version": "1.0.0",
+    "platform": board.board_id,
+    "architecture": "xtensa",
+}
+
+# These two functions return the same pool and context to everybody who asks: the link, too.
+pool = adafruit_connection_manager.get_radio_socketpool(wifi.radio)
+ssl_context = adafruit_connection_manager.get_radio_ssl_context(wifi.radio)
+requests = adafruit_requests.Session(pool, ssl_context)
+link = NervesHubLink.from_settings(wifi.radio, firmware_meta=FIRMWARE, extensions={"logging": True})
+
+
+def fetch():
+    try:
+        # "with" gives the socket back. The link is not polled meanwhile: so the timeout is short.
+        with requests.get(URL, timeout=5) as response:
+            link.log("info", "fetched: " + response.text[:60])
+    except (OSError, RuntimeError, MemoryError) as error:
+        # Without network, without a free socket, or without memory: the next time may be better.
+        link.log("warning", "not fetched: " + str(error))
+
+
+fetched = time.monotonic()
+while True:
+    link.poll()
+    if link.connected and time.monotonic() - fetched > EVERY:
+        fetched = time.monotonic()
+        fetch()
