@@ -24,8 +24,7 @@ _FORBIDDEN = '"*:<>?\\|'
 _DEVICES = ("con", "prn", "aux", "nul")
 _PORTS = ("com", "lpt")
 _ROOT_FILES = ("boot.py", "safemode.py", "settings.toml", "boot_out.txt")
-# Would be found before the guard's own.
-_GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
+_GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py")  # would be found before the guard's own
 
 
 def decode_path(name: bytes) -> str:

@@ -163,7 +163,6 @@ class Archives:
             self._call(self._config.client.handle_blocking, "archive", self._config.connect_timeout)
             if self._state != _RUNNING:
                 return False  # closed by the callback
-        before = loader.received
         try:
             result = loader.step(now)
         except (NervesHubError, MemoryError) as error:
@@ -173,8 +172,9 @@ class Archives:
             self._file = open(self._path(".part"), "ab" if loader.received else "wb")
         elif result == DATA:
             self._tries = 0
-            if self._file.write(loader.data) != loader.received - before:
+            if self._file.write(loader.data) != len(loader.data):
                 raise OSError(28)
+            loader.taken()
         elif result == DONE:
             self._finish()
         return False

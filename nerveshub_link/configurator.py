@@ -19,6 +19,7 @@ from adafruit_ticks import ticks_ms
 from .client import Client
 from .config import Config
 from .errors import describe
+from .metadata import NEEDED, check_metadata
 from .ticks import LONGEST
 
 _CLIENT_METHODS = (
@@ -49,9 +50,6 @@ _WRITER_METHODS = (
     "fwup_confirm",
 )
 _EXTENSION_METHODS = ("attached", "detached", "handle_event", "poll")
-
-_META_NEEDED = ("uuid", "product", "architecture", "version", "platform")
-_META_OPTIONAL = ("author", "description", "vcs_identifier", "misc")
 
 # name: (default, least, most), all in the unit of the option
 _NUMBERS = {
@@ -102,7 +100,7 @@ def configure(ssl_context, options: dict) -> Config:
     _check_callbacks(config, options)
     meta = config.firmware_meta = options["firmware_meta"]
     if meta is not None:
-        _check_meta("firmware_meta", meta)
+        check_metadata("firmware_meta", meta)
     try:
         running = config.running_meta()
     except Exception as error:
@@ -111,10 +109,10 @@ def configure(ssl_context, options: dict) -> Config:
             raise ValueError("fwup_writer.firmware_meta() raised " + describe(error)) from error
         running = meta
     if running is None:
-        needed = ", ".join(_META_NEEDED)
+        needed = ", ".join(NEEDED)
         raise ValueError("firmware_meta needs " + needed + ", unless fwup_writer tells them")
     if running is not meta:
-        _check_meta("fwup_writer.firmware_meta()", running)
+        check_metadata("fwup_writer.firmware_meta()", running)
     config.known_meta = running
     if config.backoff_maximum < config.backoff_minimum:
         raise ValueError("backoff_maximum is less than backoff_minimum")
@@ -234,11 +232,6 @@ def _check_callbacks(config, options: dict) -> None:
     for name in ("enabled", "connected", "ipv4_address", "connect"):
         if config.radio is not None and not hasattr(config.radio, name):
             raise ValueError("radio must be wifi.radio, or None: it has no " + name)
-    if config.radio is not None:
-        from .settings import read_text  # noqa: PLC0415 only with a radio
-
-        config.wifi_ssid = config.wifi_ssid or read_text("CIRCUITPY_WIFI_SSID")
-        config.wifi_password = config.wifi_password or read_text("CIRCUITPY_WIFI_PASSWORD")
     types = options["further"].get("connection_types")
     if types is None:
         types = ["wifi"] if config.radio is not None else []
@@ -304,21 +297,3 @@ def _check_methods(name: str, value, methods: tuple, base: str) -> None:
     for method in methods:
         if not callable(getattr(value, method, None)):
             raise ValueError(name + " must have a method " + method + "(): derive it from " + base)
-
-
-def _check_meta(name: str, meta) -> None:
-    if not isinstance(meta, dict):
-        raise ValueError(name + " must be a dict")
-    for key in _META_NEEDED:
-        if not isinstance(meta.get(key), str) or not meta[key]:
-            raise ValueError(name + " needs " + key + ", a text")
-    for key in _META_OPTIONAL:
-        if meta.get(key) is not None and not isinstance(meta[key], str):
-            raise ValueError(name + ": " + key + " must be a text or None")
-    numbers = meta["version"].split("+")[0].split("-")[0].split(".")
-    if len(numbers) != 3 or not all(
-        number and not number.strip("0123456789") for number in numbers
-    ):
-        raise ValueError(
-            name + ": version must be like 1.2.3 (SemVer): the server ignores any other"
-        )

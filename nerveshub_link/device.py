@@ -298,9 +298,13 @@ class Device:
 
         :param int now: ticks in milliseconds
         """
-        self.push("rebooting", {})
+        # First: whether it can be said or not, the restart comes.
         self._reboot_from = now
         self._reboot_wait = _GOODBYE
+        try:
+            self.push("rebooting", {})
+        except Exception as error:
+            self._log("warning", "rebooting: " + describe(error))
 
     def tick(self, now: int, flushed: bool) -> None:
         """

@@ -12,9 +12,10 @@ expensive: a device that said ``failed`` gets nothing for a day. So all this is 
 * Whatever broke, the next try comes after ``retry_delay`` and asks for the missing bytes only.
 * So many tries in a row without one byte more than ever before, and it has failed. But if the
   device is offline then, the network is at fault: the next try comes when it is online again.
-* Bytes that proved wrong (a part's checksum, the whole one's, a body that is too long) make the
-  next try start from zero: twice at most, since a server mostly sends the same bytes again.
-* All of it together has ``download_timeout``.
+* Bytes that proved wrong (a part's checksum, the whole one's, a body that is too long), or that got
+  lost between the network and the writer, make the next try start from zero: twice at most, since
+  a server mostly sends the same bytes again.
+* All of it together has ``download_timeout``, whether bytes come or not.
 
 The numbers are those of NervesHub's own client (its ``lib/nerves_hub_link/downloader``).
 """
@@ -70,7 +71,9 @@ class DownloadRetry:
             words = "not done within %d s" % (self._timeout // 1000)
             raise UpdateError(words + (": " + self._last if self._last else ""))
 
-    def after(self, error: Exception, received: int, now: int, online: bool) -> int:
+    def after(  # noqa: PLR0913, PLR0917 all that is known of the try
+        self, error: Exception, received: int, now: int, online: bool, restart: bool = False
+    ) -> int:
         """
         Decide what follows a try that failed.
 
@@ -78,10 +81,11 @@ class DownloadRetry:
         :param int received: bytes of the image that there are now
         :param int now: ticks in milliseconds
         :param bool online: whether the device has a connection to NervesHub
+        :param bool restart: True if the next try starts from zero whatever ``error`` says
         :return: milliseconds to wait before the next try, or `WHEN_ONLINE`
         :raises UpdateError: (or ``error`` itself) if there is no next try
         """
-        then = getattr(error, "then", None)
+        then = "restart" if restart else getattr(error, "then", None)
         if then is None and isinstance(error, UpdateError):
             raise error
         if received > self._furthest:

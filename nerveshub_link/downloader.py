@@ -9,9 +9,10 @@ The bytes of a firmware image over HTTP, a step at a time: one GET, and after a 
 for what is missing. It gets bytes and nothing else: whether they are good and whether there is
 another try, `nerveshub_link.image_download` knows.
 
-Call `Downloader.start`, then `Downloader.step` until it returns `DONE`. When a step raises, either
-call `Downloader.hang_up` (or `Downloader.restart`, if the bytes so far are no good) and go on
-stepping, or `Downloader.close`. Only the step that connects blocks (TCP and TLS set-up, each wait
+Call `Downloader.start`, then `Downloader.step` until it returns `DONE`, and `Downloader.taken` when
+the bytes of a `DATA` are stored: only then do they count. When a step raises, either call
+`Downloader.hang_up` (or `Downloader.restart`, if the bytes so far are no good) and go on stepping,
+or `Downloader.close`. Only the step that connects blocks (TCP and TLS set-up, each wait
 bounded); head and body are read when the socket has something, so a server that is mute or drips
 holds nothing up, and its silence is measured by the caller's clock.
 
@@ -23,8 +24,8 @@ what has come is kept until that is answered.
 Why not adafruit_requests: its ``get`` waits for the whole head within one call, asks a second time
 when the first try times out, and lets the head grow without a bound. Here, redirects are followed
 by us (bounded, never from https to http, with no header carried along), the connection is never
-reused, a chunked or encoded body is refused, and a body that is shorter or longer than announced
-is an error.
+reused, a compressed body is refused, and a body that is shorter or longer than announced is an
+error.
 """
 
 from micropython import const
@@ -42,9 +43,9 @@ Result: the head is there and good: `Downloader.total` is known, and the bytes f
 `Downloader.received` on will follow.
 """
 DATA = 2
-"""Result: `Downloader.data` holds the next bytes, valid until the next step."""
+"""Result: `Downloader.data` holds the next bytes. Call `Downloader.taken` before the next step."""
 DONE = 3
-"""Result: all bytes were handed out."""
+"""Result: all bytes were taken."""
 CONNECTED = 4
 """Result: connected; the next steps do not block."""
 
@@ -122,10 +123,11 @@ class Downloader:
         self._head = None
         self._in_body = False
         self._leftover = False  # body bytes lie behind the head in the buffer
-        self._until_end = False  # the body ends where the connection ends
+        self._until_end = False  # the body ends with the connection, or its last chunk
+        self._chunks = None  # the `ChunkedBody` of a chunked one
         self._offset = 0  # where the range begins that was asked for; 0: the whole was
         self.data = None
-        """The bytes of the last `DATA` step."""
+        """The bytes of the last `DATA` step, None once they were taken."""
 
     def restart(self) -> None:
         """As `hang_up`, but what has come is no good: the next try is for the whole image."""
@@ -134,7 +136,9 @@ class Downloader:
         self.total = 0
         """Length of the image in bytes, known from `HEAD` on."""
         self.received = 0
-        """Bytes of the image handed out so far."""
+        """Bytes of the image taken so far."""
+        self.html = False
+        """True if the server calls the image text/html."""
 
     def close(self) -> None:
         """Close the connection and forget the image. Never raises."""
@@ -146,6 +150,11 @@ class Downloader:
     def connects_next(self) -> bool:
         """True if the next step will connect, which blocks (read-only)."""
         return self._head is None
+
+    def taken(self) -> None:
+        """The bytes of the last `DATA` step are stored: they count from now on."""
+        self.received += len(self.data)
+        self.data = None
 
     def step(self, now: int) -> int:
         """
@@ -159,12 +168,16 @@ class Downloader:
         :raises TransportError: if the connection failed: this try failed; ``no_memory`` tells a
             lack of room apart
         """
+        if self.data is not None:
+            raise DownloadError("the last bytes were not taken", "restart")
         if self.total and self.received == self.total and not self._until_end:
             return DONE
         if self._head is None:
             return self._connect()
         if self._heard is None:
             self._heard = now  # not before: connecting took its time
+        if self._in_body:
+            self._check_body(now)
         if self._request is not None:
             self._send()
         elif self._leftover:
@@ -179,10 +192,17 @@ class Downloader:
         """Nothing came. How long may that go on?"""
         if elapsed(now, self._heard) >= self._idle_timeout:
             raise DownloadError("the server went silent after %d bytes" % self.received)
-        if self._in_body and elapsed(now, self._began) >= self._allowed:
+        return WAITING
+
+    def _check_body(self, now: int) -> None:
+        """Is it too late, or too early, for the body to be incomplete?"""
+        # Whether bytes come or not: one at each step is too slow as well.
+        if elapsed(now, self._began) >= self._allowed:
             words = "slower than %d bit/s at %d of %d bytes"
             raise DownloadError(words % (self._minimum_speed, self.received, self.total))
-        return WAITING
+        if self._chunks is not None and self._chunks.done:
+            words = "ended after %d of %d bytes: that was the last chunk"
+            raise DownloadError(words % (self.received, self.total))
 
     def _connect(self) -> int:
         url = self._url
@@ -195,6 +215,7 @@ class Downloader:
         # "not beside the WebSocket", and the caller can make room.
         head = HeadReader(self._buffer, "chunk_size")
         request = memoryview(request_head(url, headers))
+        self.html = False
         self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
         self._head, self._request, self._heard = head, request, None
         self._offset = offset
@@ -228,9 +249,12 @@ class Downloader:
     def _judge(self, status: int, headers: dict) -> None:
         """Is this the image, or the rest of it?"""
         offset, refusals, self._refusals = self._offset, self._refusals, 0
+        url = self._url
+        if status in (200, 203, 206):
+            self.html = headers.get("content-type", "").lower().startswith("text/html")
         try:
-            self.total, self._until_end = judge(
-                status, headers, self._url.shown, offset, self.total, self._size
+            self.total, self._until_end, chunked = judge(
+                status, headers, url.shown, offset, self.total, self._size, "?" in url.target
             )
         except DownloadError:
             if offset:
@@ -238,8 +262,12 @@ class Downloader:
                 # ill. Other errors have nothing to do with the range.
                 self._refusals = refusals + _REFUSALS.get(status, 0)
             raise
-        if status == 200:
-            self.received = 0
+        if status != 206 or not offset:
+            self.received = 0  # all of it comes, whatever was asked for
+        if chunked:
+            from .chunked_body import ChunkedBody  # noqa: PLC0415 seldom met
+
+            self._chunks = ChunkedBody()
 
     def _redirect(self, location: str) -> int:
         self._redirects += 1
@@ -260,7 +288,9 @@ class Downloader:
 
     def _read_body(self, now: int) -> int:
         left = self.total - self.received
-        view = self._view if not 0 < left < self._chunk_size else self._view[:left]
+        view = self._view
+        if self._chunks is None and 0 < left < self._chunk_size:
+            view = view[:left]
         try:
             count = self._transport.recv_into(view)
         except TransportError as error:
@@ -274,10 +304,14 @@ class Downloader:
         return self._hand_out(self._view[:count])
 
     def _hand_out(self, data: memoryview) -> int:
-        received = self.received + len(data)
-        if received > self.total:
+        chunks = self._chunks
+        if chunks is not None:
+            data = data[: chunks.decode(data)]
+            self._until_end = not chunks.done
+        if self.received + len(data) > self.total:
             raise DownloadError("longer than the announced %d bytes" % self.total, "restart")
-        self.received = received
+        if not len(data):
+            return WAITING
         self.data = data
         return DATA
 

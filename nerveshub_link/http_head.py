@@ -115,24 +115,15 @@ def parse_url(text: str) -> Url:
 
 def resolve(base: Url, location: str) -> Url:
     """
-    Follow a ``Location`` header (RFC 9110, 10.2.2), absolute or relative.
+    Follow a ``Location`` header, absolute or relative.
 
     :param Url base: the URL that answered with it
     :param str location: the header's value
     :raises ValueError: if it leads nowhere, or from https to http
     """
-    scheme = "https://" if base.tls else "http://"
-    if location.startswith("//"):
-        url = parse_url(scheme + location[2:])
-    elif location.startswith("/"):
-        url = parse_url(scheme + base.authority + location)
-    elif "://" in location.split("?", 1)[0]:
-        url = parse_url(location)
-    else:
-        path = base.target.split("?", 1)[0]
-        if not location.startswith("?"):
-            path = path.rsplit("/", 1)[0] + "/"
-        url = parse_url(scheme + base.authority + path + location)
+    from .url_text import absolute  # noqa: PLC0415 few servers redirect
+
+    url = parse_url(absolute(base, location))
     if base.tls and not url.tls:
         raise ValueError("redirect from TLS to plain text")
     return url

@@ -15,7 +15,7 @@ starts from zero.
 
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
-from .errors import describe
+from .errors import DownloadError, describe
 from .image_check import ImageCheck
 from .ticks import elapsed
 
@@ -23,6 +23,37 @@ NO_ROOM = 5
 """Result, beside those of `nerveshub_link.downloader`: no memory for the connection."""
 EXPIRED = 6
 """Result: the URL is good no longer: `ImageDownload.why`."""
+
+
+class Offer:
+    """
+    What the server wants installed.
+
+    :param dict payload: an ``update`` that offers something
+    """
+
+    def __init__(self, payload: dict) -> None:
+        self.meta = payload["firmware_meta"]
+        """Metadata, checked by `nerveshub_link.update_offer`."""
+        self.uuid = self.meta.get("uuid")
+        self.url = payload["firmware_url"]
+        self.size = payload.get("size")
+        """Length of the image in bytes, or None."""
+        self.checksum = payload.get("checksum")
+        """SHA-256 of the image, in lower-case hex once it was checked, or None."""
+        self.partials = payload.get("partials_checksums")
+        """The parts' checksums, unchecked: see `nerveshub_link.image_check`."""
+        self.for_deployment = payload.get("deployment_id") is not None
+        """True for a deployment's update, which the server can offer again; False for a push."""
+
+    def is_same_image(self, other) -> bool:
+        """
+        Tell whether another offer is for the very same bytes.
+
+        :param Offer other: of the same uuid
+        """
+        same = self.size == other.size and self.checksum == other.checksum
+        return same and self.checksum is not None
 
 
 class ImageDownload:
@@ -77,8 +108,8 @@ class ImageDownload:
             self.loader.renew(offer.url)
             self._offer = offer
         else:
-            self._log("warning", "another image is offered for the same update: from zero")
             self._take(offer)
+            self._log("warning", "another image is offered for the same update: from zero")
 
     def close(self) -> None:
         """Close the connection and forget the image. Never raises."""
@@ -118,6 +149,7 @@ class ImageDownload:
             `NO_ROOM` or `EXPIRED`
         :raises UpdateError: if this image can't be had
         """
+        self.retry.check(now)
         if self._wait is not None:
             self._pause(now)
             return WAITING
@@ -126,8 +158,6 @@ class ImageDownload:
             result = loader.step(now)
             if result == DATA:
                 self._check.update(loader.data)
-            elif result == WAITING:
-                self.retry.check(now)
             elif result == HEAD:
                 if loader.received:
                     return WAITING  # it goes on
@@ -135,10 +165,9 @@ class ImageDownload:
                     self._log("warning", "partials_checksums are no good: only the whole counts")
             return result
         except Exception as error:
-            return self._broke(error, now)
+            return self.broke(error, now)
 
     def _pause(self, now: int) -> None:
-        self.retry.check(now)
         if self._since is None:
             self._since = now  # not before: a connect that failed took its time
         if self._wait != WHEN_ONLINE and elapsed(now, self._since) >= self._wait:
@@ -157,32 +186,52 @@ class ImageDownload:
             self._check.finish()
             return True
         except Exception as error:
-            self._broke(error, now)
+            self.broke(error, now, True)  # a hash that was asked for its digest can't go on
             return False
 
-    def _broke(self, error: Exception, now: int) -> int:
-        """This try failed. What now?"""
+    def broke(self, error: Exception, now: int, lost: bool = False) -> int:
+        """
+        This try failed: arrange for the next one, if there is one.
+
+        :param Exception error: why
+        :param int now: ticks in milliseconds
+        :param bool lost: True if what has come can't be used, whatever ``error`` says. It is lost
+            in any case if the last bytes were not taken: hash and writer may not agree
+        :return: `WAITING`, `NO_ROOM` or `EXPIRED`
+        :raises UpdateError: (or ``error`` itself) if there is no next try
+        """
         loader = self.loader
+        lost = lost or loader.data is not None
         alone, self.alone = self.alone, False  # the link may use the pause to come back
-        if loader.connects_next and not alone and _is_scarce(error):
+        if loader.connects_next and not lost and not alone and _is_scarce(error):
             self.alone = True
             return NO_ROOM
         then = getattr(error, "then", None)
+        if loader.html and then is not None:
+            error = DownloadError(describe(error) + " (the server calls it text/html)", then)
         self.why = describe(error)
         if then == "renew":
             loader.hang_up()
             return EXPIRED
         # Where the link had to hang up, it is no sign of anything that the device is not joined.
-        self._wait = wait = self.retry.after(error, loader.received, now, self.online or alone)
+        online = self.online or alone
+        self._wait = wait = self.retry.after(error, loader.received, now, online, lost)
         self._since = None
-        words = "download broke off at %d of %d bytes: %s; next try "
-        words %= (loader.received, loader.total, self.why)
-        words += "when online" if wait == WHEN_ONLINE else "in %d s" % (wait // 1000)
-        self._log("warning", words)
-        if then == "restart" or self._offer.checksum is None:
+        received, total = loader.received, loader.total
+        if lost or then == "restart" or self._offer.checksum is None:
             loader.restart()  # without a checksum nobody would notice halves of two images
         else:
             loader.hang_up()
+        try:
+            words = "download broke off at %d of %d bytes: %s; next try " % (
+                received,
+                total,
+                self.why,
+            )
+            words += "when online" if wait == WHEN_ONLINE else "in %d s" % (wait // 1000)
+            self._log("warning", words)
+        except Exception:
+            pass  # what can't be said, for want of memory, changes nothing
         return WAITING
 
 

@@ -32,7 +32,7 @@ from .memory import forget, load
 load(
     *"ticks backoff server_time channel frames http_head transport websocket connection reporter"
     " device conversation download_retry image_answer image_check downloader image_download"
-    " update_reports update_offer update_manager parts".split(" ")
+    " update_reports update_manager parts".split(" ")
 )
 
 from . import connection
@@ -167,7 +167,7 @@ class NervesHubLink:
                 "further": further,
             },
         )
-        forget("configurator", "settings", "known_secrets")
+        forget("configurator", "metadata", "settings", "known_secrets")
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log

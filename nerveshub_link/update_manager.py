@@ -25,19 +25,23 @@ state          what one step does                          what the server hears
 `CLOSED`       nothing: the link was closed
 =============  ==========================================  ======================================
 
-Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. That
-a try to download failed is none: `nerveshub_link.image_download` has further ones.
+Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. A
+try to download that failed is no such failure: `nerveshub_link.image_download` has further ones.
+Bytes count when the writer has taken them; whatever goes wrong between the network and the writer
+makes the download start from zero. Ctrl-C, a reload and the like abort the update, and pass.
 
-What the server hears, and when it must not hear anything, `nerveshub_link.update_reports` knows.
+What is said never changes what is done: a state is left before that is told, and a message that
+can't be made is counted, not raised. What the server hears, and when it must not hear anything,
+`nerveshub_link.update_reports` knows.
 """
 
 from micropython import const
 
 from .downloader import DATA, DONE, HEAD
 from .errors import UpdateError, describe
-from .image_download import EXPIRED, NO_ROOM, ImageDownload
+from .image_download import EXPIRED, NO_ROOM, ImageDownload, Offer
+from .memory import forget
 from .ticks import elapsed
-from .update_offer import Offer, decide, is_offer
 from .update_reports import UpdateReports
 
 IDLE = 0
@@ -62,6 +66,8 @@ REBOOT = 3
 BLOCKS = 4
 """Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
 
+_BETWEEN = "between"  # neither the network nor the writer has its turn
+_REPORT = ""  # what is done now can't fail the update
 _REPORT_TIMEOUT = const(60 * 1000)
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
@@ -81,12 +87,13 @@ class UpdateManager:
 
     def __init__(self, config, downloader, push, call, log) -> None:
         self._config = config
-        self._image = ImageDownload(config, downloader, log)
+        self._image = ImageDownload(config, downloader, self._say)
         self._push = push
         self._call = call
         self._log = log
         self.state = IDLE
         """One of the states above."""
+        self._doing = _REPORT  # for the reason, should it fail
         self.blocked = False
         """True if the last `step` tried to connect, which takes its time."""
         self._reports = UpdateReports(push, config.network_interface)
@@ -98,14 +105,13 @@ class UpdateManager:
         self._asked = False  # has a join told since that nothing is being downloaded?
         self._begun = False
         self._announced = False  # that the writer blocks
-        self._doing = "update"  # for the reason, should it fail
         self._percent = -1
         self._since = None  # when `RENEWING` began
 
     @property
     def active(self) -> bool:
         """True if `step` has work to do (read-only)."""
-        return IDLE < self.state < INSTALLED
+        return IDLE < self.state < INSTALLED or (self._reports.stuck and self.state == IDLE)
 
     @property
     def percent(self) -> int:
@@ -157,14 +163,21 @@ class UpdateManager:
         """
         if self.state == CLOSED:
             return
-        if not is_offer(payload):
-            self._log("debug", "update: nothing to do")
-            return
-        offer = Offer(payload)
+        from .update_offer import is_offer  # noqa: PLC0415 seldom needed
+
+        try:
+            if is_offer(payload):
+                self._take_up(Offer(payload), now)
+            else:
+                self._say("debug", "update: nothing to do")
+        finally:
+            forget("update_offer", "metadata")  # the download needs the memory
+
+    def _take_up(self, offer, now: int) -> None:
         known = self.state != IDLE and offer.uuid == self._offer.uuid
         if self.state == RENEWING and not known:
-            self._log("warning", "download given up: another update is offered instead")
             self.abort()
+            self._say("warning", "download given up: another update is offered instead")
         if self.state != IDLE and (not known or self._reports.on):
             self._put_off(known)
             return
@@ -172,6 +185,7 @@ class UpdateManager:
             self._clear()
             self._offer = offer
         self._reports.begin(offer.uuid, now)
+        self._doing = "update"  # for the reason, should it fail
         try:
             if known:
                 self._go_on(offer, now)
@@ -179,17 +193,25 @@ class UpdateManager:
                 self._decide(now)
         except Exception as error:
             self._fail(error, now)
+        except BaseException:
+            self._interrupted()
+            raise
 
     def _put_off(self, known: bool) -> None:
         if self.state == INSTALLED and not known:
-            answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
-            answer["reason"] = "a restart into other firmware is due"
-            self._push("status_update", answer)
+            try:
+                answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
+                answer["reason"] = "a restart into other firmware is due"
+                self._push("status_update", answer)
+            except Exception:
+                self._reports.dropped += 1
 
     def _go_on(self, offer, now: int) -> None:
         """The server had forgotten the update, and offers it again, maybe at a newer URL."""
         if self.state <= DOWNLOADING:
-            offer.check(self._config.allow_unverified)
+            from .update_offer import check  # noqa: PLC0415 see offer()
+
+            check(offer, self._config)
             self._image.renew(offer)
             self._offer = offer
             self.state = DOWNLOADING
@@ -197,7 +219,9 @@ class UpdateManager:
 
     def _decide(self, now: int) -> None:
         offer = self._offer
-        decision = decide(offer, self._config, self._log)
+        from .update_offer import decide  # noqa: PLC0415 see offer()
+
+        decision = decide(offer, self._config, self._say)
         if self.state == CLOSED:
             return  # by the callback
         if decision.kind == "apply":
@@ -210,10 +234,17 @@ class UpdateManager:
             self._decline(now, "ignored", decision.reason)
 
     def _decline(self, now: int, status: str, reason: str, delay=None) -> None:
-        self._log("info", "update " + status + ": " + reason)
         self._reports.status(status, now, reason, delay)
+        self._say("info", "update ", status, ": ", reason)
+
+    def _say(self, level: str, *words) -> None:
+        try:
+            self._log(level, "".join(words))
+        except Exception:
+            self._reports.dropped += 1
 
     def _progress(self, now: int, percent: int, stage: str) -> None:
+        self._doing = _REPORT
         if self.state == CLOSED:
             return  # by the writer
         self._percent = percent
@@ -229,9 +260,11 @@ class UpdateManager:
         :param int now: ticks in milliseconds
         :return: None, `NEED_ROOM`, `REJOIN`, `REBOOT` or `BLOCKS`
         """
-        self._doing = "download"
+        self._doing = _BETWEEN
         self.blocked = False
         try:
+            if self._reports.stuck:
+                self._reports.retry(now)
             if self.state == DOWNLOADING:
                 if self._reports.forgotten(now):
                     return REJOIN
@@ -241,17 +274,40 @@ class UpdateManager:
             elif self.state == INSTALLING:
                 self._install(now)
             elif self.state == RENEWING:
+                self._doing = "download"
                 return self._renew(now)
-            elif not self._reports.waiting or elapsed(now, self._installed) >= _REPORT_TIMEOUT:
+            elif self.state == REPORTING and (
+                not self._reports.waiting or elapsed(now, self._installed) >= _REPORT_TIMEOUT
+            ):
                 self.state = INSTALLED
                 return REBOOT
         except Exception as error:
-            if self.state >= REPORTING:
-                # It is installed, or nobody's business any more: no failure of the update.
-                self._log("error", self._doing + ": " + describe(error))
-                return None
-            self._fail(error, now)
+            self._handle(error, now)
+        except BaseException:
+            self._interrupted()
+            raise
         return None
+
+    def _handle(self, error: Exception, now: int) -> None:
+        """Something raised within a step. Whose failure is it?"""
+        if self._doing == _REPORT or self.state in (IDLE, INSTALLED):
+            self._reports.dropped += 1  # nobody's, but a report's
+        elif self.state >= REPORTING:
+            self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
+        elif self._doing == _BETWEEN:
+            self._doing = "download"
+            try:
+                self._image.broke(error, now)
+            except Exception as final:
+                self._fail(final, now)
+        else:
+            self._fail(error, now)
+
+    def _interrupted(self) -> None:
+        """Ctrl-C, a reload, the end of the program: whatever goes on afterwards, this does not."""
+        if self.state < REPORTING:
+            self.abort()
+            self._reports.forget()  # so that the next join tells that nothing is downloaded
 
     def _download(self, now: int):
         image = self._image
@@ -262,18 +318,24 @@ class UpdateManager:
             )
             if self.state == CLOSED:
                 return None  # by the callback
+        self._doing = "download"
         result = image.step(now)
         if result == DATA:
-            self._doing = "fwup_chunk"
+            self._doing = _BETWEEN
             loader = image.loader
-            percent = loader.received * 100 // loader.total
             seconds = self._blocks_next()
             if seconds:
                 self.blocked = True
                 self._call(self._config.client.handle_blocking, "erase", seconds)
                 if self.state == CLOSED:
                     return None  # by the callback
+            self._doing = "fwup_chunk"
             self._config.fwup_writer.fwup_chunk(loader.data)
+            if self.state == CLOSED:
+                return None  # by the writer
+            self._doing = _BETWEEN
+            loader.taken()
+            percent = loader.received * 100 // loader.total
             if percent != self._percent:
                 self._progress(now, percent, "downloading")
         elif result == HEAD:
@@ -304,14 +366,13 @@ class UpdateManager:
         """The server can be made to offer a deployment's update anew. That is tried once."""
         why = self._image.why
         if not self._offer.for_deployment:
-            self._doing = ""
-            raise UpdateError("URL expired, push again")
+            raise UpdateError(why + ": has the URL expired? Push again")
         if self._renewed:
             raise UpdateError(why + ", at a new URL, too")
-        self._log("warning", why + ": asking for a new URL")
         self._reports.forget()
         self._renewed, self._asked, self._since = True, False, None
         self.state = RENEWING
+        self._say("warning", why, ": asking for a new URL")
         return REJOIN
 
     def _renew(self, now: int):
@@ -337,9 +398,9 @@ class UpdateManager:
         if not self._image.verify(now):
             self.state = DOWNLOADING
             return
+        self.state, self._doing = INSTALLING, _REPORT
         verified = self._offer.checksum is not None
-        self._log("info", "update verified" if verified else "update not verified, as allowed")
-        self.state = INSTALLING
+        self._say("info", "update verified" if verified else "update not verified, as allowed")
         self._progress(now, 0, "updating")
 
     def _install(self, now: int) -> None:
@@ -347,30 +408,35 @@ class UpdateManager:
         self._config.fwup_writer.fwup_finish()
         if self.state == CLOSED:
             return  # by the writer
-        self._image.close()
-        self.state = REPORTING
         self._installed = now
+        self.state = REPORTING
+        self._image.close()
         self._progress(now, 100, "updating")
         self._reports.status("completed", now)
-        self._log("info", "update installed")
+        self._say("info", "update installed")
 
     def _fail(self, error: Exception, now: int) -> None:
-        reason = describe(error)
-        if self._doing:
-            reason = self._doing + ": " + reason
         self.abort()
-        self._log("error", "update failed: " + reason)
+        try:
+            reason = describe(error)
+            if self._doing:
+                reason = self._doing + ": " + reason
+        except Exception:
+            reason = self._doing  # no memory for words
         self._reports.status("failed", now, reason)
+        self._say("error", "update failed: ", reason)
         self._call(self._config.client.fwup_error, reason)
 
     def abort(self) -> None:
         """Drop the update under way, without a word to the server. Never raises."""
-        self._image.close()
-        if self._begun and self.state < REPORTING:
-            self._call(self._config.fwup_writer.fwup_abort)
-        self._begun = False
+        begun, self._begun = self._begun, False
         if self.state < REPORTING:
-            self.state = IDLE
+            self.state = IDLE  # first: whatever interrupts this, no step goes on
+        else:
+            begun = False
+        self._image.close()
+        if begun:
+            self._call(self._config.fwup_writer.fwup_abort)
 
     def close(self) -> None:
         """Drop the update under way, and take no other. Never raises."""

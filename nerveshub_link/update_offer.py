@@ -7,7 +7,7 @@
 
 The server's ``update``: is it sound, and is it wanted? Everything that is said about it before its
 first byte is asked for (the payload's source is NervesHub's
-``lib/nerves_hub/devices/update_payload.ex``).
+``lib/nerves_hub/devices/update_payload.ex``). Imported for a message, and not kept.
 """
 
 from micropython import const
@@ -15,6 +15,7 @@ from micropython import const
 from .client import Decision, ignore
 from .errors import UpdateError, describe
 from .image_check import sha256_text
+from .metadata import check_metadata
 
 _RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
 
@@ -32,76 +33,53 @@ def is_offer(payload: dict) -> bool:
     )
 
 
-class Offer:
+def check(offer, config) -> None:
     """
-    What the server wants installed.
+    See whether an offer can be installed at all.
 
-    :param dict payload: an ``update`` that `is_offer`
+    :param Offer offer: its checksum is in lower-case hex afterwards
+    :param Config config: ``allow_unverified``, ``ssl``
+    :raises UpdateError: if it is no good
     """
-
-    def __init__(self, payload: dict) -> None:
-        self.meta = payload["firmware_meta"]
-        self.uuid = self.meta.get("uuid")
-        self.url = payload["firmware_url"]
-        self.size = payload.get("size")
-        """Length of the image in bytes, or None."""
-        self.checksum = payload.get("checksum")
-        """SHA-256 of the image, after `check` in lower-case hex, or None."""
-        self.partials = payload.get("partials_checksums")
-        """The parts' checksums, unchecked: see `nerveshub_link.image_check`."""
-        self.for_deployment = payload.get("deployment_id") is not None
-        """True for a deployment's update, which the server can offer again; False for a push."""
-
-    def check(self, allow_unverified: bool) -> None:
-        """
-        See whether it can be installed at all.
-
-        :param bool allow_unverified: whether it may come without a checksum
-        :raises UpdateError: if it is no good
-        """
-        if self.checksum is not None or not allow_unverified:
-            if self.checksum is None:  # NervesHub has none for very old firmware
-                raise UpdateError("the update has no checksum, and allow_unverified is off")
-            self.checksum = sha256_text(self.checksum)
-            if self.checksum is None:
-                raise UpdateError("the update's checksum is no SHA-256")
-        size = self.size
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
-            raise UpdateError("the update has a bad size")
-
-    def is_same_image(self, other) -> bool:
-        """
-        Tell whether another offer is for the very same bytes.
-
-        :param Offer other: of the same uuid
-        """
-        same = self.size == other.size and self.checksum == other.checksum
-        return same and self.checksum is not None
+    if offer.checksum is not None:
+        offer.checksum = sha256_text(offer.checksum)
+        if offer.checksum is None:
+            raise UpdateError("the update's checksum is no SHA-256")
+    elif not config.allow_unverified:  # NervesHub has none for very old firmware
+        raise UpdateError("the update has no checksum, and allow_unverified is off")
+    elif config.ssl and str(offer.url)[:6].lower() != "https:":
+        # Anybody on the way could put another image in its place.
+        raise UpdateError("the update has neither a checksum nor an https address")
+    size = offer.size
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
+        raise UpdateError("the update has a bad size")
+    try:
+        check_metadata("the update's firmware_meta", offer.meta)
+    except ValueError as error:
+        raise UpdateError(str(error)) from None
 
 
-def decide(offer: Offer, config, log) -> Decision:
+def decide(offer, config, log) -> Decision:
     """
     Ask everybody who has a say: what runs, the writer, the application.
 
     :param Offer offer: checked here on the way
-    :param Config config: ``client``, ``fwup_writer``, ``allow_unverified``
+    :param Config config: ``client``, ``fwup_writer``, ``allow_unverified``, ``ssl``
     :param log: function of level and text
     :return: what to do
     :raises UpdateError: if the offer is no good
     """
-    if not isinstance(offer.uuid, str):
-        raise UpdateError("the update has no uuid")
     try:
         running = (config.running_meta() or {}).get("uuid")
     except Exception as error:
         log("error", "firmware_meta: " + describe(error))
         running = None
-    if offer.uuid == running:
+    if running is not None and offer.uuid == running:
         return ignore("this firmware is running already")
     writer = config.fwup_writer
     if writer is None:
         return ignore("the device has no fwup_writer")
-    offer.check(config.allow_unverified)
+    check(offer, config)
     try:
         said = writer.fwup_check(offer.meta, offer.for_deployment)
         if said is not None and said.kind != "apply":

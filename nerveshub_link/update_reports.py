@@ -14,6 +14,11 @@ update's (its ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device
   one after 30 minutes without a change, and at a join without ``currently_downloading_uuid``. So
   after 25 minutes of silence nothing is said any more, until the server offers the update again.
 * A progress without its stage counts as written, and at 100 as completed.
+
+What is said never changes what is done: nothing here raises. A report that can't be made, for want
+of memory, is kept like one of an offline device, and tried again each second. A progress is dropped
+instead, since the next one replaces it; so is what there is no memory to keep. What was dropped is
+counted.
 """
 
 from micropython import const
@@ -23,6 +28,7 @@ from .ticks import elapsed
 
 _FORGOTTEN = const(25 * 60 * 1000)
 _PROGRESS_INTERVAL = const(500)
+_RETRY = const(1000)
 
 
 class UpdateReports:
@@ -40,6 +46,11 @@ class UpdateReports:
         """The update that was offered last."""
         self.on = False
         """True while the server knows of it; nothing is said otherwise."""
+        self.stuck = False
+        """True if there are reports that could be sent, had there been memory: call `retry`."""
+        self.dropped = 0
+        """How many reports could neither be sent nor kept."""
+        self._tried = 0  # ticks of the last try while stuck
         self._kept = []  # what could not be sent yet
         self._changed = 0  # ticks of the last report
         self._percent = -1
@@ -60,7 +71,8 @@ class UpdateReports:
         """
         self.uuid = uuid
         self.on = True
-        self._kept = []
+        self._kept.clear()
+        self.stuck = False
         self._changed = now  # to offer it is a change, too
         self._percent = -1
         self.status("received", now)
@@ -79,7 +91,8 @@ class UpdateReports:
     def forget(self) -> None:
         """Say nothing more until the update is offered again: the server is to forget it."""
         self.on = False
-        self._kept = []
+        self._kept.clear()
+        self.stuck = False
 
     def status(self, status: str, now: int, reason=None, delay=None) -> None:
         """
@@ -91,14 +104,19 @@ class UpdateReports:
         :param str reason: for the operator
         :param int delay: milliseconds, for ``rescheduled``
         """
-        payload = {"status": status}
-        if status == "started":
-            payload["downloader_network_interface"] = self._network_interface
-        if reason is not None:
-            payload["reason"] = mask(reason)
-        if delay is not None:
-            payload["delay_for"] = delay
-        self._report("status_update", payload, now)
+        if not self.on:
+            return
+        try:
+            payload = {"status": status}
+            if status == "started":
+                payload["downloader_network_interface"] = self._network_interface
+            if reason is not None:
+                payload["reason"] = mask(reason)
+            if delay is not None:
+                payload["delay_for"] = delay
+            self._report("status_update", payload, now)
+        except Exception:
+            self.dropped += 1
 
     def progress(self, percent: int, stage: str, now: int) -> bool:
         """
@@ -115,21 +133,51 @@ class UpdateReports:
             if percent < 100 and elapsed(now, self._progressed) < _PROGRESS_INTERVAL:
                 return False
         self._stage, self._percent, self._progressed = stage, percent, now
-        self._report("fwup_progress", {"value": percent, "stage": stage}, now)
+        if self.on:
+            try:
+                self._report("fwup_progress", {"value": percent, "stage": stage}, now)
+            except Exception:
+                self.dropped += 1
         return True
 
     def _report(self, event: str, payload: dict, now: int) -> None:
-        if not self.on:
+        kept = self._kept
+        if not kept and self._send(event, payload, now):
             return
-        if not self._kept and self._push(event, payload):
+        if event == "fwup_progress" and not kept and self.stuck:
+            self.stuck = False
+            self.dropped += 1
+            return
+        if event == "fwup_progress" and kept and kept[-1][0] == event:
+            kept.pop()  # only the latest progress is worth keeping
+        kept.append((event, payload))
+
+    def _send(self, event: str, payload: dict, now: int) -> bool:
+        try:
+            sent = self._push(event, payload)
+            self.stuck = False
+        except Exception:
+            self.stuck, self._tried = True, now
+            return False
+        if sent:
             self._changed = now
-            return
-        if event == "fwup_progress" and self._kept and self._kept[-1][0] == event:
-            self._kept.pop()  # only the latest progress is worth keeping
-        self._kept.append((event, payload))
+        return sent
 
     def flush(self, now: int) -> None:
-        """Send what was kept: the device topic is joined again."""
-        kept, self._kept = self._kept, []
-        for event, payload in kept:
-            self._report(event, payload, now)
+        """
+        Send what was kept: the device topic is joined again.
+
+        :param int now: ticks in milliseconds
+        """
+        kept = self._kept
+        while kept and self._send(kept[0][0], kept[0][1], now):
+            kept.pop(0)
+
+    def retry(self, now: int) -> None:
+        """
+        Send what was kept although the device topic is joined, once a second.
+
+        :param int now: ticks in milliseconds
+        """
+        if elapsed(now, self._tried) >= _RETRY:
+            self.flush(now)

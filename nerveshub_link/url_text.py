@@ -5,9 +5,9 @@
 `nerveshub_link.url_text`
 ====================================================
 
-URLs with characters that a request line can't hold, encoded as browsers do (WHATWG URL, 1.3): file
-names with blanks or umlauts in a firmware's URL, or in a redirect. Apart from
-`nerveshub_link.http_head`, which imports this only for such a URL.
+What few URLs need: following a redirect; and encoding, as browsers do (WHATWG URL, 1.3), characters
+that a request line can't hold, such as the blank or the umlaut in a file's name. Apart from
+`nerveshub_link.http_head` because this is imported only for such a URL.
 """
 
 
@@ -38,3 +38,24 @@ def encode(text: str) -> str:
         except UnicodeError:
             raise ValueError("URL that is no Unicode text") from None
     return "".join(parts)
+
+
+def absolute(base, location: str) -> str:
+    """
+    Complete a ``Location`` (RFC 9110, 10.2.2).
+
+    :param Url base: the URL that answered with it
+    :param str location: the header's value, absolute or relative
+    :return: the absolute URL that it stands for
+    """
+    scheme = "https://" if base.tls else "http://"
+    if location.startswith("//"):
+        return scheme + location[2:]
+    if location.startswith("/"):
+        return scheme + base.authority + location
+    if "://" in location.split("?", 1)[0]:
+        return location
+    path = base.target.split("?", 1)[0]
+    if not location.startswith("?"):
+        path = path.rsplit("/", 1)[0] + "/"
+    return scheme + base.authority + path + location

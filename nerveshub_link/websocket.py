@@ -257,8 +257,9 @@ class WebSocket:
     def _try_flush(self) -> None:
         try:
             self._flush()
-        except TransportError:
-            pass  # step() meets the same and tells, unless it is the end anyway
+        except (TransportError, MemoryError):
+            # The message is queued. step() meets the same and tells, unless it is the end anyway.
+            pass
 
     def _step_head(self) -> int:
         head = self._head

@@ -220,7 +220,14 @@ def test_nerveshubs_500_for_a_range_asks_for_the_whole_at_the_second_time_only()
     assert_installed(one, [None, "bytes=700-", "bytes=700-", None, "bytes=700-"])
 
 
-@pytest.mark.parametrize("code", [400, 401, 402, 404, 410, 451])
+@pytest.mark.parametrize("code", [400, 401])
+def test_no_to_a_url_without_a_query_is_final_since_such_a_url_does_not_expire(code):
+    one = bench(status(b"%d No" % code)).offer(firmware_url=FILE, deployment_id=7).run(100)
+    assert_failed(one, "download: HTTP %d from %s" % (code, FILE), aborts=0)
+    assert len(one.transport.opened) == 1
+
+
+@pytest.mark.parametrize("code", [402, 404, 410, 451])
 def test_plain_no_is_final_at_the_first_try_and_at_a_later_one(code):
     no = status(b"%d No" % code)
     words = ": it is not there" if code in (404, 410) else ""
@@ -360,6 +367,18 @@ def test_day_is_over_after_24_hours_whatever_progress_there_was():
     # The server had forgotten it within the first of these hours: it must not hear of it.
     (reason,) = [call[1] for call in one.client.named("fwup_error")]
     assert reason.startswith("download: not done within 86400 s: ended after ")
+
+
+@pytest.mark.parametrize("minimum_speed", [0, 30_000])
+def test_drip_that_never_pauses_ends_with_the_time_for_all_tries(minimum_speed):
+    drip = [head()] + [IMAGE[at : at + 1] for at in range(SIZE)]
+    one = bench(drip, *[rest(at)[:1] + [b"x"] * SIZE for at in range(1, 4)], retries=1000)
+    one.manager._image.loader._minimum_speed = minimum_speed
+    one.manager._image.retry._timeout = 600_000
+    began = one.clock.passed
+    one.offer().run(1000)
+    assert one.statuses[-1]["reason"].startswith("download: not done within 600 s")
+    assert one.clock.passed - began < 610_000
 
 
 def test_retries_may_be_off():
@@ -540,12 +559,13 @@ def test_pauses_live_with_the_servers_half_an_hour():
 # A URL that has expired
 
 EXPIRED = status(b"403 Forbidden")
+HAS_EXPIRED = "download: HTTP 403 from %s: has the URL expired? Push again" % FILE
 GIVEN_UP = "download: URL expired, and the server has not offered the update again"
 
 
-def expired(*tries, deployment_id=7):
+def expired(*tries, deployment_id=7, answer=EXPIRED):
     """A bench on which the URL has expired, after the given tries."""
-    one = bench(*tries, EXPIRED, rest(700)).offer(deployment_id=deployment_id)
+    one = bench(*tries, answer, rest(700)).offer(deployment_id=deployment_id)
     while one.manager.active and not one.actions:
         one.step(1000)
     return one
@@ -554,11 +574,12 @@ def expired(*tries, deployment_id=7):
 def test_manual_push_whose_url_expired_says_push_again():
     for tries, aborts in (((), 0), ((part(700),), 1)):
         one = expired(*tries, deployment_id=None)
-        assert_failed(one, "URL expired, push again", aborts)
+        assert_failed(one, HAS_EXPIRED, aborts)
 
 
-def test_expired_url_of_a_deployment_is_renewed_by_a_join_and_the_download_goes_on():
-    one = expired(part(700))
+@pytest.mark.parametrize("told_by", [b"403 Forbidden", b"400 Bad Request", b"401 Unauthorized"])
+def test_expired_url_of_a_deployment_is_renewed_by_a_join_and_the_download_goes_on(told_by):
+    one = expired(part(700), answer=status(told_by))
     assert one.actions == [updates.REJOIN]
     assert one.join() is None  # so that the server offers it anew
     one.heard.clear()

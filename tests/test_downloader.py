@@ -76,7 +76,9 @@ def fetch(transport, url, size, chunk_size=4096, loader=None):
         results.append(result)
         if result == download.DATA:
             assert 0 < len(loader.data) <= chunk_size
+            assert loader.received == len(body)
             body += bytes(loader.data)
+            loader.taken()
             assert loader.received == len(body)
         if result == download.DONE:
             return results, body
@@ -159,7 +161,20 @@ def test_total_is_known_from_the_head_on():
     while loader.step(0) != download.HEAD:
         assert loader.total == 0
     assert (loader.total, loader.received) == (5, 0)
-    assert (loader.step(0), loader.received) == (download.DATA, 5)
+    assert (loader.step(0), loader.received) == (download.DATA, 0)
+    loader.taken()
+    assert loader.received == 5
+    assert loader.step(0) == download.DONE
+
+
+def test_bytes_that_nobody_took_do_not_count_and_the_next_step_starts_over():
+    loader = Downloader(FakeTransport(head(length(5)), b"123", b"45"), 1024, 10, 60_000)
+    loader.start("http://h/", None)
+    while loader.step(0) != download.DATA:
+        pass
+    with pytest.raises(DownloadError, match="^the last bytes were not taken$") as caught:
+        loader.step(0)
+    assert (caught.value.then, loader.received) == ("restart", 0)
 
 
 def test_body_in_the_same_packet_as_the_head_is_not_lost():
@@ -286,7 +301,6 @@ def test_request_that_is_taken_in_part_is_sent_on():
     [
         (b"403 Forbidden", "HTTP 403"),
         (b"500 Internal Server Error", "HTTP 500"),
-        (b"206 Partial Content", "HTTP 206"),
         (b"204 No Content", "HTTP 204"),
         (b"304 Not Modified", "HTTP 304"),
         (b"300 Multiple Choices", "HTTP 300"),
@@ -299,18 +313,177 @@ def test_any_status_but_200_is_refused_and_named(status, shown):
     assert refusal(answer) == shown + " from http://HOST/new.fw"
 
 
+PAGE = b"<html>Please log in to the hotel's Wi-Fi</html>"
+
+
 @pytest.mark.parametrize("kind", [b"text/html", b"text/html; charset=utf-8", b"Text/HTML"])
-def test_html_page_is_no_image(kind):
-    page = b"<html>Please log in to the hotel's Wi-Fi</html>"
-    answer = head(length(len(page)), b"Content-Type: " + kind) + page
-    assert refusal(answer, len(page)) == "an HTML page instead of an image, from http://HOST/new.fw"
+def test_html_page_is_no_image_where_the_size_is_not_known(kind):
+    answer = head(length(len(PAGE)), b"Content-Type: " + kind) + PAGE
+    assert refusal(answer, None) == "an HTML page instead of an image, from http://HOST/new.fw"
+
+
+@pytest.mark.parametrize("kind", [b"text/html", b"application/json", b"nonsense", b""])
+def test_any_content_type_is_taken_where_the_size_fits(kind):
+    answer = head(length(len(IMAGE)), b"Content-Type: " + kind) + IMAGE
+    with RawServer(answering(answer)) as server:
+        assert get(server)[1] == IMAGE
+
+
+# Other ways to send an image: the size is known, so that size and checksum decide
+
+
+def chunked(data, size=1000, extension=b"", end=b"\r\n", trailer=b""):
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    body = b"".join(b"%X" % len(piece) + extension + end + piece + end for piece in pieces)
+    return body + b"0" + end + trailer + end
+
+
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"size": 1},
+        {"size": 1 << 20},
+        {"extension": b";name=value"},
+        {"extension": b"  "},
+        {"end": b"\n"},
+        {"trailer": b"Digest: abc\r\nX: y\r\n"},
+    ],
+)
+def test_chunked_body_is_decoded(options):
+    image = IMAGE[:3000]
+    with RawServer(answering(head(CHUNKED) + chunked(image, **options))) as server:
+        assert get(server, 3000, chunk_size=1024)[1] == image
+
+
+def test_chunked_body_ends_with_its_last_chunk_not_with_the_connection():
+    answer = answering(head(CHUNKED, length(17)), chunked(IMAGE), then=hold)
+    with RawServer(answer) as server:
+        transport = Waiting(socket, None)
+        loader = Downloader(transport, 4096, DEADLINE, 60_000)
+        url = "http://%s:%d/" % (server.host, server.port)
+        assert fetch(transport, url, len(IMAGE), loader=loader)[1] == IMAGE
+        loader.close()
+
+
+def test_chunk_size_may_have_zeros_in_front():
+    transport = FakeTransport(head(CHUNKED), b"00000000003\r\nabc\r\n0\r\n\r\n")
+    assert fetch(transport, "http://h/", 3)[1] == b"abc"
+
+
+def test_chunked_body_byte_by_byte():
+    answer = head(CHUNKED) + chunked(b"1234567", 3, b";x")
+    packets = [answer[at : at + 1] for at in range(len(answer))]
+    assert fetch(Watched(*packets), "http://h/", 7)[1] == b"1234567"
+
+
+def test_chunked_body_over_tls(tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    behave = answering(head(CHUNKED) + chunked(IMAGE, 3000))
+    with RawServer(behave, tls=ca.server_context()) as server:
+        assert get(server, context=ca.client_context(), chunk_size=1024)[1] == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"xyz\r\n", "a chunked body with a bad chunk size"),
+        (b"\r\nabc", "a chunked body with a bad chunk size"),
+        (b"\nabc", "a chunked body with a bad chunk size"),
+        (b"-3\r\nabc", "a chunked body with a bad chunk size"),
+        (b"3 3\r\nabc\r\n\x12\r\n", "a chunked body with a bad chunk size"),
+        (b"fffffffff\r\n", "a chunked body with a bad chunk size"),
+        (b"3\r\nabcd\r\n", "a chunked body with a chunk longer than announced"),
+        (b"3\r\nabc\r\n0\r\n\r\n", "ended after 3 of 10 bytes: that was the last chunk"),
+        (b"3\r\nabc\r\n", "ended after 3 of 10 bytes: connection closed by the server"),
+        (chunked(b"0123456789A"), "longer than the announced 10 bytes"),
+    ],
+)
+def test_chunked_body_that_is_broken_is_an_error(body, said):
+    assert refusal(head(CHUNKED) + body, 10, DownloadError) == said
+
+
+def test_chunked_body_is_refused_where_the_size_is_not_known():
+    assert refusal(head(CHUNKED) + chunked(IMAGE), None, DownloadError) == (
+        "a chunked body can't be taken: the update does not tell the size"
+    )
+
+
+@given(
+    image=st.binary(min_size=1, max_size=300),
+    size=st.integers(1, 300),
+    cuts=st.lists(st.integers(0, 800), max_size=30),
+    end=st.integers(0, 2000),
+)
+def test_chunked_image_is_done_exactly_if_all_its_bytes_came(image, size, cuts, end):
+    answer = head(CHUNKED) + chunked(image, size)
+    needed = len(answer) - len(b"\r\n0\r\n\r\n")
+    end = min(end, len(answer))
+    borders = sorted({0, end} | {cut for cut in cuts if cut < end})
+    packets = [answer[a:b] for a, b in zip(borders, borders[1:])]
+    try:
+        body = fetch(Watched(*packets, END), "http://h/", len(image), chunk_size=64)[1]
+    except NervesHubError:
+        assert end < needed
+    else:
+        assert end >= needed and body == image
+
+
+@pytest.mark.parametrize(
+    ("status", "lines"),
+    [
+        (b"200 OK", [b"Content-Encoding: aws-chunked"]),
+        (b"203 Non-Authoritative Information", []),
+        (b"206 Partial Content", [b"Content-Range: bytes 0-9999/10000"]),
+        (b"206 Partial Content", [b"Content-Range: bytes 0-9999/*"]),
+        (b"200 OK", [b"Content-Length: 10000"]),
+        (b"200 OK", [b"Content-Length: 10000, 10000"]),
+    ],
+)
+def test_harmless_oddities_are_taken_where_the_size_is_known(status, lines):
+    answer = head(length(len(IMAGE)), *lines, status=status) + IMAGE
+    with RawServer(answering(answer)) as server:
+        assert get(server)[1] == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("status", "lines", "shown"),
+    [
+        (b"200 OK", [b"Content-Encoding: aws-chunked"], "a body in aws-chunked encoding can't be "),
+        (b"203 Non-Authoritative", [], "HTTP 203 from http://HOST/new.fw"),
+        (
+            b"206 Partial",
+            [b"Content-Range: bytes 0-9999/10000"],
+            "HTTP 206 from http://HOST/new.fw",
+        ),
+    ],
+)
+def test_oddities_are_refused_where_the_size_is_not_known(status, lines, shown):
+    answer = head(length(len(IMAGE)), *lines, status=status) + IMAGE
+    assert refusal(answer, None, DownloadError).startswith(shown)
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    [b"nonsense", b"bytes 1-9999/10000", b"bytes 0-9999/10001", b"bytes 0-10000/10001"]
+    + [b"bytes 0-9998/10000", b"bytes 0-/10000", b"bytes */10000", b"bytes 0-+9999/10000"],
+)
+def test_part_that_is_not_the_first_is_not_taken(content_range):
+    lines = [length(len(IMAGE)), b"Content-Range: " + content_range]
+    answer = head(*lines, status=b"206 Partial Content") + IMAGE
+    assert refusal(answer, error=DownloadError).startswith("HTTP 206 from http://HOST/new.fw: ")
+    answer = head(length(len(IMAGE)), status=b"206 Partial Content") + IMAGE
+    assert refusal(answer, error=DownloadError) == "HTTP 206 from http://HOST/new.fw: nothing"
 
 
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
-        (b"Transfer-Encoding: chunked", "chunked"),
         (b"Transfer-Encoding: gzip, chunked", "gzip, chunked"),
+        (b"Content-Encoding: aws-chunked, gzip", "aws-chunked, gzip"),
         (b"Content-Encoding: gzip", "gzip"),
         (b"content-encoding: BR", "BR"),
     ],
@@ -326,10 +499,12 @@ def test_encoded_body_is_refused(line, shown):
         ([length(11)], 10, "the image has 11 bytes, the update said 10"),
         ([length(0)], 10, "the image has 0 bytes, the update said 10"),
         ([length(0)], None, "the image is empty"),
-        ([b"Content-Length: -5"], None, "the image is empty"),
+        ([b"Content-Length: -5"], None, "bad Content-Length"),
         ([b"Content-Length: many"], 10, "bad Content-Length"),
         ([b"Content-Length:"], 10, "bad Content-Length"),
-        ([b"Content-Length: 10, 10"], 10, "bad Content-Length"),
+        ([b"Content-Length: 10, 11"], 10, "bad Content-Length"),
+        ([b"Content-Length: 1_0"], 10, "bad Content-Length"),
+        ([b"Content-Length: " + b"9" * 700], 10, "bad Content-Length"),
         ([], None, "neither the update nor the server tells the image's length"),
     ],
 )
@@ -568,13 +743,32 @@ def test_dripping_body_is_taken_as_long_as_bytes_come():
         assert loader.step(clock()) == download.WAITING
         transport.incoming.append(bytes([at]))
         assert loader.step(clock()) == download.DATA
+        loader.taken()
     assert loader.step(clock()) == download.DONE
+
+
+def test_minimum_speed_counts_also_while_each_step_finds_a_byte():
+    clock = FakeClock(ticks=5)
+    transport = FakeTransport(head(length(2000)), *[b"x"] * 2000)
+    loader = Downloader(transport, 1024, 10, 60_000, 30_000)
+    loader.start("http://h/", 2000)
+    began = None
+    with pytest.raises(DownloadError, match="^slower than 30000 bit/s at 299 of 2000 bytes$"):
+        while True:
+            result = loader.step(clock())
+            if result == download.HEAD:
+                began = clock()
+            if result == download.DATA:
+                loader.taken()
+            clock.advance(1000)
+    assert clock() - began == 300_000
 
 
 def test_body_that_stops_is_given_up_after_the_idle_timeout():
     loader, transport, clock = started(head(length(100)) + b"abc")
     results = [loader.step(clock()) for _ in range(3)]
     assert results == [download.WAITING, download.HEAD, download.DATA]
+    loader.taken()
     clock.advance(59_999)
     assert loader.step(clock()) == download.WAITING
     clock.advance(1)
@@ -632,7 +826,8 @@ def test_stalled_server_is_never_read():
         loader, transport, clock = started(*[answer] if answer else [])
         reads = []
         for _ in range(1000):
-            loader.step(clock())
+            if loader.step(clock()) == download.DATA:
+                loader.taken()
             reads.append(len(transport.reads))
         assert reads[-1] == (1 if answer else 0)
 
@@ -657,13 +852,14 @@ def test_lack_of_memory_is_told_apart():
     assert caught.value.no_memory
     transport.refusal = None
     transport.incoming = [head(length(1)) + b"x"]
-    assert [loader.step(0) for _ in range(5)] == [
+    assert [loader.step(0) for _ in range(4)] == [
         download.CONNECTED,
         download.WAITING,
         download.HEAD,
         download.DATA,
-        download.DONE,
     ]
+    loader.taken()
+    assert loader.step(0) == download.DONE
 
 
 @given(

@@ -129,6 +129,25 @@ def test_update_without_a_checksum_is_taken_only_if_that_was_allowed():
     assert bench.transport.opened == []
 
 
+@pytest.mark.parametrize("url", [URL, URL.replace("http", "HTTP"), URL.replace("http", "ws")])
+def test_allow_unverified_does_not_cover_a_plain_address_on_a_tls_link(url):
+    bench = Bench(*served(), allow_unverified=True, ssl=True)
+    bench.offer(checksum=None, firmware_url=url)
+    assert_failed(bench, "update: the update has neither a checksum nor an https address", 0)
+    assert bench.transport.opened == []
+
+
+def test_allow_unverified_covers_an_https_address_on_a_tls_link():
+    bench = Bench(*served(), allow_unverified=True, ssl=True)
+    bench.offer(checksum=None, firmware_url=URL.replace("http://", "HTTPS://")).run()
+    assert bench.statuses[-1] == COMPLETED
+
+
+def test_checksum_makes_up_for_a_plain_address_on_a_tls_link():
+    bench = Bench(*served(), ssl=True).offer().run()
+    assert bench.statuses[-1] == COMPLETED
+
+
 def test_wrong_checksum_counts_even_where_none_is_needed():
     bench = Bench(*served(), allow_unverified=True).offer(checksum="0" * 64).run()
     assert bench.statuses[-1]["status"] == "failed"
@@ -272,6 +291,10 @@ def test_device_without_a_writer_ignores_updates():
 
 # What the server sends
 
+NEEDS_UUID = (
+    'the update\'s firmware_meta needs uuid, a text such as "0dbbe4ad-4c5e-5b1b-9d6a-2f0e7c3b8a11"'
+)
+
 
 @pytest.mark.parametrize(
     "tweaks",
@@ -354,8 +377,8 @@ def test_other_offer_after_the_installation_is_put_off_until_the_restart():
         ({"size": "2000"}, "the update has a bad size"),
         ({"size": True}, "the update has a bad size"),
         ({"size": [2000]}, "the update has a bad size"),
-        ({"firmware_meta": {}}, "the update has no uuid"),
-        ({"firmware_meta": {"uuid": 5}}, "the update has no uuid"),
+        ({"firmware_meta": {}}, NEEDS_UUID),
+        ({"firmware_meta": {"uuid": 5}}, NEEDS_UUID),
         ({"firmware_url": "ftp://h/x?topsecret"}, "firmware_url: not an http or https URL"),
         (
             {"firmware_url": "http://a b/?topsecret"},
@@ -395,16 +418,26 @@ def test_url_that_is_no_text_fails(url):
         ([b"HTTP/1.1 402 Payment Required\r\n\r\n"], "HTTP 402 from " + FILE, 0),
         ([b"HTTP/1.1 404 Not Found\r\n\r\n"], "HTTP 404 from %s: it is not there" % FILE, 0),
         ([b"HTTP/1.1 410 Gone\r\n\r\n"], "HTTP 410 from %s: it is not there" % FILE, 0),
-        ([b"HTTP/1.1 206 Partial\r\nContent-Length: 2000\r\n\r\n"], "HTTP 206 from " + FILE, 0),
         (
-            [head(2000, b"Content-Type: text/html")],
-            "an HTML page instead of an image, from " + FILE,
+            [b"HTTP/1.1 206 Partial\r\nContent-Length: 2000\r\n\r\n"],
+            "HTTP 206 from %s: nothing" % FILE,
             0,
         ),
         (
-            [head(None, b"Transfer-Encoding: chunked")],
-            "a body in chunked encoding can't be taken",
+            [head(43, b"Content-Type: text/html")],
+            "the image has 43 bytes, the update said 2000 (the server calls it text/html)",
             0,
+        ),
+        (
+            [head(None, b"Content-Type: text/html"), b"<html>Log in</html>", END],
+            "ended after 19 of 2000 bytes: connection closed by the server"
+            " (the server calls it text/html)",
+            1,
+        ),
+        (
+            [head(None, b"Transfer-Encoding: chunked"), b"5\r\n12345\r\n0\r\n\r\n"],
+            "ended after 5 of 2000 bytes: that was the last chunk",
+            1,
         ),
         ([head(2000, b"Content-Encoding: gzip")], "a body in gzip encoding can't be taken", 0),
         ([head(1999)], "the image has 1999 bytes, the update said 2000", 0),

@@ -115,6 +115,7 @@ class Bench:
             client=self.client,
             fwup_writer=self.writer,
             allow_unverified=options.pop("allow_unverified", False),
+            ssl=options.pop("ssl", False),
             network_interface="wlan0",
             connect_timeout=7,
             download_retries=options.pop("download_retries", 0),
