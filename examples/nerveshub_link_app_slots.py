@@ -25,11 +25,17 @@ STARTS = "/data/starts.json"
 def count_start():
     try:
         with open(STARTS) as file:
-            starts = json.load(file)["starts"] + 1
+            text = file.read()
+        if text[-1:] != "}":
+            raise ValueError("cut off")  # CircuitPython 10.1 reads such JSON all the same
+        starts = json.loads(text)["starts"] + 1
     except (OSError, ValueError, KeyError, TypeError):
         starts = 1  # the first one, or a power cut has torn the file
-    with open(STARTS, "w") as file:
-        json.dump({"starts": starts}, file)
+    try:
+        with open(STARTS, "w") as file:
+            json.dump({"starts": starts}, file)
+    except OSError:
+        pass  # the drive is full, or NERVESHUB_DEVELOP leaves it to the computer
     return starts
 
 

@@ -103,11 +103,13 @@ def read_meta(slot: str):
     Tell which release a slot holds.
 
     :param str slot: its folder
-    :return: the metadata, or None if there is no manifest
+    :return: the metadata, or None if there is no manifest, or not even its first line is whole
     """
     try:
         with open(slot + "/" + NAME, "rb") as file:
             line = file.readline()
+        if line[-1:] != b"\n":
+            return None  # a torn file; CircuitPython 10.1 takes JSON that is cut off
         meta = json.loads(line[4:].decode())
     except (OSError, ValueError):
         return None

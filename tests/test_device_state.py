@@ -4,13 +4,14 @@
 """The record that outlives a power cut, and the boot guard's own reading and writing of it."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerveshub_link import device_state
+from nerveshub_link import device_state, slot_manifest
 from nerveshub_link.device_state import DeviceState, StateError, pack, unpack
 from nerveshub_link.slot_manifest import Manifest, read_meta
 
@@ -210,3 +211,35 @@ def test_the_guard_takes_the_library_s_manifest(tmp_path):
     assert read_meta(str(tmp_path)) == {"uuid": "ä", "n": 3}
     (tmp_path / "lib" / "a b.py").write_bytes(b"123456780")
     assert not guard(tmp_path).intact(str(tmp_path))
+
+
+class LenientJson:
+    """CircuitPython 10.1's: what is cut off between two values counts as ended there."""
+
+    @staticmethod
+    def loads(text):
+        for end in ("", "}", '"}'):
+            try:
+                return json.loads(text.rstrip(", ") + end)
+            except ValueError:
+                pass
+        raise ValueError("syntax error in JSON")
+
+    dumps = staticmethod(json.dumps)
+
+
+def test_a_release_whose_metadata_is_cut_off_is_none_for_library_and_guard(tmp_path, monkeypatch):
+    monkeypatch.setattr(slot_manifest, "json", LenientJson)
+    lines = b'nh1 {"uuid": "new", "version": "1.0.0", "n": 3}\nend 00000000\n'
+    path = tmp_path / "slots" / "a" / ".nh" / "manifest"
+    path.parent.mkdir(parents=True)
+    found = []
+    for length in range(len(lines)):
+        path.write_bytes(lines[:length])
+        found.append(read_meta(str(tmp_path / "slots" / "a")))
+        boot = guard(tmp_path)
+        boot.json = LenientJson
+        assert boot._uuid("a") == (found[-1] or {}).get("uuid")
+    assert [meta for meta in found if meta] == [
+        {"uuid": "new", "version": "1.0.0", "n": 3} for _ in range(len("\nend 00000000"))
+    ]

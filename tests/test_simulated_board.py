@@ -195,6 +195,31 @@ def test_ctrl_c_uses_up_no_trial(tmp_path):
     assert recorded(drive)["ends"] == "?"
 
 
+def test_at_the_desk_one_ctrl_c_gives_the_prompt(tmp_path):
+    drive = new_drive(tmp_path, GOOD)
+    fill(drive, "b", IDLE.format("the new one"), 2, **TRIAL)
+    with running(drive, usb=True) as (board, events):
+        for _ in range(4):
+            events.said("the new one runs")
+            board.press_ctrl_c()
+            events.until("ended", how="exited")
+            events.until("prompt")
+            assert recorded(drive)["ends"] == ""
+            board.press_ctrl_d()
+        events.said("the new one runs")
+    assert recorded(drive)["ends"] == "?"
+
+
+def test_an_application_that_runs_out_of_memory_again_and_again_is_given_up(tmp_path):
+    drive = new_drive(tmp_path, GOOD)
+    fill(drive, "b", "raise MemoryError\n", 2, run="b", old="a", trial=0)
+    with running(drive) as (_, events):
+        for _ in range(5):
+            events.ends("/nh_run.py", "crashed")
+        events.said("the good one runs")
+    assert (recorded(drive)["why"], recorded(drive)["bad"]) == ("crashed", "uuid-b")
+
+
 def test_a_torn_slot_never_runs_the_other_one_does(tmp_path):
     drive = new_drive(tmp_path, IDLE.format("the torn one"))
     fill(drive, "b", GOOD, 2)
@@ -317,6 +342,27 @@ def test_an_example_that_installs_starts_on_a_prepared_board(tmp_path, name, arm
     settings["NERVESHUB_PRODUCT_SECRET"] = "secret"
     with running(new_drive(tmp_path, POLLED + example, **settings)) as (_, events):
         assert events.until("output")["text"] == f"polled waiting {armed}"
+
+
+def test_a_board_that_is_developed_joins_and_puts_updates_off_with_the_reason(tmp_path):
+    example = (checkout.ROOT / "examples" / "nerveshub_link_app_slots.py").read_text()
+    why = "NERVESHUB_DEVELOP in settings.toml leaves the drive to the computer"
+    ca, served = _serve(tmp_path)
+    with served as hub:
+        drive = new_drive(tmp_path, example, NERVESHUB_DEVELOP="true", **_settings(hub))
+        new = {**META, "platform": "simulated", "architecture": "xtensa"}
+        archive = tmp_path / "new.fw"
+        new["uuid"] = pack(application(tmp_path / "new", GOOD), archive, new)
+        hub.add_firmware(archive.read_bytes(), new)
+        with running(drive, ca=ca):
+            hub.wait(lambda hub: hub.device("0123456789ab").joined, TIMEOUT)
+            hub.push_update("0123456789ab", new["uuid"])
+            hub.wait(lambda hub: hub.device("0123456789ab").audit, TIMEOUT)
+            hub.wait(lambda hub: len(hub.device("0123456789ab").logs) == 2, TIMEOUT)
+        found = hub.device("0123456789ab")
+        assert f"rescheduled: {why!r}" in found.audit[-1]
+        assert f"earlier: {why}, no updates" in [line["message"] for line in found.logs]
+        assert not hub.violations
 
 
 def test_the_rescue_application_fetches_a_release(tmp_path):
