@@ -204,7 +204,7 @@ def test_what_proves_too_long_at_the_confirmation_leaves_the_trial_s_watchdog(sm
 def test_a_writer_of_firmware_has_the_same(monkeypatch):
     board = BankBoard(image("10.1.0"))
     writer = board.start()
-    monkeypatch.setitem(sys.modules, "microcontroller", board)
+    monkeypatch.setitem(sys.modules, "microcontroller", board.modules()["microcontroller"])
     monkeypatch.setitem(
         sys.modules, "watchdog", type(sys)("watchdog", "the stand-in has only what is needed")
     )

@@ -4,8 +4,7 @@
 """
 Every example starts, with options that the library takes, and runs until its first poll().
 
-What only a board has (wifi, board, microcontroller, watchdog) is replaced by the little that the
-examples touch.
+What only a board has (wifi, board, microcontroller) is replaced by `support.example_board`.
 """
 
 import os
@@ -18,47 +17,16 @@ from support.vm import dotted, modules
 
 EXAMPLES = sorted((checkout.ROOT / "examples").glob("*.py"))
 
+PLACES = [str(checkout.ROOT / name) for name in (".", "tests", "tools")]
+
 # Runs in the example's process, before it.
 PREPARATION = """
-import gc, runpy, socket, ssl, sys, types
-from types import SimpleNamespace as Thing
-
-class Radio:
-    enabled = connected = True
-    ipv4_address = "192.0.2.7"
-    ap_info = None
-    connect = None
-
-def module(name, **names):
-    sys.modules[name] = types.ModuleType(name)
-    vars(sys.modules[name]).update(names)
-
-module("wifi", radio=Radio())
-pin = Thing(value=7000, switch_to_output=lambda value: None)
-module("board", board_id="some_board", A0=0, D5=5, D9=9)
-module("analogio", AnalogIn=lambda pin_: pin)
-module("digitalio", DigitalInOut=lambda pin_: pin)
-module("pwmio", PWMOut=None)
-module(
-    "adafruit_logging",
-    DEBUG=10,
-    getLogger=lambda name: __import__("logging").Logger(name),
-)
-module("socketpool", SocketPool=lambda radio: socket)
-module("watchdog", WatchDogMode=Thing(RESET=1))
-def flash(buffer):
-    raise AssertionError
-module("dualbank", flash=flash, switch=lambda: None)
-module("supervisor", get_previous_traceback=lambda: None, runtime=Thing(run_reason=1),
-       RunReason=Thing(REPL_RELOAD=3, AUTO_RELOAD=4))
-module(
-    "microcontroller",
-    cpu=Thing(uid=b"\\x01\\x02\\x03", temperature=41.5, reset_reason=1),
-    ResetReason=Thing(POWER_ON=1, BROWNOUT=2, WATCHDOG=3, DEEP_SLEEP_ALARM=4),
-    nvm=bytearray(8192),
-    watchdog=Thing(feed=lambda: None, timeout=None, mode=None),
-    reset=lambda: None,
-)
+import gc, runpy, ssl, sys, types
+from support import example_board
+example_board.install()
+sys.modules["adafruit_logging"] = types.ModuleType("adafruit_logging")
+sys.modules["adafruit_logging"].DEBUG = 10
+sys.modules["adafruit_logging"].getLogger = lambda name: __import__("logging").Logger(name)
 gc.mem_alloc = lambda: 3000
 gc.mem_free = lambda: 1000
 ssl.SSLContext.load_cert_chain = ssl.SSLContext.load_verify_locations = lambda *a, **k: None
@@ -110,7 +78,7 @@ def test_an_example_starts(example, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PREPARATION, str(example)],
         cwd=tmp_path,
-        env={**os.environ, **settings, "PYTHONPATH": str(checkout.ROOT)},
+        env={**os.environ, **settings, "PYTHONPATH": os.pathsep.join(PLACES)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -23,19 +23,18 @@ LAYERS = (
     "link",
     "configurator optional_parts",
     "app_slot_writer dual_bank_writer extension_setup writer_choice",
-    "board_health console fwup_archive geo_ip local_shell update_manager",
-    "archives connection console_session conversation device_logs geo health image_download"
-    " network_identity shell_session update_offer zip_reader",
+    "bank_trial board_health console fwup_archive geo_ip local_shell update_manager",
+    "archives bad_release connection console_session conversation device_logs geo health"
+    " image_download network_identity shell_session update_offer zip_reader",
     "client device downloader extensions firmware_bank inflate nvm_copy python_prompt scripts"
     " shell_commands slot_files websocket",
-    "archive_paths bank_trial channel chunked_body code_runner device_state download_retry"
+    "archive_paths brief channel chunked_body code_runner device_state download_retry"
     " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
-    " image_check known_secrets reporter shell_drive transport update_reports",
+    " image_check known_secrets python_source reporter shell_drive transport update_reports",
     "odd_answer",
     "backoff config errors fwup_writer line_editor memory network output_buffer parts"
-    " metadata public_keys python_source server_time settings shared_secret slot_manifest"
-    " url_text utf8",
-    "ticks",
+    " metadata public_keys server_time settings shared_secret slot_manifest url_text utf8",
+    "app_watchdog ticks",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and of the
@@ -43,7 +42,7 @@ LAYERS = (
 ON_A_BOARD = """
     array binascii board builtins collections digitalio dualbank errno gc hashlib io json
     microcontroller micropython neopixel_write os random re rtc select ssl storage struct
-    supervisor sys time traceback wifi zlib adafruit_connection_manager adafruit_ticks
+    supervisor sys time traceback watchdog wifi zlib adafruit_connection_manager adafruit_ticks
 """.split()
 
 

@@ -11,9 +11,9 @@ start, with the traps of the real ones (CircuitPython's
 import struct
 
 try:
-    from nerveshub_tools.board_modules import WATCHDOG_MODES, WatchDogTimer
+    from nerveshub_tools.board_modules import WATCHDOG_MODES, Bag, WatchDogTimer
 except ImportError:  # inside the VM it lies beside
-    from board_modules import WATCHDOG_MODES, WatchDogTimer
+    from board_modules import WATCHDOG_MODES, Bag, WatchDogTimer
 
 BANK_SIZE = 32 * 1024
 HEAD = 24 + 8 + 256
@@ -205,7 +205,7 @@ class DualBank:
 
 class Board:
     """
-    The whole board, as `DualBankWriter` sees it; also stands for the module ``microcontroller``.
+    The whole board, as `DualBankWriter` sees it.
 
     :param running: the image that runs at first
     """
@@ -271,18 +271,26 @@ class Board:
         firmware_bank._open = None
         self.dualbank.end_vm()
 
+    def modules(self):
+        """What the writer sees of it."""
+        bank = self.dualbank
+        return {
+            "dualbank": Bag(flash=bank.flash, switch=bank.switch),
+            "microcontroller": Bag(watchdog=self.watchdog, nvm=self.nvm, reset=self.reset),
+        }
+
     def make(self, **options):
         from nerveshub_link.dual_bank_writer import DualBankWriter
 
-        given = {
-            "dualbank": self.dualbank,
-            "microcontroller": self,
+        given = self.modules()
+        further = {
             "board_id": BOARD,
             "uname": self.uname,
             "bank_size": self.dualbank.size,
             "end": lambda: self.how,
             "clock": self.clock,
         }
+        given.update(further)
         given.update(options)
         self.writer = DualBankWriter(**given)
         return self.writer

@@ -126,7 +126,7 @@ def hog(link, application):
 
 
 def main(options):
-    socketpool.limit = options.get("sockets", socketpool.limit)
+    socketpool._limit = options.get("sockets", socketpool._limit)
     pool = socketpool.SocketPool(None)
     context = None
     if "ca" in options:

@@ -146,7 +146,7 @@ def main(options):
     gc.collect()
     if options.get("memory"):
         tell("memory", at="imported", bytes=gc.mem_alloc())
-    socketpool.stall = options.get("stall", 0)
+    socketpool._stall = options.get("stall", 0)
     clock, app = Clock(), App()
     link = make(options, clock, app)
     until = options["until"]
@@ -194,13 +194,13 @@ def heartbeats(link, clock):
     spend(link, 100)
     answers = 0
     for _ in range(3):
-        before = socketpool.received
+        before = socketpool._received
         clock.offset += 30_000
         begun = ticks_ms()
-        while socketpool.received == before and (ticks_ms() - begun) % PERIOD < 5000:
+        while socketpool._received == before and (ticks_ms() - begun) % PERIOD < 5000:
             link.poll()
         link.poll()
-        answers += link.connected and socketpool.received > before
+        answers += link.connected and socketpool._received > before
     tell("heartbeats", answers=answers)
     return True
 

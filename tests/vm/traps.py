@@ -90,9 +90,9 @@ def main(options):
     tell("one send", outcome(socket.send, bytes(10_000)))
     tell("echoed", len(read(socket, poller, options["most"])))
 
-    socketpool.stall = 1
+    socketpool._stall = 1
     tell("full", outcome(socket.send, b"one"))
-    socketpool.stall = 0
+    socketpool._stall = 0
     tell("other bytes", outcome(socket.send, b"two"))
     tell("arrived", read(socket, poller, 3).decode())
 

@@ -67,7 +67,7 @@ class Radio:
     mac_address = b"\x02\x00\x00\x00\x00\x01"
     ap_info = None
 
-    def connect(self, ssid, password="", **_options):
+    def connect(self, ssid, password=b"", *, channel=0, bssid=None, timeout=None):
         """The network is that of this computer, and always there."""
 
 

@@ -55,7 +55,7 @@ class poll:
 
     def ipoll(self, timeout=-1, flags=0):
         for socket in self._sockets:
-            if socket._raw is None and socket.is_tls:
+            if socket._raw is None and socket._is_tls:
                 print("HARD FAULT: poll() on a closed TLS socket")
                 raise SystemExit(1)  # no except clause of the library must survive this
         found = ()

@@ -22,28 +22,28 @@ import usocket
 _SEND_BUFFER = 5760  # TCP_SND_BUF
 _EPIPE = 32
 
-limit = 8
+_limit = 8
 """How many sockets there are (CONFIG_LWIP_MAX_SOCKETS)."""
 _open = 0
-stall = 0
+_stall = 0
 """A test's lever: each so-manieth send finds the buffer full. 0 for never."""
 _sends = 0
-received = 0
+_received = 0
 """How many bytes all plain sockets have received."""
 
 
-def stalled():
+def _stalled():
     """Tell whether this send is one that finds the buffer full."""
     global _sends  # noqa: PLW0603 the lever is for all sockets
     _sends += 1
-    return stall and _sends % stall == 0
+    return _stall and _sends % _stall == 0
 
 
-def milliseconds(timeout):
+def _milliseconds(timeout):
     return -1 if timeout is None else int(timeout * 1000)
 
 
-def wait(raw, event, timeout):
+def _wait(raw, event, timeout):
     """Wait for a socket of MicroPython's; raise ETIMEDOUT after so many milliseconds."""
     poller = uselect.poll()
     poller.register(raw, event)
@@ -52,11 +52,11 @@ def wait(raw, event, timeout):
 
 
 class Socket:
-    is_tls = False
+    _is_tls = False
 
     def __init__(self):
         global _open  # noqa: PLW0603 of all sockets
-        if _open >= limit:
+        if _open >= _limit:
             raise RuntimeError("Out of sockets")
         _open += 1
         self._raw = usocket.socket(usocket.AF_INET, usocket.SOCK_STREAM)
@@ -75,12 +75,12 @@ class Socket:
         return self._raw
 
     def settimeout(self, value):
-        self._timeout = milliseconds(value)
+        self._timeout = _milliseconds(value)
 
     def setblocking(self, flag):
         self._timeout = -1 if flag else 0
 
-    def setsockopt(self, level, name, value):
+    def setsockopt(self, level, optname, value):
         self._open()
 
     def connect(self, address):
@@ -94,28 +94,28 @@ class Socket:
         raw.setblocking(False)
         self._connected = True
 
-    def recv_into(self, buffer, size=0):
-        global received  # noqa: PLW0603 of all sockets
+    def recv_into(self, buffer, bufsize=0):
+        global _received  # noqa: PLW0603 of all sockets
         raw = self._open()
         if not self._connected:
             raise OSError(errno.ENOTCONN)
-        size = size or len(buffer)
+        size = bufsize or len(buffer)
         count = raw.readinto(buffer, size)
         if count is None:
             if self._timeout == 0:
                 raise OSError(errno.EAGAIN)
-            wait(raw, uselect.POLLIN, self._timeout)
+            _wait(raw, uselect.POLLIN, self._timeout)
             count = raw.readinto(buffer, size) or 0
         if count == 0 and self._timeout == 0:
             raise OSError(errno.ENOTCONN)
-        received += count
+        _received += count
         return count
 
     def send(self, data):
         raw = self._open()
         if not self._connected:
             raise OSError(_EPIPE)
-        if stalled():
+        if _stalled():
             raise OSError(errno.EAGAIN)
         return raw.send(data if len(data) <= _SEND_BUFFER else memoryview(data)[:_SEND_BUFFER])
 

@@ -25,7 +25,7 @@ _MOST = 2048
 
 
 class SSLSocket:
-    is_tls = True
+    _is_tls = True
 
     def __init__(self, context, socket, hostname):
         self._context = context
@@ -43,13 +43,13 @@ class SSLSocket:
         self.close()
 
     def settimeout(self, value):
-        self._timeout = self._tcp._timeout = socketpool.milliseconds(value)
+        self._timeout = self._tcp._timeout = socketpool._milliseconds(value)
 
     def setblocking(self, flag):
         self._timeout = self._tcp._timeout = -1 if flag else 0
 
-    def setsockopt(self, level, name, value):
-        self._tcp.setsockopt(level, name, value)
+    def setsockopt(self, level, optname, value):
+        self._tcp.setsockopt(level, optname, value)
 
     def connect(self, address):
         self._tcp.connect(address)
@@ -66,18 +66,18 @@ class SSLSocket:
                     raise NotImplementedError("a server that speaks first")
                 if self._raw.getpeercert(True) is not None:
                     return
-                socketpool.wait(tcp, uselect.POLLIN, self._timeout)
+                socketpool._wait(tcp, uselect.POLLIN, self._timeout)
         except ValueError:
             raise OSError(_NOT_VERIFIED)
 
-    def recv_into(self, buffer, size=0):
+    def recv_into(self, buffer, bufsize=0):
         if self._raw is None:
             raise OSError(errno.EBADF)
-        size = size or len(buffer)
+        size = bufsize or len(buffer)
         try:
             count = self._raw.readinto(buffer, size)
             if count is None and self._timeout:
-                socketpool.wait(self._raw, uselect.POLLIN, self._timeout)
+                socketpool._wait(self._raw, uselect.POLLIN, self._timeout)
                 count = self._raw.readinto(buffer, size)
         except OSError as error:
             if error.errno == _CLOSED_RUDELY and self._timeout == 0:
@@ -95,7 +95,7 @@ class SSLSocket:
             # mbedTLS flushes the record it holds and reports the new length: other bytes are
             # swallowed.
             data, self._queued = self._queued, None
-        elif socketpool.stalled():
+        elif socketpool._stalled():
             self._queued = bytes(data[:size])
             raise OSError(errno.EAGAIN)
         count = self._raw.write(data if len(data) <= size else memoryview(data)[:size])
