@@ -10,7 +10,16 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.banks import BANK_SIZE, BOARD, Board, image, install, is_valid, meta_of
+from support.banks import (
+    BANK_SIZE,
+    BOARD,
+    WATCHDOG_MODES,
+    Board,
+    image,
+    install,
+    is_valid,
+    meta_of,
+)
 
 from nerveshub_link.dual_bank_writer import DualBankWriter
 from nerveshub_link.errors import UpdateError
@@ -335,6 +344,26 @@ def test_the_erase_is_announced_and_the_watchdog_waits_for_it():
     assert writer.blocks_next == 0
     writer.fwup_abort()
     assert writer.blocks_next == 0
+
+
+@pytest.mark.parametrize("seconds", [20, 90, 120])
+def test_an_update_succeeds_whatever_the_watchdog_of_the_application(seconds):
+    board = Board(OLD)
+    board.arm(seconds)
+    board.start().fwup_confirm()
+    install(board.writer, NEW, META)
+    assert board.dualbank.calls[-1] == "switch"
+    assert (board.watchdog.timeout, board.watchdog.mode) == (seconds, WATCHDOG_MODES.RESET)
+
+
+def test_a_watchdog_that_takes_no_other_timeout_fails_no_update(monkeypatch):
+    board = Board(OLD)
+    board.arm(20)
+    board.start().fwup_confirm()
+    dog = type(board.watchdog)
+    monkeypatch.setattr(dog, "timeout", property(lambda dog: 20))  # setting it raises
+    install(board.writer, NEW, META)
+    assert board.dualbank.calls[-1] == "switch"
 
 
 def test_a_watchdog_that_is_off_stays_off(board):

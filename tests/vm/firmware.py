@@ -44,7 +44,12 @@ def main(options):
     writer = board.start()
     tell("runs", version=writer.firmware_meta()["version"], validated=writer.firmware_validated())
     writer.fwup_confirm()
+    sys.modules["microcontroller"] = board.modules()["microcontroller"]
+    sys.modules["watchdog"] = banks.Bag(WatchDogMode=banks.WATCHDOG_MODES)
+    writer.watchdog(60)
     gc.collect()
+    del board.heard[:]
+    board.watchdog._note = lambda what: None
     before = gc.mem_alloc()
     for _ in range(100):
         writer.poll()
