@@ -1,11 +1,15 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""A device on CPython whose callbacks do next to nothing: what is measured is the library."""
+"""
+A device on CPython whose callbacks do next to nothing: what is measured is the library. Around the
+update it has all that a real one has: health, logs with a line at each progress, archives.
+"""
 
 import socket
+import tempfile
 
-from nerveshub_link import Client, FwupWriter, NervesHubLink
+from nerveshub_link import Client, FwupWriter, HealthProvider, NervesHubLink
 
 CHUNK = 4096
 META = {
@@ -15,6 +19,9 @@ META = {
     "platform": "board",
     "version": "1.0.0",
 }
+
+
+_archives = tempfile.TemporaryDirectory()
 
 
 class Counter(FwupWriter):
@@ -57,18 +64,27 @@ class App(Client):
         self._did = did
         self.rebooted = False
         self.failed = None
+        self.log = None
 
     def handle_blocking(self, what: str, seconds: int) -> None:
         self._did.add(what)
 
     def fwup_progress(self, percent: int, stage: str) -> None:
         self._did.add("progress")
+        self.log("info", "%s: %d %%" % (stage, percent))
 
     def fwup_error(self, reason: str) -> None:
         self.failed = reason
 
     def reboot(self) -> None:
         self.rebooted = True
+
+
+class Health(HealthProvider):
+    """Measures nothing that takes time."""
+
+    def health_check(self) -> dict:
+        return {"cpu_temp": 41.5}
 
 
 def make(port: int, manner: str, **options):
@@ -90,6 +106,9 @@ def make(port: int, manner: str, **options):
         identifier="bench",
         client=app,
         fwup_writer=writer,
+        extensions={"health": Health(), "logging": True},
+        archive_folder=_archives.name,
         **options,
     )
+    app.log = link.log
     return link, app, writer, did

@@ -4,8 +4,9 @@
 """
 The other side, in a process of its own and on raw sockets, so that it is not what is measured.
 
-It accepts every device, says "ok" to every join and heartbeat, and offers an update to whoever
-joins with one of the manners below as its product key: they say how the image is served.
+It accepts every device, says "ok" to every join and heartbeat, wants health and logs, and offers an
+update to whoever joins with one of the manners below as its product key: they say how the image is
+served.
 """
 
 import hashlib
@@ -86,11 +87,16 @@ def _converse(peer, head: bytes) -> None:
         join_ref, ref, topic, event, _ = json.loads(payload)
         if event not in {"phx_join", "heartbeat"}:
             continue
-        reply = [join_ref, ref, topic, "phx_reply", {"status": "ok", "response": {}}]
-        peer.sendall(server_frame(1, json.dumps(reply).encode()))
-        if event == "phx_join" and manner != NO_UPDATE:
-            update = [None, None, topic, "update", _update(host, manner)]
-            peer.sendall(server_frame(1, json.dumps(update).encode()))
+        response = ["health", "logging"] if topic == "extensions" else {}
+        _say(peer, join_ref, ref, topic, "phx_reply", {"status": "ok", "response": response})
+        if event == "phx_join" and topic == "device":
+            _say(peer, None, None, topic, "extensions:get", {})
+            if manner != NO_UPDATE:
+                _say(peer, None, None, topic, "update", _update(host, manner))
+
+
+def _say(peer, *message) -> None:
+    peer.sendall(server_frame(1, json.dumps(message).encode()))
 
 
 def _update(host: str, manner: str) -> dict:

@@ -25,14 +25,13 @@ Nothing is staged: the archive is unpacked as it arrives. Behind this module nob
 """
 
 import gc
-import os
 
 from adafruit_ticks import ticks_ms
 from micropython import const
 
 from .client import reschedule
-from .device_state import DeviceState, pack
-from .errors import describe, mask_cut
+from .device_state import DeviceState, StateError, pack
+from .errors import UpdateError, describe, mask_cut
 from .fwup_archive import ArchiveReader
 from .fwup_writer import FwupWriter
 from .memory import forget
@@ -42,6 +41,9 @@ from .ticks import elapsed
 
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
+# For a drive that can't be written: each offer is an attempt to the server, and three of them bring
+# a penalty (its lib/nerves_hub/devices/updates.ex).
+_LATER = const(60 * 60 * 1000)
 _WORDS = {
     "crashed": "crashed",
     "hung": "hung",
@@ -61,8 +63,11 @@ class AppSlotWriter(FwupWriter):
         then the board goes back
     :param int max_files: how many files a release may have
     :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
-    :raises ValueError: if the drive can't be written, or was not prepared, or this application was
-        not started by the boot guard; the text says what to do
+    :raises ValueError: if the drive was not prepared, or this application was not started by the
+        boot guard; the text says what to do
+
+    On a drive that code can't write to, the device joins all the same: `last_failure` and `health`
+    say why, and updates are put off with that reason.
     """
 
     def __init__(
@@ -73,10 +78,15 @@ class AppSlotWriter(FwupWriter):
         if not 60 <= trial_timeout <= 86400:
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
         self._root = root = root.rstrip("/")
-        _check_drive(root)
+        from .slot_drive import check, read_only, running  # noqa: PLC0415 see there
+
+        self._read_only = read_only(root)  # why, in words; None if code can write
+        check(root, self._read_only is None)
         self._record = DeviceState(root)
         self._state = self._record.load()
-        self._running = _running(root, self._state)
+        self._running = running(root, self._state)
+        del check, read_only, running
+        forget("slot_drive", "settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._max_files = max_files
@@ -122,6 +132,8 @@ class AppSlotWriter(FwupWriter):
         """Return what went wrong in earlier starts, in words; None if nothing did."""
         state = self._state
         words = []
+        if self._read_only:
+            words.append(self._read_only + ", no updates")
         if not self._running:
             words.append("no whole application is left, the rescue application runs")
         if state.get("rev"):
@@ -137,24 +149,29 @@ class AppSlotWriter(FwupWriter):
 
     def health(self) -> dict:
         """
-        Tell the boot guard's counters, how often the record was written in all, and the slot that
-        runs: for the default health report.
+        Tell the boot guard's counters, how often the record was written in all, the slot that runs,
+        and why updates are put off, if they are: for the default health report.
         """
         state = self._state
-        return {
+        told = {
             "boot_crashes": max(state.get("crashes", 0), 0),
             "boot_safe_modes": state.get("safe", 0),
             "boot_trial_starts": len(state.get("ends", "")),
             "record_writes": self._record.writes,
             "slot": self._running or "rescue",
         }
+        if self._read_only:
+            told["updates"] = "put off: " + self._read_only
+        return told
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
         Put off a deployment's release that crashed or hung here, or was installed three times
         without a confirmation; and everything while the running one is on trial, since the idle
-        slot is what it would go back to.
+        slot is what it would go back to, and while the drive can't be written.
         """
+        if self._read_only:
+            return reschedule(_LATER, self._read_only)
         if self._on_trial:
             return reschedule(_RETRY, "the running release is not confirmed yet")
         state = self._state
@@ -181,6 +198,8 @@ class AppSlotWriter(FwupWriter):
     def fwup_begin(self, size, meta: dict) -> None:
         """Choose the idle slot. What is in it goes when the first file comes."""
         self.fwup_abort()
+        if self._read_only:
+            raise UpdateError(self._read_only)
         idle = "b" if self._running == "a" else "a"
         if not self._running and self._state.get("run") == idle:
             idle = "b"  # from the rescue application: keep what may be mended
@@ -285,7 +304,7 @@ class AppSlotWriter(FwupWriter):
         :return: True if the board must restart, to go back
         """
         self.feed()
-        if self._begun is None:
+        if self._begun is None or self._read_only:
             return False
         passed = elapsed(self._clock(), self._begun)
         if self._on_trial:
@@ -306,34 +325,13 @@ class AppSlotWriter(FwupWriter):
         return False
 
     def _remember(self, state: dict) -> None:
+        if self._read_only:
+            raise StateError("the record can't be written: " + self._read_only)
         self._record.save(state)
         self._state = state
 
     def _path(self, slot: str) -> str:
         return self._root + "/slots/" + slot
-
-
-def _check_drive(root: str) -> None:
-    try:
-        import storage  # noqa: PLC0415 only boards have it
-
-        read_only = storage.getmount(root or "/").readonly
-    except (ImportError, OSError):
-        read_only = False
-    if read_only:
-        raise ValueError(
-            "AppSlotWriter: the drive is read-only for code. /boot.py must call nh_boot.boot(), or"
-            ' storage.remount("/", False); NERVESHUB_DEVELOP in settings.toml leaves it to the PC'
-        )
-    for name in ("/nh_boot.py", "/slots", "/slots/a", "/slots/b"):
-        try:
-            os.stat(root + name)
-        except OSError:
-            if name == "/nh_boot.py" or not _made(root + name):
-                raise ValueError(
-                    "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
-                    % (root + name)
-                ) from None
 
 
 def _autoreload(on: bool) -> None:
@@ -344,34 +342,6 @@ def _autoreload(on: bool) -> None:
         supervisor.runtime.autoreload = on
     except (ImportError, AttributeError):
         pass
-
-
-def _made(folder: str) -> bool:
-    """Make a folder that a power cut has torn from a prepared drive."""
-    try:
-        os.mkdir(folder)
-    except OSError:
-        return False
-    return True
-
-
-def _running(root: str, state: dict) -> str:
-    """The slot that this application was started from; "" for the rescue application."""
-    try:
-        folder = os.getcwd()
-    except OSError:
-        # A power cut has torn the folder above, so FAT can't find the way up. What the guard has
-        # noted serves.
-        return state.get("run", "")
-    if folder == root + "/app":
-        return ""
-    for slot in ("a", "b"):
-        if folder == root + "/slots/" + slot:
-            return slot
-    raise ValueError(
-        "AppSlotWriter: this application was started in %s and not by the boot guard. /code.py must"
-        " call nh_boot.code()" % folder
-    )
 
 
 def _release(root: str, slot: str):

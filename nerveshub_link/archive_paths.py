@@ -24,7 +24,8 @@ _FORBIDDEN = '"*:<>?\\|'
 _DEVICES = ("con", "prn", "aux", "nul")
 _PORTS = ("com", "lpt")
 _ROOT_FILES = ("boot.py", "safemode.py", "settings.toml", "boot_out.txt")
-_GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py")  # would be found before the guard's own
+# Would be found before the guard's own.
+_GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
 
 
 def decode_path(name: bytes) -> str:

@@ -232,6 +232,11 @@ def _check_callbacks(config, options: dict) -> None:
     for name in ("enabled", "connected", "ipv4_address", "connect"):
         if config.radio is not None and not hasattr(config.radio, name):
             raise ValueError("radio must be wifi.radio, or None: it has no " + name)
+    if config.radio is not None:
+        from .settings import read_text  # noqa: PLC0415 only with a radio
+
+        config.wifi_ssid = config.wifi_ssid or read_text("CIRCUITPY_WIFI_SSID")
+        config.wifi_password = config.wifi_password or read_text("CIRCUITPY_WIFI_PASSWORD")
     types = options["further"].get("connection_types")
     if types is None:
         types = ["wifi"] if config.radio is not None else []

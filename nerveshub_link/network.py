@@ -9,22 +9,20 @@ Brings the Wi-Fi back. After an outage the board is up long before its router: C
 to join once, at boot, and nobody tries again. Given the radio, the link does.
 """
 
-import os
-
 
 class Network:
     """
     Looks after a ``wifi.radio``.
 
     :param radio: ``wifi.radio``
-    :param str ssid: name of the network; None for CIRCUITPY_WIFI_SSID of settings.toml
-    :param str password: None for CIRCUITPY_WIFI_PASSWORD
+    :param str ssid: name of the network; None if nobody has told it
+    :param str password: None for an open network
     """
 
     def __init__(self, radio, ssid, password) -> None:
         self._radio = radio
-        self._ssid = ssid or os.getenv("CIRCUITPY_WIFI_SSID")
-        self._password = password or os.getenv("CIRCUITPY_WIFI_PASSWORD") or ""
+        self._ssid = ssid
+        self._password = password or ""
 
     def is_up(self) -> bool:
         """Tell whether there is a network, as far as the radio knows."""

@@ -7,20 +7,26 @@
 
 What the board itself tells: the options in ``settings.toml``, and the chip's unique id. Apart from
 the configurator because it is imported only when it is asked for.
+
+``os.getenv`` differs between versions of CircuitPython. A value without double quotes is a whole
+number for 10.1, which raises ValueError for all else; 10.2 and later give its text, as it stands
+there (``shared-module/os/getenv.c``, ``supervisor/shared/settings.c``). So all settings are read by
+the functions here. The boot guard reads NERVESHUB_DEVELOP by the same rules, with code of its own
+(``examples/board/nh_boot.py``); a test holds the two against each other.
 """
 
 import os
 
-_SETTINGS = (
+_TEXTS = (
     "host",
-    "port",
-    "ssl",
     "product_key",
     "product_secret",
     "identifier",
     "device_cert",
     "device_key",
 )
+_ON = ("1", "true", "yes", "on")
+_OFF = ("0", "false", "no", "off")
 
 
 def chip_id():
@@ -33,6 +39,73 @@ def chip_id():
         return None
 
 
+def read_text(name: str):
+    """
+    Read one setting of ``settings.toml`` (on CPython: of the environment).
+
+    :param str name: such as ``"NERVESHUB_HOST"``
+    :return: its text, also of a number; None if it is missing or empty
+    :raises ValueError: if CircuitPython can't read it, or gives it with single quotes around
+    """
+    try:
+        value = os.getenv(name)
+    except ValueError:
+        value = "'"
+    if value is None or value == "":
+        return None
+    value = str(value)
+    if value[0] == "'" and value[-1] == "'":
+        raise ValueError(
+            '%s: settings.toml takes whole numbers, and texts in double quotes: %s = "..."'
+            % (name, name)
+        )
+    return value
+
+
+def read_flag(name: str):
+    """
+    Read a setting that is on or off: 1, true, yes, on; or 0, false, no, off.
+
+    :param str name: such as ``"NERVESHUB_SSL"``
+    :return: True or False; None if it is missing or empty
+    :raises ValueError: if it is anything else
+    """
+    text = read_text(name)
+    if text is None:
+        return None
+    if text.lower() in _ON:
+        return True
+    if text.lower() in _OFF:
+        return False
+    raise ValueError(name + " must be true or false, in double quotes, or 1 or 0")
+
+
+def read_number(name: str):
+    """
+    Read a setting that is a whole number.
+
+    :param str name: such as ``"NERVESHUB_PORT"``
+    :return: the number; None if it is missing or empty
+    :raises ValueError: if it is anything else
+    """
+    text = read_text(name)
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise ValueError(name + " must be a number without a fraction") from None
+
+
+def develops() -> bool:
+    """
+    Tell whether NERVESHUB_DEVELOP leaves the drive to the computer, as the boot guard does: what is
+    neither on nor off, or can't be read, leaves it to the code.
+    """
+    try:
+        return read_flag("NERVESHUB_DEVELOP") is True
+    except ValueError:
+        return False
+
+
 def read_settings() -> dict:
     """
     Read the options that ``settings.toml`` (on CPython: the environment) holds.
@@ -41,15 +114,8 @@ def read_settings() -> dict:
     :raises ValueError: if a value is no good
     """
     options = {}
-    for name in _SETTINGS:
-        value = os.getenv("NERVESHUB_" + name.upper())
-        if value is not None and value != "":
-            options[name] = value
-    if "port" in options:
-        try:
-            options["port"] = int(options["port"])
-        except ValueError:
-            raise ValueError("NERVESHUB_PORT must be a number") from None
-    if "ssl" in options:
-        options["ssl"] = str(options["ssl"]).lower() not in ("0", "false", "no", "off")
-    return options
+    for name in _TEXTS:
+        options[name] = read_text("NERVESHUB_" + name.upper())
+    options["port"] = read_number("NERVESHUB_PORT")
+    options["ssl"] = read_flag("NERVESHUB_SSL")
+    return {name: options[name] for name in options if options[name] is not None}

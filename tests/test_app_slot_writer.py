@@ -587,11 +587,54 @@ def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, m
 # Construction
 
 
-def test_a_drive_that_code_can_t_write_is_told_with_boot_py(machine):
+@pytest.fixture(name="read_only")
+def drive_that_is_read_only_for_code(machine):
+    assert machine.board.read_only
     machine.board.install()
-    with pytest.raises(ValueError, match="read-only for code. /boot.py must call nh_boot.boot"):
-        writer_on(machine)
+    yield machine
     machine.board.uninstall()
+
+
+NOT_REMOUNTED = "the drive is read-only for code: /boot.py must call nh_boot.boot(); if it does,"
+NOT_REMOUNTED += " /boot_out.txt says what failed"
+DEVELOPS = "NERVESHUB_DEVELOP in settings.toml leaves the drive to the computer"
+
+
+@pytest.mark.parametrize("develop, why", [("1", DEVELOPS), ("false", NOT_REMOUNTED)])
+def test_on_a_drive_that_code_can_t_write_the_device_runs_and_says_why(
+    read_only, monkeypatch, develop, why
+):
+    monkeypatch.setenv("NERVESHUB_DEVELOP", develop)
+    writer = writer_on(read_only)
+    assert writer.firmware_meta() == OLD
+    assert writer.last_failure() == why + ", no updates"
+    assert writer.health()["updates"] == "put off: " + why
+    for deployment in (True, False):
+        answer = writer.fwup_check(NEW, deployment)
+        assert (answer.kind, answer.delay, answer.reason) == ("reschedule", 3_600_000, why)
+    with pytest.raises(UpdateError, match="leaves the drive|read-only for code"):
+        writer.fwup_begin(1000, NEW)
+
+
+def test_the_rescue_application_runs_on_a_drive_that_code_can_t_write(read_only, monkeypatch):
+    read_only.remember(run="")
+    monkeypatch.chdir(os.path.join(read_only.root, "app"))
+    assert "no updates" in writer_on(read_only).last_failure()
+
+
+def test_a_trial_on_a_drive_that_code_can_t_write_goes_on_and_is_not_confirmed(
+    read_only, monkeypatch
+):
+    read_only.install("b", RUNNING, number=2, **NEW)
+    read_only.remember(run="b", old="a", trial=1, ends="?")
+    monkeypatch.chdir(read_only.slot("b"))
+    clock = FakeClock()
+    writer = writer_on(read_only, clock)
+    clock.advance(1_000_000)
+    assert writer.poll() is False
+    with pytest.raises(StateError, match="the record can't be written: the drive is read-only"):
+        writer.fwup_confirm()
+    assert writer.firmware_validated() is False
 
 
 def test_a_drive_that_was_not_prepared_is_told_with_the_command(tmp_path):

@@ -28,7 +28,8 @@ Board ID:adafruit_qtpy_esp32s3_nopsram
 UID:123456
 """
 EXAMPLES = checkout.ROOT / "examples" / "board"
-ROOT_FILES = ("boot.py", "code.py", "nh_boot.py", "nh_run.py", "nh_trial.py", "safemode.py")
+GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
+ROOT_FILES = ("boot.py", "code.py", *GUARD_FILES, "safemode.py")
 PRODUCT = ("--product", "greenhouse")
 RELEASE = (*PRODUCT, "--version", "1.2.3")
 
@@ -259,7 +260,7 @@ def test_there_must_be_room_for_the_application_twice(drive, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (errno.ENOSPC, "the drive is full: nh_run.py needs 3 KB, 7 KB are free"),
+        (errno.ENOSPC, "the drive is full: nh_run.py needs 5 KB, 7 KB are free"),
         (errno.EROFS, "is read-only"),
         (errno.EIO, "nh_run.py can't be written"),
     ],

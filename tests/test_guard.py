@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: MIT
 """The boot guard: which application runs, after whatever happened to the one before."""
 
+import shutil
+import sys
+
 import pytest
 from support.machine import Machine
 
@@ -203,31 +206,16 @@ def test_a_trial_that_was_not_confirmed_in_time_goes_back_at_once(trial):
     assert trial.record["why"] == "unconfirmed"
 
 
-def test_ctrl_c_uses_up_no_start(trial):
-    trial.install("b", {"code.py": "raise KeyboardInterrupt"}, uuid="new")
+SLEEPY = "import alarm\nalarm.exit_and_deep_sleep_until_alarms()"
+
+
+@pytest.mark.parametrize("pretended", [False, True])
+def test_a_wake_from_deep_sleep_uses_up_no_start(trial, pretended):
+    trial.install("b", {"code.py": SLEEPY}, uuid="new")
     trial.power_on()
+    assert trial.run() == "sleep"
     for _ in range(5):
-        assert trial.run() == "interrupt"
-        assert trial.record["ends"] == ""
-        trial.board.reloaded("REPL_RELOAD")
-        assert trial.guard() == "b"
-
-
-def test_a_wake_from_deep_sleep_uses_up_no_start(trial):
-    trial.power_on()
-    for _ in range(5):
-        assert trial.power_on("DEEP_SLEEP_ALARM") == "b"
-        assert trial.record["ends"] == "?"
-
-
-def test_a_wake_from_a_sleep_that_was_only_pretended_uses_up_no_start(trial):
-    code = "import alarm\nalarm.exit_and_deep_sleep_until_alarms()"
-    trial.install("b", {"code.py": code}, uuid="new")
-    trial.power_on()
-    for _ in range(5):
-        assert trial.run() == "sleep"
-        trial.board.woke_up()
-        assert trial.guard() == "b"
+        assert trial.wake(pretended) == "sleep"
         assert trial.record["ends"] == "?"
 
 
@@ -257,7 +245,9 @@ def test_a_crash_after_ten_good_minutes_is_not_counted(machine, monkeypatch):
     machine.install("a", BAD)
     machine.power_on()
     machine.go()
-    assert machine.record["crashes"] == 0
+    assert "crashes" not in machine.record
+    assert machine.record["tb"].endswith("ValueError: a bug")
+    assert machine.slept == [1]
 
 
 def test_an_application_that_ends_is_started_again(machine):
@@ -268,12 +258,333 @@ def test_an_application_that_ends_is_started_again(machine):
     assert "crashes" not in machine.record
 
 
-@pytest.mark.parametrize("reset", ["POWER_ON", "SOFTWARE", "RESET_PIN", "DEEP_SLEEP_ALARM"])
+@pytest.mark.parametrize("reset", ["POWER_ON", "SOFTWARE", "RESET_PIN"])
 def test_restarts_of_a_confirmed_application_are_not_counted(machine, reset):
     before = machine.records()
     for _ in range(9):
         assert machine.power_on(reset) == "a"
     assert machine.records() == before
+
+
+# Ctrl-C
+
+
+INTERRUPTED = {"code.py": "raise KeyboardInterrupt"}
+
+
+def at_the_desk(machine, how):
+    if how == "usb":
+        machine.board.usb_connected = True
+    else:
+        machine.set("NERVESHUB_DEVELOP = 1")
+
+
+@pytest.mark.parametrize("how", ["usb", "develop"])
+def test_at_the_desk_one_ctrl_c_gives_the_prompt_and_uses_up_no_start(trial, how):
+    trial.install("b", INTERRUPTED, uuid="new")
+    trial.power_on()
+    at_the_desk(trial, how)
+    for _ in range(5):
+        assert trial.run() == "prompt"
+        assert trial.board.watchdog.mode is None, "it would bite at the prompt"
+        assert trial.record["ends"] == ""
+        trial.board.reloaded("REPL_RELOAD")
+        assert trial.guard() == "b"
+    assert "tb" not in trial.record
+
+
+def test_noise_on_a_serial_line_reloads_and_uses_up_no_start(trial):
+    trial.install("b", INTERRUPTED, uuid="new")
+    trial.power_on()
+    before = trial.records()
+    for _ in range(5):
+        assert trial.run() == "interrupt"
+        assert trial.guard() == "b"
+    assert trial.records() == before
+
+
+def test_noise_is_no_crash_of_a_confirmed_application_and_costs_no_write(machine):
+    machine.install("a", INTERRUPTED)
+    machine.power_on()
+    before = machine.records()
+    for _ in range(7):
+        assert machine.run() == "interrupt"
+        assert machine.guard() == "a"
+    assert machine.records() == before
+
+
+class Interrupted(list):
+    """The first wait of the guard is interrupted."""
+
+    def append(self, seconds):
+        super().append(seconds)
+        if len(self) == 1:
+            raise KeyboardInterrupt
+
+
+def test_noise_within_the_guard_s_wait_does_not_end_at_the_prompt_and_uses_up_no_start(trial):
+    trial.install("b", {"code.py": "pass"}, uuid="new")
+    trial.power_on()
+    trial.run()
+    trial.slept = Interrupted()
+    assert trial.guard() == "nh_a"  # the guard itself, again
+    assert trial.guard() == "b"
+    assert trial.record["ends"] == "e?"
+
+
+def test_at_the_desk_ctrl_c_within_the_guard_s_wait_gives_the_prompt(machine):
+    machine.power_on()
+    machine.run()
+    machine.slept = Interrupted()
+    machine.board.usb_connected = True
+    assert machine.vm("code.py") == "prompt"
+
+
+def test_noise_while_the_guard_is_read_does_not_end_at_the_prompt(machine, monkeypatch):
+    machine.board.boot()
+    machine.vm("boot.py")
+    file, folder, on_success, on_error = machine.board.next_code
+    assert file.endswith("/code.py")
+    assert on_success and on_error
+
+
+# What only the launcher knows
+
+
+NO_MEMORY = {"code.py": "raise MemoryError"}
+
+
+def test_running_out_of_memory_is_a_crash_though_it_leaves_no_traceback(trial):
+    trial.install("b", NO_MEMORY, uuid="new")
+    trial.remember(run="b", old="a", trial=0)
+    trial.power_on()
+    for _ in range(4):
+        assert trial.go() == "b"
+    assert trial.go() == "a"
+    assert (trial.record["why"], trial.record["bad"]) == ("crashed", "new")
+    assert trial.record["tb"].endswith("out of memory?")
+
+
+def test_code_that_memory_does_not_suffice_to_compile_is_a_crash(machine, monkeypatch):
+    real = compile
+
+    def refusing(source, *more, **named):
+        if source == "too_large":
+            raise MemoryError
+        return real(source, *more, **named)
+
+    machine.install("a", {"code.py": "too_large"})
+    machine.power_on()
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.compile", refusing)
+        machine.go()
+    assert machine.record["crashes"] == 1
+
+
+def test_running_out_of_memory_again_and_again_has_growing_pauses(machine):
+    machine.install("a", NO_MEMORY)
+    machine.power_on()
+    for _ in range(6):
+        assert machine.go() == "a"
+    assert machine.slept == [2, 4, 8, 16, 32, 32]
+
+
+def test_a_missing_code_py_is_a_crash(machine):
+    machine.remember(run="")
+    (machine.slot("a").parent.parent / "app" / "code.py").unlink()
+    machine.power_on()
+    assert machine.go() == "app"
+    assert machine.slept == [30]
+
+
+ENDS = {
+    "end": "pass",
+    "exit": "import sys\nsys.exit(1)",
+    "reload": "import supervisor\nsupervisor.reload()",
+}
+
+
+@pytest.mark.parametrize("code", ENDS.values(), ids=ENDS)
+def test_an_end_of_a_confirmed_application_is_no_crash_whichever_it_is(machine, code):
+    machine.install("a", {"code.py": code})
+    machine.power_on()
+    before = machine.records()
+    for _ in range(7):
+        assert machine.go() == "a"
+    assert machine.records() == before
+    assert machine.slept == [1] * 7
+
+
+def test_how_the_run_ended_is_told_by_a_folder_and_costs_no_write(machine):
+    machine.install("a", NO_MEMORY)
+    machine.power_on()
+    before = machine.records()
+    machine.run()
+    file, folder, on_success, on_error = machine.board.next_code
+    assert (file, folder) == (machine.root + "/code.py", machine.root + "/slots")
+    assert machine.records() == before
+
+
+def test_without_the_folders_that_tell_it_the_traceback_still_does(trial):
+    trial.remember(run="b", old="a", trial=0)
+    trial.power_on()
+    trial.board._set_next_code_file = lambda *args, **named: 1 / 0
+    trial.run()
+    del trial.board._set_next_code_file
+    assert trial.guard() == "b"
+    assert trial.record["crashes"] == 1
+
+
+# Deep sleep
+
+
+WOKEN = "import alarm, test\ntest.seen.append(alarm.wake_alarm)\n"
+
+
+@pytest.mark.parametrize("pretended", [False, True])
+def test_after_a_wake_the_application_is_told_what_woke_it(machine, pretended):
+    seen = []
+    machine.install("a", {"code.py": WOKEN + SLEEPY, "lib/sensor.py": ""})
+    machine.power_on()
+    assert machine.run(seen=seen) == "sleep"
+    assert machine.wake(pretended, seen=seen) == "sleep"
+    assert seen == [None, "a time alarm"]
+
+
+def test_after_a_wake_it_runs_as_ever_and_the_run_ends_with_a_reload(machine):
+    seen = {}
+    code = "import os, sys, test, sensor\ntest.seen.update(n=__name__, f=os.getcwd())"
+    machine.install("a", {"code.py": code, "lib/sensor.py": ""})
+    machine.power_on()
+    assert machine.wake(seen=seen) == "reload"
+    assert seen == {"n": "__main__", "f": str(machine.slot("a"))}
+    assert machine.guard() == "a"
+    assert "crashes" not in machine.record
+
+
+def test_after_a_wake_a_trial_has_its_watchdog(trial):
+    seen = []
+    trial.install("b", {"code.py": WATCHDOG + SLEEPY})
+    trial.power_on()
+    trial.wake(seen=seen)
+    assert seen == [90]
+
+
+def test_after_a_wake_a_crash_is_counted_once_and_its_traceback_is_kept(trial):
+    trial.install("b", {"code.py": SLEEPY}, uuid="new")
+    trial.power_on()
+    trial.run()
+    trial.install("b", BAD, uuid="new")
+    assert trial.wake() == "reload"
+    assert trial.record["ends"] == "c"
+    assert trial.record["tb"].endswith("ValueError: a bug")
+    assert trial.guard() == "b"
+    assert trial.record["ends"] == "c?"
+
+
+def test_after_a_wake_running_out_of_memory_is_counted(trial, monkeypatch):
+    trial.install("b", NO_MEMORY, uuid="new")
+    trial.remember(run="b", old="a", trial=0)
+    trial.power_on()
+    with monkeypatch.context() as patched:
+        patched.setattr("traceback.format_exception", lambda *args: bytearray(-1))
+        assert trial.wake() == "reload"
+    assert trial.guard() == "b"
+    assert trial.record["crashes"] == 1
+
+
+def test_after_a_wake_ctrl_c_at_the_desk_gives_the_prompt_and_noise_does_not(machine):
+    machine.install("a", INTERRUPTED)
+    machine.power_on()
+    before = machine.records()
+    assert machine.wake() == "reload"
+    assert machine.guard() == "a"
+    assert machine.records() == before
+    machine.board.usb_connected = True
+    assert machine.wake() == "prompt"
+
+
+def test_without_its_launcher_a_wake_is_a_start_like_any_other(machine):
+    (machine.slot("a").parent.parent / "nh_wake.py").unlink()
+    assert machine.wake() == "reload"
+    assert machine.chosen == "a"
+
+
+# What is missing
+
+
+def remove(machine, *names):
+    for name in names:
+        path = machine.slot("a").parent.parent / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_without_the_rescue_application_a_whole_slot_runs(machine):
+    remove(machine, "app")
+    assert machine.power_on() == "a"
+
+
+def test_without_the_launcher_of_trials_the_other_one_runs_it(trial):
+    remove(trial, "nh_trial.py")
+    assert trial.power_on() == "b"
+    assert trial.record["ends"] == "?"
+
+
+def test_without_any_launcher_the_application_runs_without_one(machine):
+    remove(machine, "nh_run.py", "nh_trial.py")
+    assert machine.power_on() == "a"
+    file, folder, _, _ = machine.board.next_code
+    assert (file, folder) == (str(machine.slot("a") / "code.py"), str(machine.slot("a")))
+
+
+def test_without_anything_to_run_the_board_tries_again_and_again_with_pauses(machine):
+    (machine.slot("a") / "code.py").write_text("torn")
+    remove(machine, "app")
+    machine.power_on()
+    for _ in range(3):
+        assert machine.board.next_code[0] == machine.root + "/code.py"
+        machine.guard()
+    assert machine.slept == [30] * 4
+
+
+class Unknown:
+    """A module of another CircuitPython, in which something is called otherwise."""
+
+    def __getattr__(self, name):
+        raise NotImplementedError(name)
+
+
+def test_a_start_whose_reason_can_t_be_told_is_counted_on_trial(trial, monkeypatch):
+    real = trial.board.install
+    monkeypatch.setattr(
+        trial.board,
+        "install",
+        lambda: (real(), setattr(sys.modules["microcontroller"], "cpu", Unknown())),
+    )
+    for _ in range(3):
+        assert trial.power_on() == "b"
+    assert trial.power_on() == "a"
+    assert trial.record["why"] == "power"
+
+
+def test_a_confirmed_application_stays_where_the_reason_of_a_start_can_t_be_told(machine):
+    real = machine.board.install
+    machine.board.install = lambda: (
+        real(),
+        setattr(sys.modules["microcontroller"], "cpu", Unknown()),
+    )
+    before = machine.records()
+    for _ in range(9):
+        assert machine.power_on() == "a"
+    assert machine.records() == before
+
+
+@pytest.mark.parametrize("harm", [{"ends": 5}, {"trial": "1"}, {"crashes": "4"}, {"old": ["a"]}])
+def test_of_a_record_that_makes_no_sense_the_rest_is_honoured_and_counted(trial, harm):
+    trial.remember(**{"run": "b", "old": "a", "trial": 1, **harm})
+    assert trial.power_on() == "b"
+    if "trial" not in harm:
+        assert trial.record["ends"] == "?"
 
 
 # Torn files
@@ -400,7 +711,7 @@ def test_the_board_never_stays_in_safe_mode_and_waits_longer_each_time(machine):
 def test_a_safe_mode_whose_record_can_t_be_written_is_left_all_the_same(machine, monkeypatch):
     monkeypatch.setattr("builtins.open", read_only(open))
     machine.board.boot(safe_mode="BROWNOUT")
-    assert machine._vm("safemode.py") == "reset"
+    assert machine.vm("safemode.py") == "reset"
 
 
 def test_a_hard_fault_on_trial_counts_as_a_crash(trial):
@@ -444,5 +755,5 @@ def test_a_late_crash_on_trial_counts_without_a_watchdog_too(trial, monkeypatch)
 def test_a_safe_mode_that_can_do_nothing_waits_all_the_same(machine, monkeypatch):
     machine.board.boot(safe_mode="BROWNOUT")
     monkeypatch.setattr("nerveshub_tools.board_modules.Board._remount", lambda *args: 1 / 0)
-    assert machine._vm("safemode.py") == "reset"
+    assert machine.vm("safemode.py") == "reset"
     assert machine.slept == [10]

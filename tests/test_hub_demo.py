@@ -63,7 +63,12 @@ def test_demo_shows_every_step_in_order_and_succeeds():
     assert output.splitlines()[-1] == "The board runs its newest release."
 
 
-def test_demo_fails_when_an_archive_is_not_what_was_announced():
+def test_demo_fails_when_an_archive_is_not_what_was_announced(monkeypatch):
+    # It tries a second time, and need not wait long for that here.
+    patient = demo_application._CODE
+    hasty = patient.replace("confirm_after=1", "confirm_after=1, retry_delay=1")
+    assert hasty != patient
+    monkeypatch.setattr(demo_application, "_CODE", hasty)
     code, output = play(tweaks={"checksum": "0" * 64})
     assert code == 1
     assert "failed: the board reports" in output

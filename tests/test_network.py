@@ -166,9 +166,29 @@ def test_network_that_came_up_by_itself_is_taken():
 def test_name_of_the_network_comes_from_the_settings_by_default(monkeypatch):
     monkeypatch.setenv("CIRCUITPY_WIFI_SSID", "from settings")
     monkeypatch.setenv("CIRCUITPY_WIFI_PASSWORD", "secret word")
-    radio = Radio()
-    Network(radio, None, None).connect(5)
-    assert radio.calls == [("from settings", "secret word", 5)]
+    desk, radio = with_radio(wifi_ssid=None, wifi_password=None)
+    desk.join()
+    assert radio.calls == [("from settings", "secret word", 10)]
+
+
+@pytest.mark.parametrize("name", ["CIRCUITPY_WIFI_SSID", "CIRCUITPY_WIFI_PASSWORD"])
+def test_a_setting_that_circuitpython_can_t_read_is_told_by_its_name(monkeypatch, name):
+    def getenv(key, default=None):
+        if key == name:
+            raise ValueError("invalid syntax for integer with base 10")
+        return default
+
+    monkeypatch.setattr("os.getenv", getenv)
+    with pytest.raises(ValueError, match=name + ": settings.toml takes"):
+        with_radio(wifi_ssid=None, wifi_password=None)
+
+
+def test_a_password_of_digits_alone_is_a_text_for_the_radio(monkeypatch):
+    # CircuitPython 10.1 reads what stands there without quotes as a number.
+    monkeypatch.setattr("os.getenv", {"CIRCUITPY_WIFI_PASSWORD": 12345678}.get)
+    desk, radio = with_radio(wifi_password=None)
+    desk.join()
+    assert radio.calls == [("home", "12345678", 10)]
 
 
 def test_open_network_needs_no_password(monkeypatch):

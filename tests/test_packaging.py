@@ -30,7 +30,8 @@ LAYERS = (
     " shell_commands slot_files websocket",
     "archive_paths brief channel chunked_body code_runner device_state download_retry"
     " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
-    " image_check known_secrets python_source reporter shell_drive transport update_reports",
+    " image_check known_secrets python_source reporter shell_drive slot_drive transport"
+    " update_reports",
     "odd_answer",
     "backoff config errors fwup_writer line_editor memory network output_buffer parts"
     " metadata public_keys server_time settings shared_secret slot_manifest url_text utf8",

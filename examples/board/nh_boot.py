@@ -37,12 +37,22 @@ CRASHES = 5
 """Crashes of a confirmed application, without ten steady minutes in between, until it goes back."""
 LONGEST_WAIT = 600
 """Seconds between two resets out of safe mode, at the most; the first wait has 10."""
+PAUSE = 30
+"""Seconds before the next try, where nothing but the rescue application is left, or not even it."""
 
-ROOT = __file__.rsplit("/", 1)[0] if "/" in __file__ else ""
+ROOT = __file__.rsplit("/", 1)[0].rstrip("/") if "/" in __file__ else ""
 """Where the drive is: ``""`` on a board, the folder of this file elsewhere."""
+CRASHED, LATE, COUNTED = "/slots", "/nh_b", "/nh_a"
+"""
+Where the guard starts after a crash, after a crash behind ten steady minutes, and if there is
+nothing to count: `nh_run` tells why. Never in an application's folder: the guard's imports would
+find the application's modules first.
+"""
 
 # Severest first: it breaks a tie.
 _CLASSES = (("crashed", "ce"), ("hung", "h"), ("unconfirmed", "ur"), ("power", "p"))
+_KINDS = (("run", str), ("old", str), ("ends", str), ("trial", int), ("crashes", int))
+_SLOTS = {"run": ("a", "b", ""), "old": ("a", "b", "")}
 _FILES = ("/nh_a/state.bin", "/nh_b/state.bin")
 _OFFSET = 7 * 512
 _SIZE = 15 * 512
@@ -52,32 +62,80 @@ _ROOM = 496
 def boot() -> None:
     """For ``/boot.py``: let code write to the drive, unless settings.toml leaves it to the PC."""
     try:
-        if os.getenv("NERVESHUB_DEVELOP") in (None, "", "0", 0):
-            import storage  # noqa: PLC0415 only boards have it
+        import storage  # noqa: PLC0415 only boards have it
 
+        if not developing():
             storage.remount("/", readonly=False)
     except Exception as error:
         print("nh_boot:", error)  # into boot_out.txt; the board must start all the same
+    # If anything ends the guard's own run, such as a Ctrl-C in the noise on a serial line, the
+    # board shall not wait at its prompt.
+    start_in("/")
+
+
+def developing() -> bool:
+    """
+    Does NERVESHUB_DEVELOP leave the drive to the PC? What is neither on nor off does not: a board
+    in the field must get its updates. The library's ``settings`` reads it by the same rules.
+    """
+    try:
+        value = os.getenv("NERVESHUB_DEVELOP")  # text or int
+    except ValueError:
+        return False  # CircuitPython 10.1 reads nothing but texts in double quotes and integers
+    return str(value).lower() in ("1", "true", "yes", "on")
 
 
 def code() -> None:
     """For ``/code.py``: choose, count, hand over. Does not return on a board."""
     import supervisor  # noqa: PLC0415
 
-    _disarm()
-    slot, launcher = "", "/nh_run.py"
     try:
-        slot, launcher = _prepare()
+        _disarm()
+        try:
+            slot, trial = _prepare()
+        except Exception as error:
+            # Whatever it was, an application must run: a whole one, without any counting.
+            print("nh_boot:", error)
+            slot, trial = _whole("a") and "a" or _whole("b") and "b" or "", False
+        _hand_over(slot, trial)
+    except KeyboardInterrupt:
+        if at_desk():
+            raise SystemExit from None  # the only way to the prompt
+        start_in(COUNTED)
     except Exception as error:
-        # Whatever it was, an application must run: the best whole one, without any counting.
         print("nh_boot:", error)
-        slot = _whole("a") and "a" or _whole("b") and "b" or ""
-    folder = ROOT + "/slots/" + slot if slot else ROOT + "/app"
-    supervisor.set_next_code_file(
-        ROOT + launcher, working_directory=folder, reload_on_success=True, reload_on_error=True
-    )
+        time.sleep(PAUSE)
+        start_in(COUNTED)
     while True:
         supervisor.reload()  # takes effect a moment after the call
+
+
+def at_desk() -> bool:
+    """Is somebody there who may have pressed Ctrl-C? Else it was noise on a serial line."""
+    import supervisor  # noqa: PLC0415
+
+    return bool(supervisor.runtime.usb_connected or developing())
+
+
+def start_in(folder: str) -> bool:
+    """
+    Let the guard be the next run, with ``folder`` as its current directory. That is a mark which
+    costs neither flash nor memory, and is gone after a reset.
+    """
+    return _set_next(ROOT + "/code.py", ROOT + folder)
+
+
+def _set_next(file: str, folder: str) -> bool:
+    try:
+        import supervisor  # noqa: PLC0415
+
+        supervisor.set_next_code_file(
+            file, working_directory=folder, reload_on_success=True, reload_on_error=True
+        )
+        return True
+    except Exception as error:
+        print("nh_boot:", file, folder, error)  # one of them is missing
+        return False
 
 
 def safemode() -> None:
@@ -117,10 +175,16 @@ def safemode() -> None:
 
 
 def _prepare() -> tuple:
-    """Which slot, and which launcher. The record is written before this returns."""
+    """Which slot, and whether it is on trial. The record is written before this returns."""
     state = load()
+    for key, kind in _KINDS:
+        if not isinstance(state.get(key), kind) or state[key] not in _SLOTS.get(key, (state[key],)):
+            state.pop(key, None)  # makes no sense
     before = json.dumps(state)
-    letter, text = _last_end()
+    try:
+        letter, text = _last_end()
+    except Exception as error:
+        letter, text = "p", "nh_boot: " + str(error)  # on trial, what is not known counts as well
     settle(state, letter, text)
     slot = decide(state, _whole, _uuid)
     trial = bool(slot and state.get("trial"))
@@ -132,10 +196,32 @@ def _prepare() -> tuple:
             if trial and state.get("old") and _whole(state["old"]):
                 slot, trial = state["old"], False  # a trial that can't be counted is none
     if letter == "c" and (not slot or not trial):
-        time.sleep(min(1 << min(state.get("crashes", 0), 6), 60) if slot else 30)
-    elif letter == "e":
+        time.sleep(min(1 << min(state.get("crashes", 0), 6), 60) if slot else PAUSE)
+    elif letter in ("e", "s"):
         time.sleep(1)
-    return slot, "/nh_trial.py" if trial else "/nh_run.py"
+    return slot, trial
+
+
+def _hand_over(slot: str, trial: bool) -> None:
+    """Let the application in a slot be the next run; if anything is missing, the next best."""
+    folder = ROOT + ("/slots/" + slot if slot else "/app")
+    if _woke_up():
+        # Only this VM knows why, so the application runs in it.
+        try:
+            import nh_wake  # noqa: PLC0415
+
+            nh_wake.run(folder, trial)
+            return
+        except Exception as error:
+            print("nh_boot:", error)
+    launchers = [ROOT + "/nh_trial.py"] if trial else []
+    launchers.append(ROOT + "/nh_run.py")
+    for place in (folder, ROOT + "/app") if slot else (folder,):
+        for file in launchers + [place + "/code.py"]:
+            if _set_next(file, place):
+                return
+    time.sleep(PAUSE)
+    start_in(COUNTED)  # perhaps another time
 
 
 def _last_end() -> tuple:
@@ -144,11 +230,15 @@ def _last_end() -> tuple:
     import supervisor  # noqa: PLC0415
 
     reason, reasons = supervisor.runtime.run_reason, supervisor.RunReason
-    if reason in (reasons.AUTO_RELOAD, reasons.REPL_RELOAD) or _woke_up():
-        return "", ""  # somebody works on it, or it slept
+    here = _here()
+    if reason in (reasons.AUTO_RELOAD, reasons.REPL_RELOAD) or _woke_up() or here == COUNTED:
+        return "", ""  # somebody works on it, or it slept, or that is done
     if reason != reasons.STARTUP:
-        traceback = supervisor.get_previous_traceback()
-        return ("c", traceback.strip()) if traceback else ("e", "the application ended")
+        traceback = (supervisor.get_previous_traceback() or "").strip()
+        if not traceback and here not in (CRASHED, LATE):
+            return "e", "the application ended"
+        words = traceback or "the application crashed without a traceback: out of memory?"
+        return "s" if here == LATE else "c", words
     reset, resets = microcontroller.cpu.reset_reason, microcontroller.ResetReason
     if reset == resets.WATCHDOG:
         return "h", "watchdog: the application did not call poll()"
@@ -157,12 +247,20 @@ def _last_end() -> tuple:
     return ("", "") if reset == resets.DEEP_SLEEP_ALARM else ("p", "")
 
 
+def _here() -> str:
+    """The folder in which the launcher has let this run start, without those above."""
+    try:
+        return "/" + os.getcwd().rsplit("/", 1)[-1]
+    except OSError:
+        return ""  # a power cut has torn the folder above
+
+
 def _woke_up() -> bool:
     try:
         import alarm  # noqa: PLC0415 not every board has it
 
         return alarm.wake_alarm is not None
-    except ImportError:
+    except Exception:
         return False
 
 
@@ -177,15 +275,18 @@ def _disarm() -> None:
 
 
 def settle(state: dict, letter: str, text: str) -> None:
-    """Write down how the last start ended."""
+    """
+    Note in the record how the last start ended. ``"s"`` is a crash after ten steady minutes: it
+    counts on trial only.
+    """
     if state.get("trial"):
         ends = state.get("ends", "")
         if ends[-1:] != "?":
             return
-        state["ends"] = ends[:-1] + letter
+        state["ends"] = ends[:-1] + ("c" if letter == "s" else letter)
     elif letter in ("c", "h") and state.get("run"):
         state["crashes"] = min(state.get("crashes", 0) + 1, CRASHES)
-    else:
+    elif letter != "s":
         return
     if letter and text:
         state["tb"] = text
@@ -359,7 +460,9 @@ def _checksum(path: str, buffer: bytearray) -> tuple:
 def _header(slot: str) -> dict:
     try:
         with open(ROOT + "/slots/" + slot + "/.nh/manifest", "rb") as manifest:
-            return json.loads(manifest.readline().decode()[4:])
+            line = manifest.readline()
+            # CircuitPython 10.1 takes JSON that is cut off.
+            return json.loads(line.decode()[4:]) if line[-1:] == b"\n" else {}
     except Exception:
         return {}
 
@@ -373,18 +476,9 @@ def _number(slot: str) -> int:
     return number if isinstance(number, int) else 0
 
 
-def forgive(crashed: bool = False) -> None:
-    """
-    For the launcher: the start that ends now is not to be counted. It was ended by Ctrl-C, or a
-    confirmed application crashed after ten good minutes.
-
-    :param bool crashed: True for the second: on trial, that counts all the same
-    """
+def forgive() -> None:
+    """For the launcher, after Ctrl-C: the start that ends now uses up no trial."""
     state = load()
-    if state.get("trial"):
-        if crashed or state.get("ends", "")[-1:] != "?":
-            return
+    if state.get("trial") and state.get("ends", "")[-1:] == "?":
         state["ends"] = state["ends"][:-1]
-    else:
-        state["crashes"] = state.get("crashes", 0) - 1  # the guard will count it
-    save(state)
+        save(state)

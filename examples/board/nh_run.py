@@ -8,15 +8,37 @@ The current directory is the application's slot. Its ``lib`` comes first in the 
 its ``code.py`` runs as ``__main__``. An application on trial is started by ``nh_trial`` instead,
 with a watchdog that ``NervesHubLink.poll`` feeds: neither that nor ``sys.path`` would survive the
 reload between guard and application. Whatever ends the application, the guard comes next.
+
+How it ended, only this VM knows: to the next one, an end and a ``supervisor.reload()`` look alike,
+and after memory ran out there is no traceback. So the launcher says in which folder the guard is to
+start, by ``supervisor.set_next_code_file``. That writes nothing and needs no memory.
+
+==================================  ================================================================
+the guard starts in                 the application
+==================================  ================================================================
+``/slots``                          crashed, or could not be read or compiled; set first of all, so
+                                    that nothing has to be done when memory has run out
+``/``                               ended, by itself or by a reload
+``/nh_a``                           was interrupted by Ctrl-C
+``/nh_b``                           crashed after ten steady minutes: not this start's fault
+==================================  ================================================================
 """
 
 import os
 import sys
 import time
 
+import supervisor
+
 armed = 0
 """Seconds with which the watchdog was armed, for nerveshub_link; with others, somebody else did."""
-_STEADY = 600  # seconds after which a crash is no longer the start's fault
+STEADY = 600
+"""Seconds after which a crash is no longer the start's fault."""
+ROOT = globals().get("__file__", "").rpartition("/")[0].rstrip("/")
+"""Where the drive is: ``""`` on a board."""
+# Made now: later, memory may have run out.
+_GUARD = ROOT + "/code.py"
+_CRASHED, _ENDED, _STOPPED, _LATE = (ROOT + name for name in ("/slots", "/", "/nh_a", "/nh_b"))
 
 
 def run(watchdog: int = 0) -> None:
@@ -26,24 +48,26 @@ def run(watchdog: int = 0) -> None:
     :param int watchdog: seconds without a ``poll()`` after which the board is reset; 0 for never
     """
     here = _here()
+    _leave(_CRASHED)
     sys.path.insert(0, here + "lib")
-    if watchdog:
-        _arm(watchdog)
-    with open("code.py") as file:
-        source = file.read()
-    program = compile(source, "code.py", "exec")
-    del source
     begun = time.monotonic()
     try:
-        exec(program, {"__name__": "__main__", "__file__": here + "code.py"})
+        if watchdog:
+            _arm(watchdog)
+        exec(_program(), {"__name__": "__main__", "__file__": here + "code.py"})
+        _leave(_ENDED)
     except SystemExit:
-        pass  # an end like any other
+        _leave(_ENDED)  # an end like any other
     except KeyboardInterrupt:
-        _forgive()  # somebody is at the desk
+        _stop_at_desk()
+        _leave(_STOPPED)  # noise on a serial line
         raise
     except Exception:
-        if time.monotonic() - begun >= _STEADY:
-            _forgive(crashed=True)
+        if time.monotonic() - begun >= STEADY:
+            _leave(_LATE)
+        raise
+    except BaseException:
+        _leave(_ENDED)  # a reload, or the way into deep sleep
         raise
 
 
@@ -54,13 +78,35 @@ def _here() -> str:
         return ""  # a power cut has torn the folder above, and FAT finds its way up there no more
 
 
-def _forgive(crashed: bool = False) -> None:
+def _program():
+    with open("code.py") as file:
+        return compile(file.read(), "code.py", "exec")
+
+
+def _leave(folder: str) -> None:
+    """Say where the guard is to start. Allocates nothing."""
+    try:
+        supervisor.set_next_code_file(
+            _GUARD, working_directory=folder, reload_on_success=True, reload_on_error=True
+        )
+    except Exception:
+        pass  # the folder is missing: then the traceback has to tell
+
+
+def _stop_at_desk() -> None:
+    """If it was a person who pressed Ctrl-C: not counted, and the prompt. Else return."""
     try:
         import nh_boot  # noqa: PLC0415 it takes memory
 
-        nh_boot.forgive(crashed)
+        if not nh_boot.at_desk():
+            return
+        nh_boot.forgive()
     except Exception as error:
-        print("nh_run:", error)  # then it counts
+        print("nh_run:", error)
+        if not supervisor.runtime.usb_connected:
+            return
+    _disarm()
+    raise SystemExit  # CircuitPython leads it to the prompt, and nothing else
 
 
 def _arm(seconds: int) -> None:
@@ -74,6 +120,16 @@ def _arm(seconds: int) -> None:
         armed = seconds
     except Exception as error:
         print("nh_run: no watchdog:", error)
+
+
+def _disarm() -> None:
+    """At the prompt nobody would feed it."""
+    try:
+        import microcontroller  # noqa: PLC0415 only boards have it
+
+        microcontroller.watchdog.mode = None
+    except Exception as error:
+        print("nh_run:", error)
 
 
 if __name__ == "__main__":

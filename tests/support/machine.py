@@ -33,7 +33,8 @@ from nerveshub_link.device_state import DeviceState
 from nerveshub_link.slot_manifest import Manifest, checksum
 
 FILES = Path(__file__).resolve().parents[2] / "examples" / "board"
-GUARD = ("boot.py", "code.py", "safemode.py", "nh_boot.py", "nh_run.py", "nh_trial.py")
+GUARD = ("boot.py", "code.py", "safemode.py")
+GUARD += ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
 RESCUE = "print('rescue')"
 
 
@@ -108,7 +109,7 @@ class Machine:
         """A hard start: ``boot.py`` and ``code.py``, or in safe mode ``safemode.py`` alone."""
         self.board.boot(reset, safe_mode)
         if safe_mode != "NONE":
-            assert self._vm("safemode.py") == "reset", "the board stays in safe mode"
+            assert self.vm("safemode.py") == "reset", "the board stays in safe mode"
             return self.power_on("SOFTWARE")
         self._boot()
         return self.guard()
@@ -117,7 +118,7 @@ class Machine:
         """``boot.py``; what it prints goes to boot_out.txt if it is not there already."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            self._vm("boot.py")
+            self.vm("boot.py")
         print(printed.getvalue(), end="")
         path = self._folder / "boot_out.txt"
         text = "Board ID:test\nboot.py output:\n" + printed.getvalue()
@@ -127,8 +128,23 @@ class Machine:
     def guard(self):
         """``code.py``, as after each run of the application. Return the chosen folder's name."""
         file, folder, _, _ = self.board.take_next_code() or ("code.py", None, False, False)
-        assert self._vm(os.path.basename(file), folder) == "reload"
+        assert self.vm(os.path.basename(file), folder) == "reload"
         return self.chosen
+
+    def wake(self, pretended=False, **names):
+        """
+        A wake from deep sleep: ``boot.py``, and ``code.py``, in whose VM the application runs.
+        Return how that ended, as `run` does.
+
+        :param bool pretended: a computer was attached, so there was no reset
+        """
+        if pretended:
+            self.board.woke_up()
+        else:
+            self.board.boot("DEEP_SLEEP_ALARM")
+            self._boot()
+        file, folder, _, _ = self.board.take_next_code() or ("code.py", None, False, False)
+        return self.vm(os.path.basename(file), folder, names)
 
     @property
     def chosen(self):
@@ -149,7 +165,7 @@ class Machine:
         ``names`` in a module called ``test``.
         """
         file, folder, _, _ = self.board.take_next_code()
-        return self._vm(os.path.basename(file), folder, names)
+        return self.vm(os.path.basename(file), folder, names)
 
     def go(self, **names):
         """The application, and the guard after it. Return what the guard chose then."""
@@ -162,7 +178,7 @@ class Machine:
             self._folder / "settings.toml", key, default, self.circuitpython
         )
 
-    def _vm(self, file, folder=None, names=None):
+    def vm(self, file, folder=None, names=None):
         old = os.getcwd(), list(sys.path), dict(sys.modules)
         os.chdir(folder or self.root)
         sys.path.insert(0, self.root)
@@ -174,8 +190,9 @@ class Machine:
             with mock.patch.object(time, "sleep", self.slept.append), mock.patch.object(
                 os, "getenv", self._getenv
             ):
-                source = (self._folder / file).read_text()
-                exec(compile(source, file, "exec"), {"__name__": "__main__"})
+                path = self._folder / file
+                program = compile(path.read_text(), file, "exec")
+                exec(program, {"__name__": "__main__", "__file__": str(path)})
             self.board.ended()
             return "end"
         except Reload:

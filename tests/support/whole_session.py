@@ -10,9 +10,10 @@ must hold wherever it raised stands here: see `Session`.
 import functools
 import importlib.util
 import os
+import sys
 from types import SimpleNamespace
 
-from nerveshub_tools.board_modules import Board
+from nerveshub_tools.board_modules import WATCHDOG_MODES, Board
 
 from nerveshub_link import AppSlotWriter, HealthProvider, transport
 from nerveshub_link.device_state import DeviceState
@@ -118,6 +119,7 @@ class Session:
             self._seams.on = False
             transport.select = select
             self._board.uninstall()
+            sys.modules.pop("nh_run", None)
             os.chdir(old)
         self._judge()
 
@@ -144,7 +146,8 @@ class Session:
         self._board = board = Board()
         board.read_only = False
         if slot == "b":
-            board.watchdog.timeout, board.watchdog.mode = 90, "watchdog.WatchDogMode.RESET"
+            board.watchdog.timeout, board.watchdog.mode = 90, WATCHDOG_MODES.RESET
+            sys.modules["nh_run"] = SimpleNamespace(armed=90)  # the launcher, which has armed it
         board.install()
         self._clock = clock = _Clock(self._seams)
         self._fed = (0, 0)
@@ -207,7 +210,7 @@ class Session:
 
     def _turn(self):
         """One turn of the application's main loop, and of the server."""
-        link, hub, watchdog = self._link, self._hub, self._board.watchdog
+        link, hub, board = self._link, self._hub, self._board
         self._clock.advance(5000 if hub.waits else 1000)
         try:
             link.poll()
@@ -220,8 +223,8 @@ class Session:
         except Exception as error:
             raise Wrong("the server got garbage: %r" % error) from error
         now = self._clock.passed
-        if watchdog.mode is None or watchdog.fed != self._fed[0]:
-            self._fed = (watchdog.fed, now)
+        if board.watchdog.mode is None or board.fed != self._fed[0]:
+            self._fed = (board.fed, now)
         _must(now - self._fed[1] < 85_000, "the trial's watchdog was not fed")
         _must(not self._network.crashed, "a closed socket was polled, which crashes a board")
 

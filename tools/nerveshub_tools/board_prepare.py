@@ -289,10 +289,11 @@ def still_needed(drive: Drive) -> List[str]:
     lacking = board_settings.lacking(settings)
     if lacking:
         words.append("settings.toml still lacks: " + ", ".join(lacking))
-    if settings.get("NERVESHUB_DEVELOP", "0") in {"", "0"}:
+    if not board_settings.develops(drive.file(board_settings.NAME)):
         words.append(
             "Eject the drive and press reset. boot.py then gives the drive to the board's code, and"
-            " the computer sees it read-only. To edit it again: at the serial prompt, add the line"
+            " the computer sees it read-only. Let the board start once before it goes out: its"
+            " first start writes boot_out.txt. To edit it again: at the serial prompt, add the line"
             " NERVESHUB_DEVELOP = 1 to /settings.toml and press reset; or start in safe mode"
         )
     else:

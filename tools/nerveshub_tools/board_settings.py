@@ -122,6 +122,11 @@ def template(**values: str) -> str:
     return TEMPLATE.format(**texts) + "".join(lines)
 
 
+def develops(path) -> bool:
+    """Does NERVESHUB_DEVELOP leave the drive to the computer? As the boot guard reads it."""
+    return str(getenv(path, "NERVESHUB_DEVELOP")).lower() in {"1", "true", "yes", "on"}
+
+
 def lacking(settings: dict) -> list:
     """What a board still needs in its settings, in words."""
     words = []

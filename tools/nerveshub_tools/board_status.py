@@ -184,7 +184,7 @@ class Status:
         settings = board_settings.read(self._drive.file(board_settings.NAME))
         lacking = board_settings.lacking(settings)
         self._tell("settings", "lacking: " + ", ".join(lacking) if lacking else "complete")
-        if settings.get("NERVESHUB_DEVELOP", "0") not in {"", "0"}:
+        if board_settings.develops(self._drive.file(board_settings.NAME)):
             self._tell("develop", "NERVESHUB_DEVELOP leaves the drive to the computer: no updates")
 
 

@@ -26,9 +26,10 @@ FACTORY = {
 """What CircuitPython puts on a new drive."""
 
 ORDER = (
-    "nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_boot.py nh_run.py nh_trial.py boot.py code.py "
-    "safemode.py settings.toml app/code.py app/.nh/manifest lib slots nh_pad/1.bin slots/a "
-    "nh_pad/2.bin slots/b nh_pad/3.bin data slots/a/code.py slots/a/.nh/manifest slots/a/.nh/pad"
+    "nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_boot.py nh_run.py nh_trial.py nh_wake.py "
+    "boot.py code.py safemode.py settings.toml app/code.py app/.nh/manifest lib slots "
+    "nh_pad/1.bin slots/a nh_pad/2.bin slots/b nh_pad/3.bin data slots/a/code.py "
+    "slots/a/.nh/manifest slots/a/.nh/pad"
 ).split()
 """What comes behind what; a test holds it against the real command."""
 

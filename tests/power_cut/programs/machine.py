@@ -18,7 +18,7 @@ import vfs
 from board_modules import Bag, Board, Reload, Reset
 
 _STARTS = 40
-_GUARD = ("nh_boot", "nh_run", "nh_trial")
+_GUARD = ("nh_boot", "nh_run", "nh_trial", "nh_wake")
 _SLOTS = ("/slots/a", "/slots/b")
 _BOOT_OUT = (
     b"Adafruit CircuitPython 10.1.3 on 2025-10-17; A board with ESP32S3\r\nBoard ID:a_board\r\n"
