@@ -111,7 +111,10 @@ class UpdateManager:
     @property
     def active(self) -> bool:
         """True if `step` has work to do (read-only)."""
-        return IDLE < self.state < INSTALLED or (self._reports.stuck and self.state == IDLE)
+        reports = self._reports
+        return IDLE < self.state < INSTALLED or (
+            self.state != CLOSED and (reports.held or (reports.stuck and self.state == IDLE))
+        )
 
     @property
     def percent(self) -> int:
@@ -179,7 +182,7 @@ class UpdateManager:
             self.abort()
             self._say("warning", "download given up: another update is offered instead")
         if self.state != IDLE and (not known or self._reports.on):
-            self._put_off(known)
+            self._put_off(known, now)
             return
         if not known:
             self._clear()
@@ -197,14 +200,10 @@ class UpdateManager:
             self._interrupted()
             raise
 
-    def _put_off(self, known: bool) -> None:
+    def _put_off(self, known: bool, now: int) -> None:
         if self.state == INSTALLED and not known:
-            try:
-                answer = {"status": "rescheduled", "delay_for": _RESTART_DELAY}
-                answer["reason"] = "a restart into other firmware is due"
-                self._push("status_update", answer)
-            except Exception:
-                self._reports.dropped += 1
+            words = "a restart into other firmware is due"
+            self._reports.put_off(_RESTART_DELAY, words, now)
 
     def _go_on(self, offer, now: int) -> None:
         """The server had forgotten the update, and offers it again, maybe at a newer URL."""
@@ -263,6 +262,9 @@ class UpdateManager:
         self._doing = _BETWEEN
         self.blocked = False
         try:
+            if self._reports.held:
+                self._reports.retry(now)
+                return None
             if self._reports.stuck:
                 self._reports.retry(now)
             if self.state == DOWNLOADING:

@@ -14,6 +14,8 @@ update's (its ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device
   one after 30 minutes without a change, and at a join without ``currently_downloading_uuid``. So
   after 25 minutes of silence nothing is said any more, until the server offers the update again.
 * A progress without its stage counts as written, and at 100 as completed.
+* An answer that comes while the server is still writing down its offer meets that row half made (a
+  unique index, once seen). So the first answer to an offer, whichever it is, is held for 200 ms.
 
 What is said never changes what is done: nothing here raises. A report that can't be made, for want
 of memory, is kept like one of an offline device, and tried again each second. A progress is dropped
@@ -29,6 +31,7 @@ from .ticks import elapsed
 _FORGOTTEN = const(25 * 60 * 1000)
 _PROGRESS_INTERVAL = const(500)
 _RETRY = const(1000)
+_AFTER_OFFER = const(200)
 
 
 class UpdateReports:
@@ -48,9 +51,11 @@ class UpdateReports:
         """True while the server knows of it; nothing is said otherwise."""
         self.stuck = False
         """True if there are reports that could be sent, had there been memory: call `retry`."""
+        self.held = False
+        """True until the first answer to an offer may be sent: call `retry`, and block nothing."""
         self.dropped = 0
         """How many reports could neither be sent nor kept."""
-        self._tried = 0  # ticks of the last try while stuck
+        self._tried = 0  # ticks of the last try while stuck, or of the offer while held
         self._kept = []  # what could not be sent yet
         self._changed = 0  # ticks of the last report
         self._percent = -1
@@ -73,6 +78,7 @@ class UpdateReports:
         self.on = True
         self._kept.clear()
         self.stuck = False
+        self.held, self._tried = True, now
         self._changed = now  # to offer it is a change, too
         self._percent = -1
         self.status("received", now)
@@ -92,7 +98,7 @@ class UpdateReports:
         """Say nothing more until the update is offered again: the server is to forget it."""
         self.on = False
         self._kept.clear()
-        self.stuck = False
+        self.stuck = self.held = False
 
     def status(self, status: str, now: int, reason=None, delay=None) -> None:
         """
@@ -111,7 +117,12 @@ class UpdateReports:
             if status == "started":
                 payload["downloader_network_interface"] = self._network_interface
             if reason is not None:
-                payload["reason"] = mask(reason)
+                reason = mask(reason)
+                if "\n" in reason:
+                    from .brief import brief  # noqa: PLC0415 only a traceback has lines
+
+                    reason = brief(reason)
+                payload["reason"] = reason
             if delay is not None:
                 payload["delay_for"] = delay
             self._report("status_update", payload, now)
@@ -142,7 +153,7 @@ class UpdateReports:
 
     def _report(self, event: str, payload: dict, now: int) -> None:
         kept = self._kept
-        if not kept and self._send(event, payload, now):
+        if not kept and not self.held and self._send(event, payload, now):
             return
         if event == "fwup_progress" and not kept and self.stuck:
             self.stuck = False
@@ -169,15 +180,34 @@ class UpdateReports:
 
         :param int now: ticks in milliseconds
         """
+        if self.held:
+            return  # `retry` does it
         kept = self._kept
         while kept and self._send(kept[0][0], kept[0][1], now):
             kept.pop(0)
 
     def retry(self, now: int) -> None:
         """
-        Send what was kept although the device topic is joined, once a second.
+        Send what was kept although the device topic is joined: once a second, and what was held
+        when its time has come.
 
         :param int now: ticks in milliseconds
         """
-        if elapsed(now, self._tried) >= _RETRY:
+        if elapsed(now, self._tried) >= (_AFTER_OFFER if self.held else _RETRY):
+            self.held = False
             self.flush(now)
+
+    def put_off(self, delay: int, reason: str, now: int) -> None:
+        """
+        Answer the offer of another update while one is in hand.
+
+        :param int delay: milliseconds until it may be offered again
+        :param str reason: for the operator
+        :param int now: ticks in milliseconds
+        """
+        try:
+            answer = {"status": "rescheduled", "delay_for": delay, "reason": reason}
+            self._kept.append(("status_update", answer))
+            self.held, self._tried = True, now
+        except Exception:
+            self.dropped += 1

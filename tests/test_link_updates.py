@@ -57,6 +57,19 @@ def test_update_is_told_from_received_to_rebooting_in_order():
     assert "hidden" not in desk.log.text
 
 
+def test_the_first_answer_leaves_some_200_ms_after_the_offer_and_poll_goes_on_meanwhile():
+    desk = Desk(fwup_writer=RecordingWriter())
+    hub = desk.joined()
+    hub.heard()
+    hub.say(None, None, "device", "update", update(IMAGE))
+    hub.say(None, None, "device", "identify", {})
+    desk.wait(0.175)
+    assert (hub.events(), desk.network.peers) == ([], [hub])
+    assert desk.client.named("identify") == [("identify",)]
+    desk.wait(0.1)
+    assert [event[1]["status"] for event in hub.events()] == ["received", "started"]
+
+
 @pytest.mark.parametrize(
     "decision, said",
     [

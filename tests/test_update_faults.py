@@ -149,7 +149,7 @@ def assert_survived(hub, board, reason):
     """The hub was told the reason; the link never left; nothing was installed; a retry works."""
     told = {"status": "failed", "reason": reason}
     assert board.client.named("fwup_error") == [("fwup_error", reason)]
-    hub.wait(lambda _: board.statuses[-1:] == [told])
+    board.until(lambda: board.statuses[-1:] == [told])
     assert [status["status"] for status in board.statuses].count("failed") == 1
     assert board.events[-1] == ("status_update", told)
     assert board.device.inflight is None

@@ -22,6 +22,7 @@ from support.update_bench import (
     SECRET,
     STARTED,
     URL,
+    UUID,
     Bench,
     assert_failed,
     failed,
@@ -609,3 +610,110 @@ def test_abort_after_the_installation_does_not_undo_it():
         bench.manager.abort()
         assert "fwup_abort" not in bench.written
         assert bench.manager.state == state
+
+
+# The first answer to an offer
+
+
+def test_the_first_answers_leave_200_milliseconds_after_the_offer_and_nothing_blocks_before():
+    bench = Bench(*served()).offer(answered=False)
+    assert bench.manager.active
+    for _ in range(2):
+        bench.step(90)
+    bench.step(25)
+    assert (bench.heard, bench.transport.opened) == ([], [])
+    bench.step()
+    assert bench.statuses == [RECEIVED, STARTED]
+    assert bench.transport.opened == []
+    bench.step()
+    assert len(bench.transport.opened) == 1
+    bench.run(500)
+    assert bench.statuses == [RECEIVED, STARTED, COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("decision", "status"),
+    [
+        (ignore("no"), {"status": "ignored", "reason": "no"}),
+        (reschedule(5, "later"), {"status": "rescheduled", "reason": "later", "delay_for": 5}),
+    ],
+)
+def test_a_no_waits_too_though_there_is_nothing_else_to_do(decision, status):
+    bench = Bench()
+    bench.client.decision = decision
+    bench.offer(answered=False)
+    bench.step(190)
+    bench.step(10)
+    assert (bench.heard, bench.manager.active) == ([], True)
+    bench.step()
+    assert bench.statuses == [RECEIVED, status]
+    assert not bench.manager.active
+
+
+def test_a_failure_at_once_waits_too():
+    bench = Bench().offer(answered=False, size=-1)
+    assert bench.client.named("fwup_error") == [("fwup_error", "update: the update has a bad size")]
+    bench.step(150)
+    bench.step()
+    assert bench.heard == []
+    assert bench.answer().statuses == [RECEIVED, failed("update: the update has a bad size")]
+
+
+def test_another_update_while_a_restart_is_due_is_put_off_200_milliseconds_later():
+    bench = Bench(*served()).offer().run(500)
+    assert bench.manager.state == updates.INSTALLED
+    before = len(bench.heard)
+    bench.offer(answered=False, meta=dict(NEW_META, uuid="another"))
+    bench.step(150)
+    bench.step()
+    assert len(bench.heard) == before
+    bench.answer()
+    assert bench.statuses[-1] == {
+        "status": "rescheduled",
+        "delay_for": 300_000,
+        "reason": "a restart into other firmware is due",
+    }
+    assert bench.manager.state == updates.INSTALLED
+    assert not bench.manager.active
+
+
+def test_answers_that_wait_survive_a_lost_connection():
+    bench = Bench()
+    bench.client.decision = ignore("no")
+    bench.offer(answered=False)
+    bench.joined = False
+    bench.manager.lost()
+    bench.clock.advance(5000)
+    bench.step()
+    assert bench.heard == []
+    assert bench.join() == UUID
+    assert bench.statuses == [RECEIVED, {"status": "ignored", "reason": "no"}]
+
+
+def test_answers_to_an_offer_just_before_a_join_wait_out_their_time():
+    bench = Bench()
+    bench.client.decision = ignore("no")
+    bench.offer(answered=False)
+    bench.clock.advance(100)
+    bench.join()
+    assert bench.heard == []
+    bench.clock.advance(100)
+    bench.step()
+    assert bench.statuses == [RECEIVED, {"status": "ignored", "reason": "no"}]
+
+
+def test_a_closed_manager_has_nothing_left_to_answer():
+    bench = Bench()
+    bench.offer(answered=False)
+    bench.manager.close()
+    assert not bench.manager.active
+
+
+def test_a_reason_with_a_traceback_in_it_is_told_with_the_error_first():
+    bench = Bench()
+    bench.client.decision = ignore(
+        "can't: Traceback (most recent call last):\r\n"
+        '  File "code.py", line 3, in f\r\nOSError: 5\r\n'
+    )
+    bench.offer()
+    assert bench.statuses[-1]["reason"] == 'can\'t: OSError: 5 (File "code.py", line 3, in f)'

@@ -143,10 +143,20 @@ class Bench:
         except Exception as error:
             self.log.log("error", function.__name__ + ": " + describe(error))
 
-    def offer(self, image=IMAGE, **tweaks):
-        """The server offers an update; ``tweaks`` replace fields of its message."""
+    def offer(self, image=IMAGE, answered=True, **tweaks):
+        """
+        The server offers an update; ``tweaks`` replace fields of its message. Unless ``answered``
+        is False, the device has answered it when this returns.
+        """
         payload = update(image, **dict({"firmware_url": URL}, **tweaks))
         self.manager.offer(payload, self.clock())
+        return self.answer() if answered else self
+
+    def answer(self):
+        """Let the 200 ms pass after which an offer is answered."""
+        if self.manager._reports.held:
+            self.clock.advance(200)
+            self.step()
         return self
 
     def step(self, milliseconds=0):
