@@ -472,13 +472,14 @@ def test_a_switch_that_failed_and_took_effect_all_the_same_begins_a_trial():
         raise RuntimeError("Update failed")
 
     board.dualbank.switch = switch
+    start(board)
     with pytest.raises(UpdateError):
         install(board.writer, NEW, META)
     board.writer.fwup_abort()
     assert is_old(board.writer)
+    board.dualbank.switch = real
     writer = start(board)
     assert (writer.firmware_meta()["uuid"], writer.firmware_validated()) == (UUID, False)
-    board.dualbank.switch = real
     go_back(board, "cc")
     assert is_old(board.writer, reverted=True)
 

@@ -28,12 +28,12 @@ LAYERS = (
     " image_download network_identity shell_session update_offer zip_reader",
     "client device downloader extensions firmware_bank inflate nvm_copy python_prompt scripts"
     " shell_commands slot_files websocket",
-    "archive_paths brief channel chunked_body code_runner device_state download_retry"
+    "archive_paths channel chunked_body code_runner device_state download_retry"
     " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
     " image_check known_secrets python_source reporter shell_drive slot_drive transport"
     " update_reports",
     "odd_answer",
-    "backoff config errors fwup_writer line_editor memory network output_buffer parts"
+    "backoff brief config errors fwup_writer line_editor memory network output_buffer parts"
     " metadata public_keys server_time settings shared_secret slot_manifest url_text utf8",
     "app_watchdog ticks",
 )
