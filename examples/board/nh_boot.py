@@ -120,7 +120,7 @@ def at_desk() -> bool:
 def start_in(folder: str) -> bool:
     """
     Let the guard be the next run, with ``folder`` as its current directory. That is a mark which
-    costs neither flash nor memory, and is gone after a reset.
+    costs no write to the flash, and is gone after a reset.
     """
     return _set_next(ROOT + "/code.py", ROOT + folder)
 

@@ -11,7 +11,7 @@ reload between guard and application. Whatever ends the application, the guard c
 
 How it ended, only this VM knows: to the next one, an end and a ``supervisor.reload()`` look alike,
 and after memory ran out there is no traceback. So the launcher says in which folder the guard is to
-start, by ``supervisor.set_next_code_file``. That writes nothing and needs no memory.
+start, by ``supervisor.set_next_code_file``, which writes nothing.
 
 ==================================  ================================================================
 the guard starts in                 the application
@@ -84,13 +84,13 @@ def _program():
 
 
 def _leave(folder: str) -> None:
-    """Say where the guard is to start. Allocates nothing."""
+    """Say where the guard is to start. Needs some 100 bytes: CircuitPython looks for both paths."""
     try:
         supervisor.set_next_code_file(
             _GUARD, working_directory=folder, reload_on_success=True, reload_on_error=True
         )
     except Exception:
-        pass  # the folder is missing: then the traceback has to tell
+        pass  # out of memory, or the folder is missing: what was said before holds
 
 
 def _stop_at_desk() -> None:

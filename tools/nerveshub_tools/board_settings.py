@@ -35,7 +35,7 @@ NERVESHUB_PRODUCT_SECRET = "{NERVESHUB_PRODUCT_SECRET}"
 # NERVESHUB_IDENTIFIER = "greenhouse-1"
 
 # A power supply that bounces within the first second must not start the safe mode for users, which
-# waits for one for ever.
+# waits for one for ever. (Takes effect from CircuitPython 10.3 on.)
 CIRCUITPY_SAFE_MODE_DELAY = 0
 
 # Seconds without a poll() after which an application on trial is taken for hung; 0 for never.
