@@ -92,7 +92,10 @@ class DownloadRetry:
             self._furthest = received
             self._failures = 0
         self._failures += 1
-        self._last = describe(error)
+        try:
+            self._last = describe(error)
+        except Exception:
+            self._last = "no memory for the reason"
         if then == "restart":
             self._restarts += 1
             self._furthest = 0

@@ -207,9 +207,12 @@ class ImageDownload:
             self.alone = True
             return NO_ROOM
         then = getattr(error, "then", None)
-        if loader.html and then is not None:
-            error = DownloadError(describe(error) + " (the server calls it text/html)", then)
-        self.why = describe(error)
+        try:
+            if loader.html and then is not None:
+                error = DownloadError(describe(error) + " (the server calls it text/html)", then)
+            self.why = describe(error)
+        except Exception:
+            self.why = "no memory for the reason"
         if then == "renew":
             loader.hang_up()
             return EXPIRED

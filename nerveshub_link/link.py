@@ -361,6 +361,7 @@ class NervesHubLink:
         action = self._updates.step(now)
         if action == updates.REBOOT:
             self._device.reboot(now)
+            self._updates.restart_noted()
         elif action == updates.REJOIN and self.connected:
             self._device.join(now)
         elif action == updates.BLOCKS and self.connected:

@@ -62,11 +62,12 @@ REJOIN = 2
 Action: the server may have forgotten the update, or is to forget it; join the device topic again.
 """
 REBOOT = 3
-"""Action: restart into the new firmware."""
+"""Action: restart into the new firmware; call `UpdateManager.restart_noted` when that is sure."""
 BLOCKS = 4
 """Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
 
 _BETWEEN = "between"  # neither the network nor the writer has its turn
+_RETRIED = (_BETWEEN, "download", "verify")
 _REPORT = ""  # what is done now can't fail the update
 _REPORT_TIMEOUT = const(60 * 1000)
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
@@ -281,8 +282,7 @@ class UpdateManager:
             elif self.state == REPORTING and (
                 not self._reports.waiting or elapsed(now, self._installed) >= _REPORT_TIMEOUT
             ):
-                self.state = INSTALLED
-                return REBOOT
+                return REBOOT  # again and again, until `restart_noted`
         except Exception as error:
             self._handle(error, now)
         except BaseException:
@@ -290,16 +290,24 @@ class UpdateManager:
             raise
         return None
 
+    def restart_noted(self) -> None:
+        """The restart that `REBOOT` asks for will come."""
+        self.state = INSTALLED
+
     def _handle(self, error: Exception, now: int) -> None:
         """Something raised within a step. Whose failure is it?"""
         if self._doing == _REPORT or self.state in (IDLE, INSTALLED):
             self._reports.dropped += 1  # nobody's, but a report's
         elif self.state >= REPORTING:
             self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
-        elif self._doing == _BETWEEN:
-            self._doing = "download"
+        elif self._doing in _RETRIED and not isinstance(error, UpdateError):
+            # Not the writer's, and nobody's verdict. If it was the last try's, it is so again.
+            lost = self._doing != _BETWEEN
+            if not lost:
+                self._doing = "download"
             try:
-                self._image.broke(error, now)
+                self._image.broke(error, now, lost)
+                self.state = DOWNLOADING
             except Exception as final:
                 self._fail(final, now)
         else:
@@ -400,7 +408,8 @@ class UpdateManager:
         if not self._image.verify(now):
             self.state = DOWNLOADING
             return
-        self.state, self._doing = INSTALLING, _REPORT
+        self.state = INSTALLING
+        self._doing = _REPORT
         verified = self._offer.checksum is not None
         self._say("info", "update verified" if verified else "update not verified, as allowed")
         self._progress(now, 0, "updating")
@@ -431,11 +440,10 @@ class UpdateManager:
 
     def abort(self) -> None:
         """Drop the update under way, without a word to the server. Never raises."""
-        begun, self._begun = self._begun, False
+        begun = self._begun and self.state < REPORTING
         if self.state < REPORTING:
             self.state = IDLE  # first: whatever interrupts this, no step goes on
-        else:
-            begun = False
+        self._begun = False
         self._image.close()
         if begun:
             self._call(self._config.fwup_writer.fwup_abort)

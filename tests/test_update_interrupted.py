@@ -306,6 +306,35 @@ def test_failure_that_can_not_be_told_is_told_a_second_later_and_once():
     assert not bench.manager.active
 
 
+def test_break_of_the_download_whose_reason_can_not_be_put_into_words_is_a_break_as_any(
+    monkeypatch,
+):
+    class Wordless(OSError):
+        def __str__(self):
+            raise MemoryError
+
+    bench = tries([head(), IMAGE[:700], Wordless()], served()).offer().run(100)
+    assert "no memory for the reason" in bench.log.text
+    assert_whole(bench)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
+def test_restart_that_was_not_noted_is_asked_for_again(error):
+    desk = Desk(fwup_writer=RecordingWriter())
+    peer = desk.joined()
+    peer.say(None, None, "device", "update", update(IMAGE))
+    desk.until(lambda: desk.peer is not peer and desk.peer.asked)
+    reboot = desk.link._device.reboot = Striking(desk.link._device.reboot, 1, error)
+    desk.peer.answer(200, body=IMAGE)
+    for _ in range(400):
+        try:
+            desk.wait(0.025)
+        except KeyboardInterrupt:
+            pass
+    assert reboot.calls == 2
+    assert len(desk.client.named("reboot")) == 1
+
+
 @pytest.mark.parametrize("k", range(1, 8))
 def test_line_of_the_log_that_can_not_be_made_changes_nothing(k):
     bench = tries([head(), IMAGE[:700]], [head(5)], served())

@@ -164,6 +164,8 @@ class Bench:
         action = self.manager.step(self.clock())
         if action is not None:
             self.actions.append(action)
+        if action == updates.REBOOT:
+            self.manager.restart_noted()
         self.clock.advance(milliseconds)
         return action
 
