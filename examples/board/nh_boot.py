@@ -10,7 +10,8 @@ so that neither an update of the library nor a new CircuitPython can break it. `
 
 What it remembers (``/nh_a/state.bin``, ``/nh_b/state.bin``) is told in the library's
 ``device_state``, what a slot must hold (``.nh/manifest``) in its ``slot_manifest``. They share the
-formats with this file and no code; a test holds them against each other.
+formats with this file and no code; a test holds them against each other. It is one file, though a
+long one: on a drive that a power cut has torn, each file more is one that may be missing.
 
 =======================================  ==========================================================
 what it finds                            what runs
@@ -177,10 +178,8 @@ def safemode() -> None:
 def _prepare() -> tuple:
     """Which slot, and whether it is on trial. The record is written before this returns."""
     state = load()
-    for key, kind in _KINDS:
-        if not isinstance(state.get(key), kind) or state[key] not in _SLOTS.get(key, (state[key],)):
-            state.pop(key, None)  # makes no sense
     before = json.dumps(state)
+    _mend(state)
     try:
         letter, text = _last_end()
     except Exception as error:
@@ -200,6 +199,16 @@ def _prepare() -> tuple:
     elif letter in ("e", "s"):
         time.sleep(1)
     return slot, trial
+
+
+def _mend(state: dict) -> None:
+    """Drop what makes no sense, so that the rest counts. Nothing is confirmed by that."""
+    for key, kind in _KINDS:
+        value = state.get(key)
+        if key in state and (not isinstance(value, kind) or value not in _SLOTS.get(key, (value,))):
+            del state[key]
+            if key == "trial":
+                state[key] = 1
 
 
 def _hand_over(slot: str, trial: bool) -> None:
