@@ -33,6 +33,8 @@ makes the download start from zero. Ctrl-C, a reload and the like abort the upda
 What is said never changes what is done: a state is left before that is told, and a message that
 can't be made is counted, not raised. What the server hears, and when it must not hear anything,
 `nerveshub_link.update_reports` knows.
+
+Longer than other modules: what each state does, and what may strike in it, must be seen together.
 """
 
 from micropython import const
@@ -71,6 +73,7 @@ _RETRIED = (_BETWEEN, "download", "verify")
 _REPORT = ""  # what is done now can't fail the update
 _REPORT_TIMEOUT = const(60 * 1000)
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
+_SCARCE_DELAY = const(10 * 60 * 1000)
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
 
 
@@ -195,6 +198,10 @@ class UpdateManager:
                 self._go_on(offer, now)
             else:
                 self._decide(now)
+        except MemoryError:
+            # Nothing is wrong with the update: it may be offered again.
+            self.abort()
+            self._decline(now, "rescheduled", "no memory to look at the update", _SCARCE_DELAY)
         except Exception as error:
             self._fail(error, now)
         except BaseException:

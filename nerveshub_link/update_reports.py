@@ -116,15 +116,18 @@ class UpdateReports:
             payload = {"status": status}
             if status == "started":
                 payload["downloader_network_interface"] = self._network_interface
-            if reason is not None:
-                reason = mask(reason)
-                if "\n" in reason:
-                    from .brief import brief  # noqa: PLC0415 only a traceback has lines
-
-                    reason = brief(reason)
-                payload["reason"] = reason
             if delay is not None:
                 payload["delay_for"] = delay
+            if reason is not None:
+                try:
+                    reason = mask(reason)
+                    if "\n" in reason:
+                        from .brief import brief  # noqa: PLC0415 only a traceback has lines
+
+                        reason = brief(reason)
+                except Exception:
+                    reason = "no memory for the reason"
+                payload["reason"] = reason
             self._report("status_update", payload, now)
         except Exception:
             self.dropped += 1

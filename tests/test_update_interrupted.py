@@ -25,7 +25,7 @@ from support.update_bench import (
     served,
 )
 
-from nerveshub_link import image_check
+from nerveshub_link import image_check, update_offer, update_reports
 from nerveshub_link import update_manager as updates
 
 SIZE = len(IMAGE)
@@ -316,6 +316,21 @@ def test_break_of_the_download_whose_reason_can_not_be_put_into_words_is_a_break
     bench = tries([head(), IMAGE[:700], Wordless()], served()).offer().run(100)
     assert "no memory for the reason" in bench.log.text
     assert_whole(bench)
+
+
+def test_reason_that_can_not_be_masked_is_left_out_and_failed_is_told(monkeypatch):
+    monkeypatch.setattr(update_reports, "mask", Striking(None, 0, None))
+    bench = Bench(b"HTTP/1.1 404 No\r\n\r\n").offer().run()
+    assert bench.statuses[-1] == failed("no memory for the reason")
+
+
+def test_no_memory_to_look_at_an_offer_puts_it_off_instead_of_a_day_without_updates(monkeypatch):
+    monkeypatch.setattr(update_offer, "sha256_text", Striking(None, 1, MemoryError()))
+    bench = Bench(*served()).offer()
+    said = {"status": "rescheduled", "delay_for": 600_000}
+    bench.run(1000)
+    assert bench.statuses == [RECEIVED, dict(said, reason="no memory to look at the update")]
+    assert (bench.manager.state, bench.written) == (updates.IDLE, [])
 
 
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
