@@ -43,6 +43,13 @@ ERROR = 5
 # in a row that fails, up to 320 seconds.
 _REJOIN = const(5000)
 
+# A server that sends without end and answers nothing must not escape its deadline; but an
+# application whose loop takes a minute may have the answer behind other messages. So many looks
+# past the deadline may find more than could be read.
+_PATIENCE = const(8)
+
+_SHORT = const(2048)  # characters: too few for a number that takes long to read
+
 _WAITING = const(0)
 _JOINING = const(1)
 _JOINED = const(2)
@@ -55,6 +62,7 @@ class _Topic:
         self.join_ref = None
         self.since = 0  # of the present state
         self.failures = 0  # joins in a row that were refused or not answered
+        self.late = 0  # looks past the deadline of the join
 
 
 class Channels:
@@ -80,6 +88,7 @@ class Channels:
         """
         self._ref = 0
         self._topics = {}
+        self._late = 0  # looks past the deadline of the heartbeat
         self._heartbeat_ref = None
         self._heartbeat_at = now
 
@@ -99,6 +108,7 @@ class Channels:
         entry.join_ref = self._next_ref()
         entry.state = _JOINING
         entry.since = now
+        entry.late = 0
         self._write(entry.join_ref, entry.join_ref, topic, "phx_join", entry.payload())
 
     def is_joined(self, topic: str) -> bool:
@@ -162,6 +172,11 @@ class Channels:
         :return: ``(kind, topic, event, payload)``, or None if there is nothing to do
         :raises ProtocolError: if it is no Phoenix message
         """
+        if len(text) > _SHORT:
+            from .json_numbers import has_long_number  # noqa: PLC0415 most messages are short
+
+            if has_long_number(text):
+                raise ProtocolError("message with a number of more than 64 digits", 1007)
         try:
             message = json.loads(text)
             if not isinstance(message, list):
@@ -223,6 +238,7 @@ class Channels:
         """
         if self._heartbeat_ref is None:
             self._heartbeat_at = now
+            self._late = 0
             self._heartbeat_ref = self._next_ref()
             self._write(None, self._heartbeat_ref, "phoenix", "heartbeat", {})
 
@@ -231,22 +247,27 @@ class Channels:
         Send heartbeats and join again what is due.
 
         :param int now: ticks in milliseconds
-        :param bool drained: True if everything received was handled: only then is an answer late.
-            (The user's loop may have slept while it lay in the socket.)
+        :param bool drained: True if everything received was handled: then an answer is late when
+            its time is up; else after some more looks, for the user's loop may have slept while it
+            lay in the socket
         :return: False if the server did not answer a heartbeat in time: the connection is dead
         """
         since = elapsed(now, self._heartbeat_at)
         if self._heartbeat_ref is not None:
-            if drained and since >= self._reply_timeout:
-                return False
+            if since >= self._reply_timeout:
+                self._late += 1
+                if drained or self._late >= _PATIENCE:
+                    return False
         elif since >= self._heartbeat_interval:
             self.beat(now)
         for topic in self._topics:
             entry = self._topics[topic]
             since = elapsed(now, entry.since)
             if entry.state == _JOINING:
-                if drained and since >= self._reply_timeout:
-                    self._lost(entry, now)
+                if since >= self._reply_timeout:
+                    entry.late += 1
+                    if drained or entry.late >= _PATIENCE:
+                        self._lost(entry, now)
             elif entry.state == _WAITING and since >= _REJOIN << min(entry.failures - 1, 6):
                 self._join(topic, entry, now)
         return True

@@ -13,7 +13,8 @@ because that is needed once and this for ever.
 class Config:
     """
     The options as attributes of the same names, see `nerveshub_link.NervesHubLink`; ``use_secret``
-    tells whether the device signs by a shared secret, ``known_meta`` what ran at construction.
+    tells whether the device signs by a shared secret, ``known_meta`` what ran at construction,
+    ``warning`` what is not safe about the connection, or None.
     """
 
     def running_meta(self):

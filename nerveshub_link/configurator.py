@@ -65,6 +65,7 @@ _NUMBERS = {
     "download_timeout": (86400, 60, LONGEST),
     "confirm_after": (60, 0, 86400),
     "network_reset_after": (1800, 0, 86400),
+    "server_reset_after": (21600, 0, 86400),
     "chunk_size": (4096, 1024, 65536),
     "receive_buffer": (2048, 1024, 65536),
     "max_message_size": (16384, 2048, 1 << 20),
@@ -150,21 +151,49 @@ def _check_tables(config, given: dict) -> None:
 def _check_server(config, options: dict) -> None:
     host = options["host"]
     _check_text("host", host)
-    if "/" in host or ":" in host or " " in host:
-        raise ValueError(
-            "host must be a name like 'devices.example.com', without https://, port or path"
-        )
-    port = options["port"]
-    if not _is_int(port) or not 0 < port < 65536:
-        raise ValueError("port must be a whole number from 1 to 65535")
+    if host[0] == "[" and host[-1] == "]":
+        host = host[1:-1]
+    for char in "/ []@\"'":
+        if char in host or host.count(":") == 1:  # several are an IPv6 address
+            raise ValueError(
+                "host must be a name like 'devices.example.com', without https://, port or path"
+            )
     tls = options["ssl"]
     if tls is not True and tls is not False:
         raise ValueError("ssl must be True or False")
     if tls and config.ssl_context is None:
         raise ValueError("ssl_context is needed while ssl is True")
+    port = options["port"]
+    if port is None:
+        port = 443 if tls else 80
+    if not _is_int(port) or not 0 < port < 65536:
+        raise ValueError("port must be a whole number from 1 to 65535")
     config.host = host
     config.port = port
     config.ssl = tls
+    config.warning = _insecure(config)
+
+
+def _insecure(config):
+    """Say what is not safe about the connection; None if it is."""
+    if not config.ssl:
+        return (
+            "ssl=False: nothing is encrypted, and whoever is on the way can read and change all "
+            "that is said, updates included. This is for a test server"
+        )
+    # CircuitPython's contexts have no such attributes: they always verify.
+    mode = getattr(config.ssl_context, "verify_mode", None)
+    if mode == 0:
+        return (
+            "ssl_context verifies no certificate (verify_mode is CERT_NONE): whoever is on the way "
+            "can be the server, and install anything here"
+        )
+    if mode is not None and not config.ssl_context.check_hostname:
+        return (
+            "ssl_context does not check the server's name (check_hostname is False): whoever has "
+            "any certificate can be the server"
+        )
+    return None
 
 
 def _check_auth(config, options: dict) -> None:
@@ -203,7 +232,9 @@ def _check_auth(config, options: dict) -> None:
         try:
             config.ssl_context.load_cert_chain(certificate[0], certificate[1])
         except (OSError, ValueError) as error:
-            raise ValueError("device_cert or device_key can't be loaded: " + str(error)) from error
+            raise ValueError(
+                "device_cert or device_key can't be loaded: " + describe(error)
+            ) from error
     config.identifier = identifier
     config.product_key = secret[0]
     config.product_secret = secret[1]

@@ -18,15 +18,16 @@ phase                  what goes on                          how it ends
 =====================  ====================================  ====================================
 
 The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second, and
-reports a join that worked by `Connection.succeeded`: only that resets the back-off.
+reports a device that stayed joined for a minute by `Connection.succeeded`: only that resets the
+back-off.
 """
 
 from micropython import const
 
 from . import websocket
 from .backoff import Backoff
-from .errors import TransportError, describe, printable
-from .http_head import Url, resolve
+from .errors import TransportError, describe
+from .http_head import Url
 from .server_time import ServerTime
 from .ticks import elapsed
 from .transport import Transport
@@ -41,9 +42,8 @@ CLOSED = "closed"
 # Known to both of the server's endpoints (its device_endpoint.ex, endpoint.ex); 403 without vsn.
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
 _CLOCK_SLACK = const(10)  # seconds: one second into the future is refused, 90 into the past are not
-_CLOCK_OFF = const(5)  # seconds: less than this is not why a signature was refused
-_MAX_REDIRECTS = const(2)  # as nerves_hub_link
 _CLOSE_TIMEOUT = const(2000)
+_PATIENCE = const(8)  # ticks past a deadline in which not all that came could be read
 
 
 class Connection:
@@ -61,11 +61,12 @@ class Connection:
         self._call = call
         self._log = log
         # Imported only when they are needed: memory is scarce.
+        now = config.clock()
         self._network = None
         if config.radio is not None:
             from .network import Network  # noqa: PLC0415
 
-            self._network = Network(config.radio, config.wifi_ssid, config.wifi_password)
+            self._network = Network(config, now)
         self._build_headers = None
         if config.use_secret:
             from .shared_secret import build_headers  # noqa: PLC0415
@@ -74,7 +75,7 @@ class Connection:
         self._backoff = Backoff(
             config.backoff_minimum * 1000, config.backoff_maximum * 1000, config.random
         )
-        self.time = ServerTime(config.time)
+        self.time = ServerTime(config.time, config.clock)
         """The server's clock, as far as it is known."""
         self.socket = WebSocket(
             Transport(socket_pool, config.ssl_context),
@@ -87,16 +88,19 @@ class Connection:
         """One of the phases above."""
         self.reason = ""
         """Why the connection ended last."""
-        now = config.clock()
+        self.young = True
+        """True until `succeeded`: what ends the connection now ends it soon after the join."""
+        self.before_open = None
+        """As `Transport.before_open`, for each step that blocks. Set right after this was made."""
         self._since = now
         self._delay = 0
-        self._reached = now  # when the network last proved to work
+        self._late = 0  # ticks past the deadline of the upgrade
         self._clock_corrected = False
+        self._home = Url(config.ssl, config.host, config.port, _TARGET)
         self._start_over()
 
     def _start_over(self) -> None:
-        config = self._config
-        self._url = Url(config.ssl, config.host, config.port, _TARGET)
+        self._url = self._home
         self._redirects = 0
         self._leaving = False  # a close handshake of ours is under way
 
@@ -110,15 +114,29 @@ class Connection:
         event = self.socket.step()
         if event == websocket.OPENED:
             self.phase = OPEN
-            self._reached = now
+            self.young = True
+            self._clock_corrected = False
+            head, self.socket.response = self.socket.response, None
+            if not self._config.use_secret:
+                # A signature that was accepted proves the clock; here only the server's date does.
+                self.time.correct(head.headers.get("date"))
         elif event == websocket.REFUSED:
-            self._refused(self.socket.response, now)
+            head, self.socket.response = self.socket.response, None
+            self._refused(head, now)
         elif event == websocket.ENDED:
             if self._leaving:
                 self.hang_up(now)
             else:
-                self.lost(self.socket.close_reason, now)
+                self.lost(self._why_ended(), now)
         return event
+
+    def _why_ended(self) -> str:
+        socket = self.socket
+        if not socket.closed_by_server:
+            return socket.close_reason
+        from .refusals import closing  # noqa: PLC0415 seldom needed
+
+        return closing(socket.close_code, socket.close_reason, self.young)
 
     def tick(self, now: int, drained: bool) -> None:
         """
@@ -128,44 +146,65 @@ class Connection:
         :param bool drained: True if everything received was handled
         """
         since = elapsed(now, self._since)
-        if self.phase == OPEN:
-            self._reached = now
+        self.time.tick(now)
+        # A tuple would be made anew in each tick, on a board.
+        if not self.socket.state and (self.phase == OPEN or self.phase == CONNECTING):  # noqa: PLR1714
+            # A fault in the middle of a change: what is said to be there is not.
+            self.lost("the connection is gone", now)
+        elif self.phase == OPEN:
+            if self._network is not None:
+                self._network.reached(now)
             if self._leaving and since >= _CLOSE_TIMEOUT:
                 self.hang_up(now)
         elif self.phase == CONNECTING:
-            if drained and since >= self._config.reply_timeout * 1000:
-                self.lost("no answer to the upgrade request", now)
+            if since >= self._config.reply_timeout * 1000:
+                # What came may lie unread, since the application's loop took so long.
+                self._late += 1
+                if drained or self._late >= _PATIENCE:
+                    self.lost("no answer to the upgrade request", now)
         elif since >= self._delay and self.phase != CLOSED:
             self._try(now)
 
     def _try(self, now: int) -> None:
         config = self._config
         try:
-            if not self._has_network():
-                self.phase = WAITING_FOR_NETWORK
-                self._log("info", "joining the Wi-Fi")
-                self._call(config.client.handle_blocking, "wifi", config.connect_timeout)
-                if self.phase == CLOSED:
-                    return  # that callback had enough of us
-                self._network.connect(config.connect_timeout)
-                if not self._has_network():
-                    raise TransportError("the Wi-Fi gave no address")
-            self._call(config.client.handle_blocking, "connect", config.connect_timeout)
+            network = self._network
+            if network is not None:
+                if not network.is_usable(now):
+                    self.phase = WAITING_FOR_NETWORK
+                    self._log("info", "joining the Wi-Fi")
+                    timeout = self._announce("wifi")
+                    if self.phase == CLOSED:
+                        return  # that callback had enough of us
+                    network.connect(timeout, now)
+                    if not network.is_up():
+                        raise TransportError("the Wi-Fi gave no address")
+                if self.phase == WAITING_FOR_NETWORK:
+                    self.phase = WAITING
+            timeout = self._announce("connect")
             if self.phase == CLOSED:
                 return  # as above
             headers = {"User-Agent": "nerveshub_link"}
             if self._build_headers is not None:
                 headers.update(self._sign())
-            self.socket.open(self._url, headers, config.connect_timeout)
+                self.before_open(timeout)
+            self.socket.open(self._url, headers, timeout)
             self.phase = CONNECTING
+            self._late = 0
             self._since = config.clock()  # connecting took its time
+            if network is not None:
+                network.reached(self._since)
         except Exception as error:
-            if getattr(error, "reached", False):
-                self._reached = now
-            self.lost(describe(error), config.clock())
+            now = config.clock()
+            if self._network is not None and getattr(error, "reached", False):
+                self._network.reached(now)
+            self.lost(describe(error), now)
 
-    def _has_network(self) -> bool:
-        return self._network is None or self._network.is_up()
+    def _announce(self, what: str) -> int:
+        """Tell the application that the next step blocks; return the seconds that it may wait."""
+        timeout = self.before_open(self._config.connect_timeout)
+        self._call(self._config.client.handle_blocking, what, timeout)
+        return self.before_open(timeout)  # that callback may have taken its time
 
     def _sign(self) -> dict:
         if not self.time.is_set:
@@ -178,32 +217,28 @@ class Connection:
         )
 
     def _refused(self, head, now: int) -> None:
-        self._reached = now
-        status = head.status
-        if head.location is not None:
-            self._redirect(head.location, now)
-            return
-        moved = 0
-        if status == 401 and self._config.use_secret:
-            moved = self.time.correct(head.headers.get("date"))
-        if abs(moved) >= _CLOCK_OFF and not self._clock_corrected:
-            self._clock_corrected = True  # once: after that, it is not the clock
+        if self._network is not None:
+            self._network.reached(now)
+        moved = self.time.correct(head.headers.get("date"))
+        if moved:
             self._log("warning", "the clock was off by %d s; now it goes by the server's" % -moved)
+        signed = self._config.use_secret
+        if moved and head.status == 401 and signed and not self._clock_corrected:
+            self._clock_corrected = True  # once: after that, it is not the clock
             self._wait(0, now)
             return
-        self.lost(_refusal(status, head.headers, self._config.use_secret, self.time.is_set), now)
+        from .refusals import judge  # noqa: PLC0415 seldom needed
 
-    def _redirect(self, location: str, now: int) -> None:
         self._redirects += 1
-        try:
-            if self._redirects > _MAX_REDIRECTS:
-                raise ValueError("more than %d redirects" % _MAX_REDIRECTS)
-            self._url = resolve(self._url, location)
-        except ValueError as error:
-            self.lost("upgrade redirected: " + str(error), now)
-            return
-        self._log("info", "redirected to " + self._url.shown)
-        self._wait(0, now)
+        url, reason = judge(
+            head, self._url, self._home.host, self._redirects, signed, self.time.is_set
+        )
+        if url is None:
+            self.lost(reason, now)
+        else:
+            self._url = url
+            self._log("info", "redirected to " + url.shown)
+            self._wait(0, now)
 
     def _wait(self, delay: int, now: int) -> None:
         if self.phase not in (WAITING_FOR_NETWORK, CLOSED):
@@ -220,11 +255,9 @@ class Connection:
         """
         self.socket.abort()
         self.reason = reason
-        self._log("error", reason)
         self._start_over()
-        if self.phase == WAITING_FOR_NETWORK and self._has_network():
-            self.phase = WAITING
         self._wait(self._backoff.next(), now)
+        self._log("error", reason)
 
     def reconnect(self, now: int) -> None:
         """Close with a handshake, or without an answer after 2 s; the next tick connects again."""
@@ -250,38 +283,25 @@ class Connection:
         self.hang_up(now)
 
     def succeeded(self) -> None:
-        """The device has joined: from now on, waiting begins at the minimum again."""
+        """The device stayed joined: from now on, waiting begins at the minimum again."""
+        self.young = False
         self._backoff.reset()
-        self._clock_corrected = False
 
-    def is_stranded(self, now: int) -> bool:
+    def why_restart(self, now: int):
         """
-        Tell whether the network has not worked for so long that a restart of the board may help.
+        Tell why a restart of the board may help: the network has not worked for long.
+
+        :param int now: ticks in milliseconds
+        :return: the reason in words, or None
         """
-        limit = self._config.network_reset_after * 1000
-        watched = self._network is not None
-        return limit > 0 and watched and elapsed(now, self._reached) >= limit
+        return None if self._network is None else self._network.why_restart(now)
+
+    def restarting(self, now: int) -> None:
+        """Count the time without network from now on: a restart is called for."""
+        if self._network is not None:
+            self._network.restarting(now)
 
     def stay(self, now: int) -> None:
-        """Count the time without network from now on: the restart it called for did not happen."""
-        self._reached = now
-
-
-def _refusal(status: int, headers: dict, use_secret: bool, clock_is_set: bool) -> str:
-    """What a refused upgrade means, in words that help."""
-    said = headers.get("nh-connection-error-reason")
-    if said:
-        hint = printable(said)
-    elif status == 401 and not use_secret:
-        hint = "the server does not know the certificate"
-    elif status == 401 and not clock_is_set:
-        hint = "the clock is not set, and the answer has no date; set it by NTP"
-    elif status == 401:
-        hint = "check product_key, product_secret and identifier"
-    elif status == 403:
-        hint = "is host a NervesHub server?"
-    elif status == 503:
-        hint = "the server is not available"
-    else:
-        hint = "this is no answer to a WebSocket upgrade"
-    return "refused by the server (HTTP %d): %s" % (status, hint)
+        """Count the time without network from now on: there is one, used by something else."""
+        if self._network is not None:
+            self._network.reached(now)

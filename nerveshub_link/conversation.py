@@ -16,10 +16,12 @@ from micropython import const
 
 from . import device as device_topic
 from . import websocket
-from .errors import ProtocolError
+from .errors import ProtocolError, describe
+from .ticks import elapsed
 
 _MESSAGES = const(4)  # handled by one poll() at most
 _MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
+_STEADY = const(60 * 1000)  # joined for so long, the connection is a success
 
 
 class Conversation:
@@ -37,6 +39,7 @@ class Conversation:
         self._channels = channels
         self._device = device
         self._log = log
+        self._joined_at = None  # until the connection is a success
         self.topics = {}
         """What handles the topics beside the device's, by name: ``handle``, ``poll``, ``lost``."""
 
@@ -50,7 +53,7 @@ class Conversation:
         for _ in range(_MESSAGES):
             event = self._connection.step(now)
             if event == websocket.NOTHING:
-                return True
+                return not self._connection.socket.congested  # else there may be more to read
             if event == websocket.MESSAGE:
                 self._message(now)
             elif event == websocket.OPENED:
@@ -83,7 +86,7 @@ class Conversation:
         if topic in self.topics:
             self.topics[topic].handle(kind, event, payload)
         elif topic == device_topic.TOPIC and self._device.handle(kind, event, payload, now):
-            self._connection.succeeded()
+            self._joined_at = now
 
     def _passed_over(self, what: str) -> None:
         self._log("error", what)
@@ -97,10 +100,16 @@ class Conversation:
         :param int now: ticks in milliseconds
         :param bool drained: True if everything received was handled
         """
+        if self._joined_at is not None and elapsed(now, self._joined_at) >= _STEADY:
+            self._joined_at = None
+            if self._device.joined:
+                self._connection.succeeded()
         if not self._channels.tick(now, drained):
             self.drop("the server does not answer heartbeats", now)
         elif self._device.failures >= _MAX_JOINS:
             self.drop("joining failed %d times" % _MAX_JOINS, now)
+        elif not self._channels.is_wanted(device_topic.TOPIC):
+            self.drop("a fault before the join", now)
         elif not self._connection.socket.congested:
             for topic in self.topics:
                 self.topics[topic].poll(now)
@@ -112,10 +121,15 @@ class Conversation:
         :param str reason: why, for `Client.handle_disconnected`
         :param int now: ticks in milliseconds
         """
-        for topic in self.topics:
-            self.topics[topic].lost()
+        # First what can't fail: whatever raises behind it, nothing is taken for joined any more.
         self._channels.reset(now)
+        self._joined_at = None
         self._device.lost(reason)
+        for topic in self.topics:
+            try:
+                self.topics[topic].lost()
+            except Exception as error:
+                self._log("error", topic + ": " + describe(error))
 
     def drop(self, reason: str, now: int) -> None:
         """
@@ -124,5 +138,7 @@ class Conversation:
         :param str reason: why
         :param int now: ticks in milliseconds
         """
-        self._connection.lost(reason, now)
-        self.lost(reason, now)
+        try:
+            self._connection.lost(reason, now)
+        finally:
+            self.lost(reason, now)

@@ -18,8 +18,8 @@ The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 from micropython import const
 
 from . import channel
-from .errors import describe, printable
-from .ticks import elapsed
+from .errors import describe, printable, text_of
+from .ticks import LONGEST, elapsed
 
 TOPIC = "device"
 
@@ -37,7 +37,7 @@ _META_KEYS = (
 _FLUSH_TIMEOUT = const(2000)
 _GOODBYE = const(250)  # "flushed" means that the network stack has it: let it go out, too
 _RETRY = const(60 * 1000)  # after a reboot, a confirmation or a writer's poll() that raised
-_PAUSE = const(10 * 1000)  # between two calls of NervesHubLink.poll: more is not steady
+_PAUSE = const(90 * 1000)  # between two calls of NervesHubLink.poll: more proves nothing
 
 
 class Device:
@@ -61,9 +61,11 @@ class Device:
         self._was_joined = False
         self._confirmed = False  # does this device know that its firmware is confirmed,
         self._told = False  # and does the server?
-        self._confirm_from = 0
+        self._steady = 0  # milliseconds joined and polled, towards
         self._confirm_wait = 0
         self._ticked = 0
+        self._slow_told = False
+        self._going_back = False  # has the writer recorded that the trial has failed?
         self._failure_told = False
         self._writer_wait = 0  # after its poll() raised
         self._reboot_from = None
@@ -159,7 +161,7 @@ class Device:
             self._joined(payload, now)
             return True
         elif kind == channel.REFUSED:
-            self._log("error", "join refused: " + printable(str(payload)))
+            self._log("error", "join refused: " + printable(text_of(payload)))
         elif kind == channel.CRASHED:
             reason = "the server closed the device's channel"
             self._log("error", reason)
@@ -169,7 +171,8 @@ class Device:
     def _joined(self, response, now: int) -> None:
         again, self._was_joined = self._was_joined, True
         self._log("info", "joined")
-        self._confirm_from = now
+        self._steady, self._ticked = 0, now  # what passed before does not count
+        self._slow_told = False
         self._confirm_wait = self._config.confirm_after * 1000
         self.push("report_network_interface", {"interface": self._config.network_interface})
         if self._config.connection_types:
@@ -244,7 +247,8 @@ class Device:
     def _blink(self, now: int) -> None:
         """Let the generator of `Client.identify` do its next step."""
         try:
-            self._light_from, self._light_wait = now, int(next(self._light))
+            self._light_from = now
+            self._light_wait = min(int(next(self._light)), LONGEST * 1000)
         except StopIteration:
             self._light = None
         except Exception as error:
@@ -272,9 +276,12 @@ class Device:
         """
         Confirm the running firmware, if that is due, and tell the server.
 
-        :return: False if the writer failed
+        :return: False if the writer failed, or it is too late
         """
         writer = self._config.fwup_writer
+        if self._going_back or self.updates.installed:
+            self._log("error", "not confirmed: a restart into other firmware is due")
+            return False
         try:
             if writer is not None and not writer.firmware_validated():
                 writer.fwup_confirm()
@@ -294,10 +301,13 @@ class Device:
     def reboot(self, now: int) -> None:
         """
         Say ``rebooting`` and restart a moment after that is sent. If `Client.reboot` raises, it is
-        called again each minute.
+        called again each minute. While a restart is due, this does nothing: whoever asks again and
+        again does not put it off.
 
         :param int now: ticks in milliseconds
         """
+        if self._reboot_from is not None:
+            return
         # First: whether it can be said or not, the restart comes.
         self._reboot_from = now
         self._reboot_wait = _GOODBYE
@@ -313,40 +323,71 @@ class Device:
         :param int now: ticks in milliseconds
         :param bool flushed: True if nothing waits to be sent
         """
-        config = self._config
-        if elapsed(now, self._ticked) >= _PAUSE:
-            self._confirm_from = now  # only steady polling proves anything
-        self._ticked = now
+        passed, self._ticked = elapsed(now, self._ticked), now
         self._poll_writer(now)
+        if not self.updates.active:
+            self.updates.forget_old(now)
         if self.scripts is not None:
             self.scripts.poll()
         if self._light is not None and elapsed(now, self._light_from) >= self._light_wait:
             self._blink(now)
+        # Before the restart: a release that works is to stay, whoever wants to restart the board.
+        if not self._confirmed and self._config.auto_confirm and self.joined:
+            self._count(passed)
         if self._reboot_from is not None:
-            waited = elapsed(now, self._reboot_from)
-            if not flushed and waited < _FLUSH_TIMEOUT:
-                # The moment begins when it is sent.
-                self._reboot_wait = max(self._reboot_wait, min(waited + _GOODBYE, _FLUSH_TIMEOUT))
-            elif waited >= self._reboot_wait:
-                self._reboot_from = None
-                self.updates.abort()
-                if not self._call(config.client.reboot):
-                    self._reboot_from = now
-                    self._reboot_wait = _RETRY
-        elif not self._confirmed and config.auto_confirm and self.joined:
-            if elapsed(now, self._confirm_from) >= self._confirm_wait and not self.confirm():
-                self._confirm_from = now
-                self._confirm_wait = max(config.confirm_after * 1000, _RETRY)
+            self._restart(now, flushed)
+
+    def _count(self, passed: int) -> None:
+        """Count the time joined and polled, and confirm when it is enough."""
+        if self._going_back or self.updates.installed:
+            return
+        if passed <= _PAUSE:
+            self._steady += passed
+        elif not self._slow_told:
+            self._slow_told = True
+            text = "poll() was not called for %d s: more than 90 s do not count for a confirmation"
+            self._log("warning", text % (passed // 1000))
+        if self._steady >= self._confirm_wait and not self.confirm():
+            self._steady = 0
+            self._confirm_wait = max(self._config.confirm_after * 1000, _RETRY)
+
+    def _restart(self, now: int, flushed: bool) -> None:
+        waited = elapsed(now, self._reboot_from)
+        if not flushed and waited < _FLUSH_TIMEOUT:
+            # The moment begins when it is sent.
+            self._reboot_wait = max(self._reboot_wait, min(waited + _GOODBYE, _FLUSH_TIMEOUT))
+        elif waited >= self._reboot_wait:
+            self._reboot_from = None
+            self.updates.abort()
+            if not self._call(self._config.client.reboot):
+                self._reboot_from = now
+                self._reboot_wait = _RETRY
+
+    def before_open(self, timeout: int) -> int:
+        """
+        Let the writer feed its watchdog, right before a step that blocks. Never raises.
+
+        :param int timeout: seconds that each wait in that step may last
+        :return: the same, or less while there is a watchdog that is not fed meanwhile
+        """
+        self._poll_writer(self._ticked)
+        seconds = getattr(self._config.fwup_writer, "watchdog_seconds", None)
+        if seconds is None:
+            return timeout
+        # TCP, and two waits of the TLS handshake; the rest is for DNS, which has no time-out.
+        return max(min(timeout, int(seconds) // 4), 1)
 
     def _poll_writer(self, now: int) -> None:
         writer = self._config.fwup_writer
-        if writer is None or self._reboot_from is not None:
+        if writer is None:
             return
         if self._writer_wait and elapsed(now, self._writer_failed) < self._writer_wait:
             return
         self._writer_wait = 0
         try:
-            if writer.poll():
+            # Also while a restart is due: until it comes, the trial's watchdog must be fed.
+            if writer.poll() and self._reboot_from is None:
+                self._going_back = True
                 self._log("error", "the new firmware was not confirmed in time: going back")
                 self.reboot(now)
         except Exception as error:

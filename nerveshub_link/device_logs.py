@@ -27,6 +27,8 @@ from .ticks import elapsed
 
 _INTERVAL = const(250)
 _MAX_LINE = const(1000)
+_TICKS_END = const(5 * 86400)  # seconds
+_YEAR = const(365 * 86400)
 
 
 class DeviceLogs(Extension):
@@ -56,10 +58,11 @@ class DeviceLogs(Extension):
         """Take the link's clocks, and tell what ended the run before this one."""
         self._time = parts.time
         self._ticks = parts.clock
-        self._sent_at = self._anchor_ticks = parts.clock()
+        self._sent_at = None
+        self._anchor_ticks = parts.clock()
         self._anchor = 0  # seconds since 1970 at these ticks, for the lines' time
         early, self._lines, self._size = self._lines, [], 0
-        for level, message, _, _ in early:  # logged before there was a link
+        for level, message, _, _, _ in early:  # logged before there was a link
             self.add(level, message)
         try:
             import supervisor  # noqa: PLC0415 only boards have it
@@ -71,6 +74,10 @@ class DeviceLogs(Extension):
             # Its end tells most. Masked before it is cut, for a part of a secret is one, too.
             self.add("error", "previous run: " + mask(found)[-_MAX_LINE + 20 :])
 
+    def attached(self) -> None:
+        """Begin the pause between two lines anew: nobody looked at the time until now."""
+        self._sent_at = self._ticks()
+
     # Adding
 
     def add(self, level: str, message: str) -> None:
@@ -81,10 +88,12 @@ class DeviceLogs(Extension):
         :param str message: the line; its secrets are masked, then it is cut at 1,000 characters
         """
         if LEVELS[level] >= self.level:
-            at = None if self._time is None else self._ticks()
+            at = seen = None
+            if self._time is not None:
+                at, seen = self._ticks(), self._time.now()
             message = mask(message)[:_MAX_LINE]
             # The number keeps lines of the same millisecond in order.
-            self._lines.append((level, message, at, self.added % 1000))
+            self._lines.append((level, message, at, self.added % 1000, seen))
             self._size += len(message)
             while len(self._lines) > self._capacity or self._size > self._memory:
                 self._size -= len(self._lines.pop(0)[1])
@@ -143,12 +152,16 @@ class DeviceLogs(Extension):
 
     def poll(self, now: int) -> None:
         """Send one line, if it is time for one."""
-        if not self._lines or elapsed(now, self._sent_at) < _INTERVAL or not self._time.is_set:
+        if self._sent_at is not None:
+            if elapsed(now, self._sent_at) < _INTERVAL:
+                return
+            self._sent_at = None  # dropped: ticks can't tell a quiet week
+        if not self._lines or not self._time.is_set:
             return
-        level, message, at, number = self._lines[0]
+        level, message, at, number, seen = self._lines[0]
         if self._dropped:
             level, message = "warning", "%d older log lines were dropped" % self._dropped
-        time = self._time_of(at, now) * 1000 + number
+        time = self._time_of(at, seen, now) * 1000 + number
         if self.push("send", {"level": level, "message": message, "meta": {"time": str(time)}}):
             self._sent_at = now
             if self._dropped:
@@ -156,7 +169,7 @@ class DeviceLogs(Extension):
             else:
                 self._size -= len(self._lines.pop(0)[1])
 
-    def _time_of(self, at: int, now: int) -> int:
+    def _time_of(self, at: int, seen: int, now: int) -> int:
         """
         Return the milliseconds since 1970 at some ticks. The clock tells whole seconds only: so one
         reading of it serves for long, and its ticks tell lines within a second apart.
@@ -166,7 +179,11 @@ class DeviceLogs(Extension):
         if not -2 <= seconds - self._anchor - passed // 1000 <= 2:
             # The first line, or the clock was set since; or ticks have begun anew, after six days.
             self._anchor, self._anchor_ticks, passed = seconds, now, 0
-        return self._anchor * 1000 + passed - elapsed(now, at)
+        age = elapsed(now, at)
+        if _TICKS_END <= seconds - seen < _YEAR:
+            # Ticks can't tell more than five days. More than a year is a clock that was set since.
+            age = (seconds - seen) * 1000
+        return self._anchor * 1000 + passed - age
 
 
 def level_name(number: int) -> str:

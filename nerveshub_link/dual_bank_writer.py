@@ -154,6 +154,7 @@ class DualBankWriter(FwupWriter):
             trial.expire()
         if not trial.restart_due and not self._bank.broken:
             if self._meta is not None or not self._bank.is_open:
+                self._asked = None
                 return False
             if elapsed(now, self._changed) < _MINUTE:
                 return False

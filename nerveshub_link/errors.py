@@ -106,14 +106,17 @@ def keep_secret(text: str) -> None:
 def mask(text: str) -> str:
     """
     Replace every secret in a text by ``***``. Do it before the text is cut: a part of a secret is
-    not recognised.
+    not recognised. Never raises: a text that there is no memory to mask is nothing but ``***``.
 
     :param str text: what is to leave the device
     """
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, _MASK)
-    return text
+    try:
+        for secret in _secrets:
+            if secret in text:
+                text = text.replace(secret, _MASK)
+        return text
+    except MemoryError:
+        return _MASK
 
 
 def mask_cut(text: str) -> str:
@@ -130,19 +133,29 @@ def mask_cut(text: str) -> str:
     return mask(text)
 
 
-def describe(error: Exception) -> str:
+def describe(error: Exception, before: str = "") -> str:
     """
     Put an exception into words that may be shown to an operator and sent as JSON: see `printable`.
+    Never raises: where there is no memory for the words, ``before`` and the name have to do.
 
     :param Exception error: any exception
+    :param str before: what stands before it, such as ``"identify: "``
     :return: for example ``"OSError: [Errno 104] ECONNRESET"``; for our own errors the text alone
     """
     keep_timeout(error)
-    text = str(error)
-    if not isinstance(error, NervesHubError):
-        name = type(error).__name__
-        text = name + ": " + text if text else name
-    return printable(text)
+    name = type(error).__name__
+    try:
+        text = str(error)
+        if not isinstance(error, NervesHubError):
+            text = name + ": " + text if text else name
+        return printable(before + text)
+    except Exception as another:
+        # No memory, or a stranger's __str__ raised.
+        keep_timeout(another)
+    try:
+        return before + name
+    except MemoryError:
+        return name
 
 
 def keep_timeout(error) -> None:
@@ -154,6 +167,19 @@ def keep_timeout(error) -> None:
     """
     if type(error).__name__ == "WatchDogTimeout":
         timeouts.append(error)
+
+
+def text_of(value) -> str:
+    """
+    Make a text of what a server sent, which may be nested too deep for it.
+
+    :param value: what json.loads returned
+    """
+    try:
+        return str(value)
+    except Exception as error:
+        keep_timeout(error)
+        return "(too deep to be shown)"
 
 
 def printable(text: str) -> str:

@@ -51,7 +51,8 @@ class FwupWriter:
     def watchdog_seconds(self):
         """
         Seconds within which `poll` must be called again, since it feeds a watchdog; None while
-        there is none (read-only).
+        there is none (read-only). `NervesHubLink` calls `poll` before each step that blocks, and
+        waits for a connect for a quarter of this time at most.
         """
         return None if self._dog is None else self._dog.seconds
 

@@ -83,17 +83,22 @@ class Health(Extension):
         if hasattr(self._provider, "setup"):
             self._provider.setup(parts)
 
+    def detached(self) -> None:
+        """Drop the pause: nobody looks at the time while the extension is detached."""
+        self._told_at = None
+
     def handle_event(self, event: str, payload: dict):
         """Answer ``check`` by a report."""
         return ("report", {"value": self._report()}) if event == "check" else None
 
     def poll(self, now: int) -> None:
         """Report a change of the alarms."""
+        if self._told_at is not None and elapsed(now, self._told_at) >= _ALARM_PAUSE:
+            self._told_at = None  # dropped: ticks can't tell a week
         if getattr(self._provider, "alarms", None) is self._told:
             return
-        if self._told_at is None or elapsed(now, self._told_at) >= _ALARM_PAUSE:
-            if self.push("report", {"value": self._report()}):
-                self._told_at = now
+        if self._told_at is None and self.push("report", {"value": self._report()}):
+            self._told_at = now
 
     def _report(self) -> dict:
         alarms = self._told = getattr(self._provider, "alarms", None)

@@ -43,7 +43,7 @@ class Url:
     An absolute URL, taken apart.
 
     :param bool tls: True for https and wss
-    :param str host: name or address
+    :param str host: name or address; an IPv6 address without its brackets
     :param int port: TCP port
     :param str target: path and query, beginning with ``/``
     """
@@ -57,11 +57,8 @@ class Url:
     @property
     def authority(self) -> str:
         """``host`` or ``host:port`` as the Host header wants it (read-only)."""
-        return (
-            self.host
-            if self.port == (443 if self.tls else 80)
-            else "%s:%d" % (self.host, self.port)
-        )
+        host = "[" + self.host + "]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else "%s:%d" % (host, self.port)
 
     @property
     def shown(self) -> str:
@@ -101,11 +98,16 @@ def parse_url(text: str) -> Url:
     authority, target = rest[:cut], rest[cut:]
     if not target.startswith("/"):
         target = "/" + target
-    host, mark, port = authority.partition(":")
-    if not host or "@" in authority or "[" in authority:
-        raise ValueError("URL with a user name, an IPv6 address or without a host")
+    if authority.startswith("["):
+        from .url_text import ipv6  # noqa: PLC0415 few URLs have one
+
+        host, mark, port = ipv6(authority)
+    else:
+        host, mark, port = authority.partition(":")
+    if not host or "@" in authority or "[" in host or "]" in host:
+        raise ValueError("URL with a user name or without a host")
     try:
-        number = int(port) if mark else _PORTS[scheme]
+        number = int(port[:6]) if mark else _PORTS[scheme]
     except ValueError:
         number = 0
     if not 0 < number < 65536:

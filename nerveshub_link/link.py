@@ -60,8 +60,9 @@ class NervesHubLink:
     :param socket_pool: a socket pool, or CPython's ``socket`` module
     :param ssl_context: an SSL context that trusts the server's CA; None only with ``ssl=False``
     :param str host: the server's name
-    :param int port: its port
-    :param bool ssl: False for an unencrypted connection, which only a development server takes
+    :param int port: its port; None for 443, or 80 with ``ssl=False``
+    :param bool ssl: False for an unencrypted connection, which only a development server takes;
+        the log warns of it, as of an ``ssl_context`` that verifies nothing
     :param str device_cert: path of the device's certificate (PEM); with ``device_key`` instead of
         a product key
     :param str device_key: path of its private key (PEM)
@@ -98,8 +99,12 @@ class NervesHubLink:
     :param int download_timeout: seconds for a download in all, 86400
     :param int confirm_after: seconds joined after which new firmware is confirmed, 60
     :param bool auto_confirm: False if the application calls `confirm_update` itself
-    :param int network_reset_after: seconds without network after which `Client.reboot` is called,
-        1800; 0 for never; only with ``radio``
+    :param int network_reset_after: seconds without Wi-Fi or an address after which `Client.reboot`
+        is called, 1800; after the same time without reaching the server the Wi-Fi is joined anew;
+        0 for neither, and for no restart at all; only with ``radio``
+    :param int server_reset_after: seconds without reaching the server after which `Client.reboot`
+        is called, though the Wi-Fi works, 21600; called again after two and four times as long,
+        and then each four times as long; 0 for never; only with ``radio``
     :param int chunk_size: bytes of an update that one `poll` moves, 4096; a redirect's address must
         fit in, too
     :param int receive_buffer: bytes kept for messages, 2048; it grows for a longer one and shrinks
@@ -126,7 +131,7 @@ class NervesHubLink:
         ssl_context=None,
         *,
         host,
-        port=443,
+        port=None,
         ssl=True,
         device_cert=None,
         device_key=None,
@@ -171,6 +176,8 @@ class NervesHubLink:
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
         call, self._log = self._reporter.call, self._reporter.log
+        if config.warning:
+            self._log("warning", config.warning)
         if config.fwup_writer is not None:
             config.fwup_writer.log = self._log
         self._connection = Connection(config, socket_pool, call, self._log)
@@ -179,15 +186,22 @@ class NervesHubLink:
             config.reply_timeout * 1000,
             config.heartbeat_interval * 1000,
         )
+        self._device = Device(config, self._channels, call, self._log, self.log)
+        self._connection.before_open = self._device.before_open
+
+        def transport():
+            made = Transport(socket_pool, ssl_context)
+            made.before_open = self._device.before_open
+            return made
+
         loader = Downloader(
-            Transport(socket_pool, ssl_context),
+            transport(),
             # The buffer is taken now: when an update comes, the heap may be too fragmented for it.
             config.chunk_size if config.fwup_writer is not None or config.archive_folder else 0,
             config.connect_timeout,
             config.idle_timeout * 1000,
             config.minimum_speed,
         )
-        self._device = Device(config, self._channels, call, self._log, self.log)
         self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
         self._device.updates = self._updates
         self._conversation = Conversation(self._connection, self._channels, self._device, self._log)
@@ -202,7 +216,7 @@ class NervesHubLink:
             updates=self._updates,
             downloader=loader,
             conversation=self._conversation,
-            transport=lambda: Transport(socket_pool, ssl_context),
+            transport=transport,
         )
         wanted = config.extensions or config.archive_folder or config.console
         if wanted or config.scripts is not None:
@@ -281,16 +295,30 @@ class NervesHubLink:
         Do the next bit of work. Call it in the main loop, often.
 
         Never raises for what the network, the server, the flash or a callback does; only the
-        watchdog's ``WatchDogTimeout``, if the application has armed it in mode RAISE. Blocks only
+        watchdog's ``WatchDogTimeout``, if the application has armed it in mode RAISE. What is no
+        ``Exception`` passes through it: KeyboardInterrupt (Ctrl-C), SystemExit, and CircuitPython's
+        ReloadException and DeepSleepRequest. The connection is dropped then, and the next `poll`
+        makes it again.
+
+        Blocks only
         for: joining the Wi-Fi, signing and connecting (announced by `Client.handle_blocking`), and
         what your own callbacks and writer take.
         """
         if self._closed or self._polling:
             return
-        self._polling = True
-        now = self._clock()
+        # What time it is, should the clock raise. All that can raise stands within the try: an
+        # exception outside would leave a link that takes itself for joined and does nothing.
+        now = self._ticked
         try:
-            due = elapsed(now, self._ticked) >= _TICK
+            self._polling = True
+            now = self._clock()
+            passed = elapsed(now, self._ticked)
+            due = passed >= _TICK
+            if not passed and now != self._ticked:
+                # The last poll() was 5.8 days ago: nothing that was noted then can be told from
+                # what is still to come.
+                self._ticked = now
+                self._conversation.drop("poll() was not called for days", now)
             updating = self._updates.active
             drained = True
             # During an update the chunks have the way: messages wait for the next look, 25 ms.
@@ -302,6 +330,10 @@ class NervesHubLink:
                 self._tick(now, drained)
         except Exception as error:
             self._fault(error, now)
+        except BaseException as error:
+            # Ctrl-C, a reload, SystemExit: in the middle of anything. The next poll() begins anew.
+            self._fault(error, now)
+            raise
         finally:
             self._polling = False
         if timeouts:
@@ -312,7 +344,7 @@ class NervesHubLink:
     def reconnect(self) -> None:
         """Drop the connection and make it again, now."""
         if not self._closed:
-            now = self._clock()
+            now = self._ticked  # the clock may raise, and this is near enough
             self._connection.reconnect(now)
             self._conversation.lost("reconnect() was called", now)
 
@@ -346,7 +378,7 @@ class NervesHubLink:
         if self._closed:
             return
         self._closed = True
-        now = self._clock()
+        now = self._ticked
         self._connection.close(now)
         self._conversation.lost("deinit() was called", now)
         self._device.close()
@@ -385,19 +417,25 @@ class NervesHubLink:
             link.tick(now, drained)
         if link.phase == connection.OPEN:
             self._conversation.tick(now, drained)
-        elif link.is_stranded(now) and (self._updates.paused or not self._updates.active):
-            link.stay(now)
-            self._log("error", "no network for too long: restarting")
-            self._reporter.call(self._config.client.reboot)
+        elif self._updates.paused or not self._updates.active:
+            why = link.why_restart(now)
+            if why is not None:
+                link.restarting(now)
+                self._log("error", why + ": restarting")
+                self._reporter.call(self._config.client.reboot)
         # Last, because it may block.
         if archives is not None and (link.phase == connection.OPEN or archives.alone):
             if archives.tick(now):
                 self._make_room(now)
 
-    def _fault(self, error: Exception, now: int) -> None:
+    def _fault(self, error, now: int) -> None:
         """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
         try:
-            self._conversation.drop("fault: " + describe(error), now)
+            reason = "fault: " if isinstance(error, Exception) else "interrupted: "
+            reason += describe(error)
+            if self._connection.socket.state or self._reporter.last_error != reason:
+                # Told once, if it happens in each poll() again.
+                self._conversation.drop(reason, now)
         except Exception as another:
             keep_timeout(another)
             self._reporter.last_error = "fault while handling a fault"

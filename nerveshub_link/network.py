@@ -7,40 +7,84 @@
 
 Brings the Wi-Fi back. After an outage the board is up long before its router: CircuitPython tries
 to join once, at boot, and nobody tries again. Given the radio, the link does.
+
+What is done, and when, with the default options:
+
+=====================================  ===========================================================
+no Wi-Fi or no address                 joined at each try to connect; after 30 minutes a restart
+Wi-Fi, but the server is not reached   joined anew each 30 minutes; a restart after 6, 12 and 24
+                                       hours, and then once a day: a network stack can be stuck
+=====================================  ===========================================================
+
+A radio that raises when it is asked counts as one without network.
 """
+
+from .errors import keep_timeout
+from .ticks import elapsed
 
 
 class Network:
     """
     Looks after a ``wifi.radio``.
 
-    :param radio: ``wifi.radio``
-    :param str ssid: name of the network; None if nobody has told it
-    :param str password: None for an open network
+    :param Config config: ``radio``, ``wifi_ssid``, ``wifi_password``, ``network_reset_after``,
+        ``server_reset_after``
+    :param int now: ticks in milliseconds
     """
 
-    def __init__(self, radio, ssid, password) -> None:
-        self._radio = radio
-        self._ssid = ssid
-        self._password = password or ""
+    def __init__(self, config, now: int) -> None:
+        self._radio = config.radio
+        self._ssid = config.wifi_ssid
+        self._password = config.wifi_password or ""
+        self._network_limit = config.network_reset_after * 1000
+        self._server_limit = config.server_reset_after * 1000
+        self.reached(now)
+
+    def reached(self, now: int) -> None:
+        """
+        Take note that something at the other end has answered: the network works.
+
+        :param int now: ticks in milliseconds
+        """
+        self._reached = self._joined = self._up = now
+        self._restarts = 0  # that the server's absence has called for
 
     def is_up(self) -> bool:
-        """Tell whether there is a network, as far as the radio knows."""
+        """Tell whether there is a network, as far as the radio knows. Never raises."""
         radio = self._radio
-        return bool(radio.enabled and radio.connected and radio.ipv4_address is not None)
+        try:
+            return bool(radio.enabled and radio.connected and radio.ipv4_address is not None)
+        except Exception as error:
+            keep_timeout(error)
+            return False  # connect() meets the same, and tells it
 
-    def connect(self, timeout: int) -> None:
+    def is_usable(self, now: int) -> bool:
+        """
+        Tell whether a connect may be tried. False also where the Wi-Fi is up, but the server was
+        not reached for so long that it should be joined anew.
+
+        :param int now: ticks in milliseconds
+        """
+        if not self.is_up():
+            return False
+        self._up = now
+        limit = self._network_limit
+        return not (limit and self._ssid and elapsed(now, self._joined) >= limit)
+
+    def connect(self, timeout: int, now: int) -> None:
         """
         Join the Wi-Fi. Blocks.
 
         :param int timeout: seconds
+        :param int now: ticks in milliseconds
         :raises Exception: what the radio raises, such as ConnectionError
         """
         radio = self._radio
+        self._joined = now
         if not radio.enabled:
             radio.enabled = True
         elif radio.connected:
-            # Associated, but without an address: only a fresh start asks for one again.
+            # Associated, but without an address or to no use: only a fresh start makes it new.
             radio.enabled = False
             radio.enabled = True
         if not radio.connected:
@@ -49,3 +93,33 @@ class Network:
                     "CIRCUITPY_WIFI_SSID is not in settings.toml, and wifi_ssid was not given"
                 )
             radio.connect(self._ssid, self._password, timeout=timeout)
+
+    def why_restart(self, now: int):
+        """
+        Tell why a restart of the board may help.
+
+        :param int now: ticks in milliseconds
+        :return: the reason in words, or None
+        """
+        if not self._network_limit:
+            return None
+        if elapsed(now, self._up) >= self._network_limit:
+            if not self.is_up():
+                return "no network for too long"
+            self._up = now
+        if self._server_limit:
+            wait = self._server_limit << max(min(self._restarts, 3) - 1, 0)
+            if elapsed(now, self._reached) >= wait:
+                return "the server was not reached for too long"
+        return None
+
+    def restarting(self, now: int) -> None:
+        """
+        Count from now on: a restart was called for, and should it not happen, the next one comes
+        later.
+
+        :param int now: ticks in milliseconds
+        """
+        restarts = self._restarts + 1
+        self.reached(now)
+        self._restarts = restarts

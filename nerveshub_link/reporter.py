@@ -28,29 +28,30 @@ class Reporter:
         self.last_error = None
         """What went wrong last, in words, or None."""
 
-    def pass_on(self, level: str, text: str) -> None:
+    def pass_on(self, level: str, text: str, prefix: str = "") -> None:
         """
-        Give a line to the logger, with secrets masked.
+        Give a line to the logger, with secrets masked. Never raises.
 
         :param str level: one of `LEVELS`
         :param str text: the line
+        :param str prefix: what stands before it
         """
         if self._logger is not None:
             try:
-                self._logger.log(LEVELS[level], mask(text))
+                self._logger.log(LEVELS[level], mask(prefix + text))
             except Exception as error:
-                self.last_error = "logger: " + describe(error)
+                self.last_error = describe(error, "logger: ")
 
     def log(self, level: str, text: str) -> None:
         """
-        Tell what the link does. An error is also remembered.
+        Tell what the link does. An error is also remembered. Never raises.
 
         :param str level: one of `LEVELS`
         :param str text: in words; secrets are masked
         """
         if level == "error":
             self.last_error = mask(text)
-        self.pass_on(level, "nerveshub_link: " + text)
+        self.pass_on(level, text, "nerveshub_link: ")
 
     def call(self, function, *args) -> bool:
         """
@@ -62,5 +63,6 @@ class Reporter:
             function(*args)
             return True
         except Exception as error:
-            self.log("error", getattr(function, "__name__", "callback") + ": " + describe(error))
+            name = getattr(function, "__name__", "callback")
+            self.log("error", describe(error, name + ": "))
             return False

@@ -21,6 +21,7 @@ What it hides from everybody above (CircuitPython's
 
 import errno
 import select
+import sys
 
 from adafruit_connection_manager import get_connection_manager
 
@@ -36,12 +37,7 @@ try:
 except ImportError:
     pass
 
-# mbedTLS: certificate verification failed.
-_TLS_NOT_VERIFIED = -0x2700
-# No memory, as mbedTLS says it (SSL, X.509, PK, ECP, MD; MPI and ASN.1, whose numbers CircuitPython
-# turns positive) and as the system does (ENOMEM; lwIP's ENOBUFS, which errno has no name for).
-_NO_MEMORY = (-0x7F00, -0x2880, -0x3F80, -0x4D80, -0x5180, 0x10, 0x6A, errno.ENOMEM, 105)
-
+_ALL_ADDRESSES = sys.implementation.name == "cpython"
 _opened = 0  # each connection gets a session id of its own: the manager keeps one socket for each
 
 
@@ -53,7 +49,14 @@ class Transport:
     :param ssl_context: an SSL context; may be None if only plain connections are opened
     """
 
+    before_open = None
+    """
+    Function that gets the seconds of each wait before a connect, does what must be done before a
+    step that blocks, and returns the seconds that are allowed; None for no such function.
+    """
+
     def __init__(self, socket_pool, ssl_context) -> None:
+        self._pool = socket_pool
         self._manager = manager = get_connection_manager(socket_pool)
         # Its open sockets. It tells of them by no other way that allocates nothing.
         self._managed = manager._key_by_managed_socket
@@ -75,9 +78,17 @@ class Transport:
         """
         global _opened  # noqa: PLW0603 one number for all instances on one manager
         self.close()
+        if self.before_open is not None:
+            timeout = self.before_open(timeout)
         _opened += 1
         try:
-            self._socket = self._manager.get_socket(
+            get_socket, first = self._manager.get_socket, ()
+            if _ALL_ADDRESSES:
+                from .addresses import get_socket  # noqa: PLC0415 not on a board
+
+                first = (self._manager, self._pool)
+            self._socket = get_socket(
+                *first,
                 host,
                 port,
                 "wss:" if tls else "ws:",
@@ -193,17 +204,9 @@ class Transport:
 
 
 def _connect_error(host: str, error: Exception) -> NervesHubError:
-    number = getattr(error, "errno", None)
-    if number == _TLS_NOT_VERIFIED:
-        text = "the server's certificate is not trusted: does ssl_context hold its CA?"
-        return TransportError("can't connect to " + host + ": " + text, reached=True)
-    no_memory = (
-        isinstance(error, MemoryError)
-        or number in _NO_MEMORY
-        or (isinstance(error, RuntimeError) and "socket" in str(error))
-    )
-    return TransportError(
-        "can't connect to " + host + ": " + describe(error),
-        no_memory=no_memory,
-        reached=number == errno.ECONNREFUSED,
-    )
+    try:
+        from .connect_errors import connect_error  # noqa: PLC0415 seldom needed, and it takes memory
+
+        return connect_error(host, error)
+    except MemoryError:
+        return TransportError("can't connect to " + host + ": no memory", no_memory=True)

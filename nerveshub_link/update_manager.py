@@ -121,6 +121,11 @@ class UpdateManager:
         )
 
     @property
+    def installed(self) -> bool:
+        """True once an update is installed that starts at the next restart (read-only)."""
+        return REPORTING <= self.state <= INSTALLED
+
+    @property
     def percent(self) -> int:
         """How far the present stage is, 0 to 100; -1 if that is not known (read-only)."""
         return self._percent
@@ -146,6 +151,15 @@ class UpdateManager:
         self._asked = True
         self._reports.forgotten(now)
         return self._reports.uuid if self._reports.on else None
+
+    def forget_old(self, now: int) -> None:
+        """
+        Drop what the server has forgotten by now, while no update is under way: days later, ticks
+        could not tell any more how long ago it was.
+
+        :param int now: ticks in milliseconds
+        """
+        self._reports.forgotten(now)
 
     def joined(self, now: int) -> None:
         """Send what could not be sent while the device topic was not joined."""

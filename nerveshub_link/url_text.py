@@ -59,3 +59,18 @@ def absolute(base, location: str) -> str:
     if not location.startswith("?"):
         path = path.rsplit("/", 1)[0] + "/"
     return scheme + base.authority + path + location
+
+
+def ipv6(authority: str) -> tuple:
+    """
+    Take apart what begins with an IPv6 address in brackets (RFC 3986, 3.2.2).
+
+    :param str authority: such as ``[::1]:4000``
+    :return: the address without brackets, the colon behind it if there is one, and the port
+    :raises ValueError: if it is no such address
+    """
+    host, end, port = authority[1:].partition("]")
+    mark, port = port[:1], port[1:]
+    if not end or ":" not in host or mark not in ("", ":"):
+        raise ValueError("URL with a bad IPv6 address")
+    return host, mark, port

@@ -48,7 +48,8 @@ BUSY = 6
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NO_CODE = const(1005)  # RFC 6455, 7.4.1: stands for "the close frame had no code"
 _NO_CLOSE = const(1006)  # stands for "there was no close frame"
-_CONGESTED = const(8)
+_CONGESTED = const(8)  # frames that wait; then nothing more is received
+_MOST_QUEUED = const(32 * 1024)  # bytes behind the first frame; then the connection is given up
 
 
 class WebSocket:
@@ -69,18 +70,22 @@ class WebSocket:
         self._accept = ""
         self._queue = []
         self._sent = 0
+        self._queued = 0  # bytes in the queue
+        self._overflow = False  # there were more than may wait
         self.state = CLOSED
         """`CLOSED`, `OPENING`, `OPEN` or `CLOSING`."""
         self.response = None
-        """`HeadReader` of the server's answer, if it refused the upgrade."""
+        """`HeadReader` of the server's answer to the upgrade; the caller may drop it."""
         self.text = ""
         """The message that came with `MESSAGE`."""
         self.overlong = 0
         """Length in bytes of the message that came with `OVERLONG`."""
+        self.closed_by_server = False
+        """True if the connection ended by the server's close frame."""
         self.close_code = 0
         """Close code of the connection that ended: the server's, 1005, or 1006 if it gave none."""
         self.close_reason = ""
-        """Why the connection ended, in words."""
+        """Why the connection ended, in words; with a close frame the text in it, maybe empty."""
 
     def open(self, url, headers: dict, timeout: int) -> None:
         """
@@ -100,9 +105,10 @@ class WebSocket:
         headers["Connection"] = "Upgrade"
         headers["Sec-WebSocket-Key"] = key.decode()
         headers["Sec-WebSocket-Version"] = "13"
-        self._queue.append(request_head(url, headers))
+        self._append(request_head(url, headers))
         self._head = HeadReader(self._reader.buffer, "receive_buffer")
         self.response = None
+        self.closed_by_server = False
         self.close_code = _NO_CLOSE
         self.close_reason = ""
         self.state = OPENING
@@ -123,9 +129,12 @@ class WebSocket:
         sake: if the connection broke, `step` tells of its end.
 
         :param str text: the message
-        :return: False if the connection is not open
+        :return: False if the connection is not open, or will be given up since too much waits
         """
         if self.state != OPEN:
+            return False
+        if self._queue and self._queued - len(self._queue[0]) > _MOST_QUEUED:
+            self._overflow = True
             return False
         self._put(frames.TEXT, text.encode())
         self._try_flush()
@@ -148,27 +157,35 @@ class WebSocket:
     def abort(self) -> None:
         """Close the connection without a handshake. Never raises."""
         self._transport.close()
+        self.state = CLOSED
         self._queue = []
-        self._sent = 0
+        self._sent = self._queued = 0
+        self._overflow = False
         self._head = None
         self.text = ""
-        self.state = CLOSED
-        self._reader.reset()  # what lies in the buffer is nobody's business any more
+        self._reader.reset()  # what lies in the buffer belongs to a connection that is gone
 
     def step(self) -> int:
         """
         Send, receive and handle what is possible now. An idle step allocates nothing.
+
+        While the connection is `congested`, nothing is received: a server that asks and does not
+        read would else fill the memory with answers.
 
         :return: one of the events above. `NOTHING` means that there is nothing more for now
         """
         try:
             if self._queue:
                 self._flush()
+                if self._overflow:
+                    raise TransportError(
+                        "the server does not read: %d bytes wait for it" % self._queued
+                    )
             if self._head is not None:
                 return self._step_head() if self._transport.readable() else NOTHING
+            if self.congested or not (self._reader.pending or self._transport.readable()):
+                return NOTHING
             if not self._reader.pending:
-                if not self._transport.readable():
-                    return NOTHING
                 return self._receive()
             # A frame is here in part or in whole; if in part, look for the rest.
             event = self._next()
@@ -209,7 +226,8 @@ class WebSocket:
         if kind == frames.PING:
             if self.state == OPEN:
                 if len(self._queue) > 1 and self._queue[-1][0] == 0x80 | frames.PONG:
-                    self._queue.pop()  # RFC 6455, 5.5.3: the latest ping's answer is enough
+                    # RFC 6455, 5.5.3: the latest ping's answer is enough.
+                    self._queued -= len(self._queue.pop())
                 self._put(frames.PONG, bytes(payload))
                 self._flush()
         elif kind == frames.CLOSE:
@@ -228,7 +246,13 @@ class WebSocket:
         if self.state == OPEN:
             self._put(frames.CLOSE, payload[:2])
             self._try_flush()
-        return self._end(code, "closed by the server with code " + str(code))
+        try:
+            reason = str(payload[2:], "utf-8")
+        except UnicodeError:
+            reason = ""
+        self._end(code, reason)
+        self.closed_by_server = True
+        return ENDED
 
     def _end(self, code: int, reason: str) -> int:
         self.abort()
@@ -237,7 +261,11 @@ class WebSocket:
         return ENDED
 
     def _put(self, opcode: int, payload: bytes) -> None:
-        self._queue.append(frames.encode(opcode, payload, self._urandom(4)))
+        self._append(frames.encode(opcode, payload, self._urandom(4)))
+
+    def _append(self, data) -> None:
+        self._queue.append(data)
+        self._queued += len(data)
 
     def _flush(self) -> None:
         """
@@ -252,6 +280,7 @@ class WebSocket:
             self._sent += count
             if self._sent == len(frame):
                 self._queue.pop(0)
+                self._queued -= self._sent
                 self._sent = 0
 
     def _try_flush(self) -> None:
@@ -274,8 +303,8 @@ class WebSocket:
             self.abort()
             return REFUSED
         if (
-            head.headers.get("upgrade", "").lower() != "websocket"
-            or "upgrade" not in head.headers.get("connection", "").lower()
+            not _lists(head.headers, "upgrade", "websocket")
+            or not _lists(head.headers, "connection", "upgrade")
             or head.headers.get("sec-websocket-accept") != self._accept
         ):
             raise ProtocolError("the server's upgrade answer is not for this connection")
@@ -284,9 +313,16 @@ class WebSocket:
         ):
             raise ProtocolError("the server chose an extension or a protocol that was not offered")
         self._reader.load(head.start, head.end)
-        self.response = None
         self.state = OPEN
         return OPENED
+
+
+def _lists(headers: dict, name: str, wanted: str) -> bool:
+    """Is this among a header's values? It may be repeated, and is a list (RFC 9110, 5.3)."""
+    for value in headers.get(name, "").split(","):
+        if value.strip().lower() == wanted:
+            return True
+    return False
 
 
 def _may_be_sent(code: int) -> bool:

@@ -12,7 +12,7 @@ import adafruit_connection_manager
 import pytest
 from adafruit_connection_manager import CPythonNetwork
 from support.ca import ThrowawayCa
-from support.desk import META, RecordingWriter
+from support.desk import META, Log, RecordingWriter
 
 from nerveshub_link import Client, Extension, FwupWriter, HealthProvider, NervesHubLink
 
@@ -71,10 +71,11 @@ NUMBERS = {
     "download_timeout": (59, 259_201, True),
     "confirm_after": (-1, 86401, False),
     "network_reset_after": (-1, 86401, None),
+    "server_reset_after": (-1, 86401, 21600.0),
     "chunk_size": (1023, 65537, 4096.0),
     "receive_buffer": (1023, 65537, b"x"),
     "max_message_size": (2047, (1 << 20) + 1, []),
-    "port": (0, 65536, -1, "443", 443.0, True, None),
+    "port": (0, 65536, -1, "443", 443.0, True),
 }
 OTHERS = [
     ("host", "", "host"),
@@ -84,6 +85,11 @@ OTHERS = [
     ("host", "hub.example:443", "host"),
     ("host", "hub.example/path", "host"),
     ("host", "hub example", "host"),
+    ("host", "'hub.example'", "host must be a name like"),
+    ("host", '"hub.example"', "host must be a name like"),
+    ("host", "user@hub.example", "host must be a name like"),
+    ("host", "[::1]:4000", "host must be a name like"),
+    ("host", "[::1", "host must be a name like"),
     ("host", "hub\r\nx-evil: 1", "host"),
     ("host", "h\xfcb.example", "host"),
     ("ssl", None, "ssl"),
@@ -354,6 +360,53 @@ def test_ssl_setting_is_read_as_people_write_it(environment, value, expected):
     environment.setenv("NERVESHUB_SSL", value)
     with NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META) as link:
         assert link._config.ssl is expected
+
+
+@pytest.mark.parametrize(("ssl", "port"), [(True, 443), (False, 80)])
+def test_port_is_that_of_tls_or_of_plain_http_by_default(ssl, port):
+    with make(Strict(), ssl=ssl, port=...) as link:
+        assert link._config.port == port
+
+
+@pytest.mark.parametrize("host", ["2001:db8::7", "[2001:db8::7]"])
+def test_ipv6_address_is_taken_with_and_without_brackets(host):
+    with make(host=host) as link:
+        url = link._connection._url
+        assert (url.host, url.authority) == ("2001:db8::7", "[2001:db8::7]:4000")
+
+
+class Strict:
+    """CPython's default context, as far as the link looks at it."""
+
+    verify_mode = 2
+    check_hostname = True
+
+
+class Blind(Strict):
+    verify_mode = 0
+    check_hostname = False
+
+
+class Anybody(Strict):
+    check_hostname = False
+
+
+@pytest.mark.parametrize(
+    "context, ssl, said",
+    [
+        (None, False, "ssl=False: nothing is encrypted"),
+        (Blind(), True, "ssl_context verifies no certificate"),
+        (Anybody(), True, "ssl_context does not check the server's name"),
+        (Strict(), True, ""),
+        (NoContext(), True, ""),  # CircuitPython's has no such attributes, and always verifies
+    ],
+)
+def test_connection_that_is_not_safe_is_said_in_the_log(context, ssl, said):
+    log = Log()
+    with make(context, ssl=ssl, logger=log):
+        warnings = [text for level, text in log.lines if level == 30]
+    assert len(warnings) == bool(said)
+    assert said in log.text
 
 
 def test_ssl_and_port_443_are_the_default(environment):

@@ -10,6 +10,7 @@ import hmac
 import pytest
 from support.desk import KEY, SECRET, Desk, RecordingWriter, signature_term, update
 from support.fakes import FakeClock
+from support.raw_server import upgrade_answer
 
 from nerveshub_link.errors import TransportError
 
@@ -113,6 +114,12 @@ def test_certificate_is_loaded_and_nothing_is_signed():
             401,
             ["nh-connection-error-reason: no certificate pair or shared secrets"],
             "refused by the server (HTTP 401): no certificate pair or shared secrets",
+        ),
+        (
+            400,
+            [],
+            "refused by the server (HTTP 400): "
+            "does a proxy on the way drop the headers Connection and Upgrade?",
         ),
         (404, [], "refused by the server (HTTP 404): this is no answer to a WebSocket upgrade"),
         (200, [], "refused by the server (HTTP 200): this is no answer to a WebSocket upgrade"),
@@ -221,6 +228,110 @@ def test_date_that_is_none_changes_nothing(date):
     assert int(desk.connect().headers["x-nh-time"]) in (NOW - 9, NOW - 8)
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "date: Thu, 18 Nov " + "2" * 700 + " 12:26:40 GMT",
+        "date: Thu, 18 Nov 9999 12:26:40 GMT",
+        "date: Thu, 01 Jan 1970 00:00:00 GMT",
+        "date: Thu, 18 Nov -026 12:26:40 GMT",
+        "date: Thu, " + "1" * 700 + " Nov 2026 12:26:40 GMT",
+    ],
+)
+def test_date_that_can_not_be_is_not_taken_and_signing_goes_on(date):
+    desk = Desk(clock=FakeClock(unix_time=NOW))
+    desk.connect().answer(401, date)
+    desk.wait(0.2)
+    peer = desk.connect()
+    assert int(peer.headers["x-nh-time"]) in (NOW - 9, NOW - 8)
+    peer.answer(401, DATE)
+    assert desk.connect(1).headers["x-nh-time"] == str(AT_DATE - 10)
+
+
+@pytest.mark.parametrize("answer", [(503,), (302, "location: /there")])
+def test_each_answer_tells_the_time_to_a_clock_that_is_not_set(answer):
+    desk = Desk(clock=FakeClock(unix_time=946_684_800))
+    desk.connect().answer(*answer, DATE)
+    peer = desk.connect()
+    assert AT_DATE - 10 <= int(peer.headers["x-nh-time"]) <= AT_DATE - 8
+
+
+def accepted_with(desk, line):
+    peer = desk.connect()
+    answer = upgrade_answer(peer.head)
+    peer.put(answer.replace(b"\r\n\r\n", b"\r\n" + line.encode() + b"\r\n\r\n"))
+    desk.until(lambda: desk.link.state == "joining", 1)
+    return peer
+
+
+def test_accepted_certificate_tells_the_time_too():
+    desk = Desk(
+        clock=FakeClock(unix_time=946_684_800),
+        device_cert="a",
+        device_key="b",
+        ssl=True,
+        ssl_context=Context(),
+    )
+    accepted_with(desk, DATE)
+    assert abs(desk.link._parts.time.now() - AT_DATE) <= 1
+
+
+def test_accepted_signature_proves_the_clock_and_a_proxy_with_a_wrong_one_spoils_nothing():
+    desk = Desk(clock=FakeClock(unix_time=NOW))
+    accepted_with(desk, "date: Fri, 19 Nov 2027 12:26:40 GMT")
+    assert abs(desk.link._parts.time.now() - NOW) <= 1
+
+
+def test_clock_that_is_put_right_later_counts_from_then_on():
+    desk = Desk(clock=FakeClock(unix_time=AT_DATE + 3600))
+    desk.connect().answer(401, DATE)
+    desk.join()
+    desk.clock.set_time(desk.clock.time() - 3600)  # NTP
+    desk.wait(0.1)
+    desk.peer.end()
+    desk.wait(0.5)
+    assert int(desk.connect().headers["x-nh-time"]) == desk.clock.time() - 10
+
+
+# Lists
+
+UPGRADES = [
+    ("connection: Upgrade", "connection: keep-alive", "upgrade: websocket"),  # nginx
+    ("connection: keep-alive, Upgrade", "upgrade: websocket, h2c"),
+    ("connection: UPGRADE", "upgrade: h2c", "upgrade: WebSocket"),
+]
+
+
+def upgraded(desk, *lines):
+    peer = desk.connect()
+    accept = [line for line in upgrade_answer(peer.head).decode().split("\r\n") if "Accept" in line]
+    assert len(accept) == 1
+    peer.put(("HTTP/1.1 101 X\r\n" + "\r\n".join([*lines, *accept]) + "\r\n\r\n").encode())
+    desk.wait(0.2)
+
+
+@pytest.mark.parametrize("lines", UPGRADES)
+def test_headers_of_the_upgrade_are_lists(lines):
+    desk = Desk()
+    upgraded(desk, *lines)
+    assert desk.link.state == "joining"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("connection: upgraded", "upgrade: websocket"),
+        ("connection: upgrade", "upgrade: websocket2"),
+        ("connection: keep-alive", "upgrade: websocket"),
+        ("connection: upgrade",),
+    ],
+)
+def test_upgrade_that_is_not_in_the_lists_is_refused(lines):
+    desk = Desk()
+    upgraded(desk, *lines)
+    assert desk.link.last_error == "the server's upgrade answer is not for this connection"
+
+
 # Redirects
 
 
@@ -232,9 +343,9 @@ def redirect(desk, location, status=302):
 def test_redirect_is_followed_at_once(status):
     desk = Desk()
     desk.connect()
-    redirect(desk, "http://other.example:81/somewhere?vsn=2.0.0", status)
+    redirect(desk, "http://HUB.example:81/somewhere?vsn=2.0.0", status)
     peer = desk.connect(1)
-    assert peer.address[:3] == ("other.example", 81, False)
+    assert peer.address[:3] == ("HUB.example", 81, False)
     assert peer.target == "/somewhere?vsn=2.0.0"
     assert "x-nh-signature" in peer.headers
     desk.join(peer)
@@ -265,6 +376,24 @@ def test_redirect_from_tls_to_plain_text_is_refused(location):
     desk.wait(0.5)
     assert desk.link.last_error == "upgrade redirected: redirect from TLS to plain text"
     assert len(desk.network.peers) == 1
+
+
+def test_signature_does_not_go_to_another_host():
+    desk = Desk()
+    desk.connect()
+    redirect(desk, "http://other.example/device-socket/websocket?vsn=2.0.0")
+    desk.wait(0.5)
+    assert len(desk.network.attempts) == 1
+    assert desk.link.last_error == (
+        "upgrade redirected: to other.example; host must be its name, if that is right"
+    )
+
+
+def test_device_with_a_certificate_signs_nothing_and_follows_to_another_host():
+    desk = Desk(device_cert="a", device_key="b", ssl=True, ssl_context=Context(), port=443)
+    desk.connect()
+    redirect(desk, "https://other.example/device-socket/websocket?vsn=2.0.0")
+    assert desk.connect(1).address[:3] == ("other.example", 443, True)
 
 
 def test_redirect_from_plain_text_to_tls_is_followed():

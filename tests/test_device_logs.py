@@ -10,6 +10,7 @@ import types
 import pytest
 from support.desk import SECRET, Desk
 from support.fakes import FakeClock
+from support.raw_server import upgrade_answer
 
 from nerveshub_link import DeviceLogs
 
@@ -150,7 +151,8 @@ def test_line_goes_to_the_logger_too():
     desk = Desk()
     for level in ("debug", "info", "warning", "error"):
         desk.link.log(level, "a " + level)
-    assert desk.log.lines == [(10, "a debug"), (20, "a info"), (30, "a warning"), (40, "a error")]
+    said = desk.log.lines[1:]  # the first one warns of ssl=False
+    assert said == [(10, "a debug"), (20, "a info"), (30, "a warning"), (40, "a error")]
 
 
 def test_links_own_lines_do_not_go_to_the_server():
@@ -417,3 +419,59 @@ def test_no_previous_traceback_is_no_line(monkeypatch):
     peer = attach(desk)
     desk.wait(2)
     assert sent(peer) == []
+
+
+@pytest.mark.parametrize("days", [1, 5.9, 6.1])
+def test_line_after_a_quiet_week_leaves_at_once(days):
+    # After 5.8 days ticks can't tell any more how long ago the line before was.
+    desk = logging(clock=FakeClock(unix_time=NOW))
+    peer = attach(desk)
+    desk.link.log("info", "one")
+    desk.wait(0.3)
+    desk.idle(days * 86_400)
+    sent(peer)
+    desk.link.log("info", "two")
+    desk.wait(0.1)
+    assert [line["message"] for line in sent(peer)] == ["two"]
+
+
+@pytest.mark.parametrize("days", [1, 5.9, 6.5, 20])
+def test_line_that_waited_for_days_has_the_time_at_which_it_was_logged(days):
+    desk = logging(clock=FakeClock(unix_time=NOW), network_reset_after=0)
+    peer = attach(desk)
+    peer.end()
+    desk.wait(0.1)
+    at = desk.clock.time()
+    desk.link.log("error", "the pump is dry")
+    desk.clock.advance(round(days * 86_400_000))
+    peer = attach(desk)
+    desk.wait(0.3)
+    (line,) = sent(peer)
+    assert abs(int(line["meta"]["time"]) // 1_000_000 - at) <= 1
+
+
+def test_device_with_a_certificate_and_without_a_clock_logs_with_the_servers_time():
+    desk = logging(
+        clock=FakeClock(unix_time=946_684_800),
+        product_key=None,
+        product_secret=None,
+        device_cert="a",
+        device_key="b",
+        ssl=True,
+        ssl_context=types.SimpleNamespace(load_cert_chain=lambda cert, key: None),
+    )
+    desk.link.log("error", "the pump is dry")
+    peer = desk.connect()
+    answer = upgrade_answer(peer.head)
+    peer.put(answer.replace(b"\r\n\r\n", b"\r\n" + DATE.encode() + b"\r\n\r\n"))
+    desk.until(lambda: desk.link.state == "joining", 1)
+    peer.reply(peer.heard()[0][1], "device")
+    desk.wait(0.1)
+    peer.say(None, None, "device", "extensions:get", {})
+    desk.wait(0.1)
+    peer.reply(peer.heard()[-1][1], "extensions", ["logging"])
+    desk.wait(0.5)
+    peer.further = []
+    (line,) = sent(peer)
+    assert line["message"] == "the pump is dry"
+    assert abs(int(line["meta"]["time"]) // 1_000_000 - AT_DATE) <= 2

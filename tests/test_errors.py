@@ -13,6 +13,9 @@ from nerveshub_link.errors import (
     TransportError,
     UpdateError,
     describe,
+    keep_secret,
+    mask,
+    text_of,
 )
 
 
@@ -93,3 +96,41 @@ def test_any_text_is_described_in_at_most_200_printable_ascii_characters(text):
     shown = describe(NervesHubError(text))
     assert len(shown) <= 200
     assert all(" " <= char <= "~" for char in shown)
+
+
+class Mute(Exception):
+    """An exception that can't be shown."""
+
+    def __str__(self):
+        raise ValueError("no text")
+
+
+class Wordless(Exception):
+    """An exception for whose text there is no memory."""
+
+    def __str__(self):
+        raise MemoryError
+
+
+@pytest.mark.parametrize("error", [Mute(), Wordless()])
+def test_error_that_can_not_be_shown_is_described_by_its_name(error):
+    assert describe(error) == type(error).__name__
+    assert describe(error, "identify: ") == "identify: " + type(error).__name__
+
+
+def test_what_a_server_nested_too_deep_to_be_shown_is_told():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    assert text_of(value) == "(too deep to be shown)"
+    while value:
+        value = value.pop()  # or Python falls while it collects it
+
+
+def test_text_that_there_is_no_memory_to_mask_is_not_shown(monkeypatch):
+    class Full(str):
+        def __contains__(self, secret):
+            raise MemoryError
+
+    keep_secret("a secret of some length")
+    assert mask(Full("with a secret of some length")) == "***"

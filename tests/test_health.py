@@ -194,6 +194,21 @@ def test_alarm_that_is_set_again_or_cleared_again_is_no_news():
     assert peer.events("extensions") == []
 
 
+@pytest.mark.parametrize("days", [1, 5.9, 6.1, 12.2])
+def test_alarm_after_a_quiet_week_is_reported_at_once(days):
+    # After 5.8 days ticks can't tell any more how long ago the last report was.
+    provider = Provider({})
+    desk = Desk(extensions={"health": provider})
+    peer = desk.attach("health")
+    provider.set_alarm("door", "open")
+    desk.wait(0.1)
+    desk.idle(days * 86_400)
+    peer.heard()
+    provider.clear_alarm("door")
+    desk.wait(0.1)
+    assert len(peer.events("extensions")) == 1
+
+
 def test_alarm_that_comes_and_goes_all_the_time_is_reported_every_ten_seconds():
     provider = Provider({})
     desk = Desk(extensions={"health": provider})

@@ -5,6 +5,8 @@
 
 import pytest
 from support.desk import META, Desk, RecordingWriter
+from support.fakes import FakeClock
+from support.raw_server import server_frame
 
 from nerveshub_link.errors import TransportError
 
@@ -116,7 +118,7 @@ def test_waiting_doubles_from_one_second_to_sixty_with_up_to_half_of_it_added(ji
         assert abs(passed - seconds * factor * 1000) <= 25
 
 
-def test_waiting_starts_over_after_a_join_but_not_after_a_connect_or_an_upgrade():
+def test_waiting_starts_over_after_a_minute_joined_and_not_before():
     desk = Desk()
     for _ in range(3):
         desk.connect().end()  # connected, and gone
@@ -126,8 +128,74 @@ def test_waiting_starts_over_after_a_join_but_not_after_a_connect_or_an_upgrade(
         desk.peer.end()
     assert 15_900 < desk.until(lambda: len(desk.network.attempts) == 6, 40) <= 16_100
     desk.join(desk.peer)
+    answering(desk, 55)
+    desk.peer.end()  # joined for less than a minute, and gone
+    assert 31_900 < desk.until(lambda: len(desk.network.attempts) == 7, 40) <= 32_100
+    desk.join(desk.peer)
+    answering(desk, 61)
     desk.peer.end()
-    assert 900 < desk.until(lambda: len(desk.network.attempts) == 7, 40) <= 1_100
+    assert 900 < desk.until(lambda: len(desk.network.attempts) == 8, 40) <= 1_100
+
+
+@pytest.mark.parametrize("days", [5.85, 6, 6.2, 6.3, 13])
+def test_application_that_did_not_poll_for_days_is_online_again_at_once(days):
+    desk = Desk(clock=FakeClock(ticks=77))
+    desk.joined()
+    desk.clock.advance(round(days * 86_400_000))
+    desk.peer.end()
+    desk.poll()
+    assert desk.until(lambda: len(desk.network.attempts) == 2, 10) <= 2_000
+    desk.join(desk.peer)
+
+
+def answering(desk, seconds):
+    """Let time pass on a connection whose server answers heartbeats."""
+    for _ in range(seconds):
+        desk.wait(1)
+        for frame in desk.peer.heard():
+            if isinstance(frame, list) and frame[2] == "phoenix":
+                desk.peer.reply(frame[1], "phoenix")
+    assert desk.link.connected
+
+
+def test_two_devices_of_one_identifier_do_not_shake_hands_each_second():
+    desk = Desk()
+    for _ in range(8):
+        desk.joined().close(1001)  # the server closes the older one when the other comes
+        desk.wait(0.1)
+    started = desk.clock._passed
+    desk.connect()
+    assert desk.clock._passed - started > 59_000
+    assert desk.link.last_error == (
+        "closed by the server with code 1001, soon after the join: "
+        "does another device use the same identifier?"
+    )
+
+
+def test_close_with_1001_after_an_hour_is_an_operators_or_another_device():
+    desk = Desk()
+    desk.joined()
+    answering(desk, 65)
+    desk.peer.close(1001)
+    desk.wait(0.1)
+    assert desk.link.last_error == (
+        "closed by the server with code 1001: "
+        "an operator wants it made anew, or another device uses the same identifier"
+    )
+
+
+def test_reason_in_the_servers_close_frame_is_told():
+    desk = Desk()
+    desk.joined().put(server_frame(8, (1011).to_bytes(2, "big") + "größer\x1b[0m".encode()))
+    desk.wait(0.1)
+    assert desk.link.last_error == "closed by the server with code 1011: gr__er_[0m"
+
+
+def test_reason_that_is_no_utf_8_is_left_out():
+    desk = Desk()
+    desk.joined().put(server_frame(8, (1011).to_bytes(2, "big") + b"\xff"))
+    desk.wait(0.1)
+    assert desk.link.last_error == "closed by the server with code 1011"
 
 
 def test_upgrade_that_is_not_answered_is_given_up():
@@ -185,6 +253,53 @@ def test_heartbeat_goes_out_every_thirty_seconds():
             beats += 1
     assert beats == 3
     assert desk.link.connected
+
+
+def test_server_that_sends_without_end_and_answers_no_heartbeat_does_not_escape():
+    desk = Desk(heartbeat_interval=30, reply_timeout=10)
+    peer = desk.joined()
+
+    def flood():
+        while len(peer.incoming) < 50:  # more than one poll() reads
+            peer.say(None, None, "device", "nothing", {})
+        return peer.closed
+
+    passed = desk.until(flood, 60)
+    assert 39_000 < passed < 41_000
+    assert desk.link.last_error == "the server does not answer heartbeats"
+
+
+def test_server_that_sends_without_end_and_answers_no_join_does_not_escape():
+    desk = Desk(reply_timeout=10, heartbeat_interval=150)
+    peer = desk.connect()
+    peer.accept()
+    joins = []
+
+    def flood():
+        while len(peer.incoming) < 50:
+            peer.say(None, None, "device", "nothing", {})
+        joins.extend(frame for frame in peer.heard() if frame[3:4] == ["phx_join"])
+        return peer.closed
+
+    passed = desk.until(flood, 120)
+    assert len(joins) == 3
+    assert passed < 50_000
+    assert "joining failed 3 times" == desk.link.last_error
+
+
+@pytest.mark.parametrize("before", [0, 3, 20])
+def test_loop_of_a_minute_finds_the_answer_behind_other_messages(before):
+    desk = Desk(heartbeat_interval=30, reply_timeout=10)
+    peer = desk.joined()
+    for _ in range(20):
+        desk.clock.advance(60_000)
+        desk.poll()
+        for frame in peer.heard():
+            if isinstance(frame, list) and frame[2] == "phoenix":
+                for _ in range(before):
+                    peer.say(None, None, "device", "nothing", {})
+                peer.reply(frame[1], "phoenix")
+        assert desk.link.connected
 
 
 def test_heartbeat_without_an_answer_ends_the_connection():

@@ -129,7 +129,7 @@ def test_poll_works_again_after_one_that_met_a_fault():
     with pytest.raises(KeyboardInterrupt):
         desk.wait(0.1)
     desk.client.raising = set()
-    peer.say(None, None, "device", "identify", {})
+    desk.joined().say(None, None, "device", "identify", {})
     desk.wait(0.1)
     assert len(desk.client.named("identify")) == 2
 

@@ -4,6 +4,7 @@
 """Whatever the server says and however little memory there is: poll() returns, the link lives."""
 
 import json
+from contextlib import nullcontext
 from unittest import mock
 
 import pytest
@@ -14,6 +15,7 @@ from support.raw_server import server_frame
 from support.wires import TEXT
 
 from nerveshub_link import Extension, HealthProvider
+from nerveshub_link.errors import describe
 
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
@@ -224,6 +226,205 @@ def test_fault_while_handling_a_fault_does_not_raise():
         desk.wait(0.2)
     assert desk.link.last_error == "fault while handling a fault"
     desk.join()
+
+
+def raising(error, times=1):
+    """A function that raises so often, and then returns what the other one does."""
+    left = [error] * times
+
+    def make(function):
+        def wrapper(*args):
+            if left:
+                raise left.pop()
+            return function(*args)
+
+        return wrapper
+
+    return make
+
+
+@pytest.mark.parametrize("error", [OSError("clock"), MemoryError()])
+def test_clock_that_raises_once_leaves_a_link_that_works(error):
+    desk = Desk(heartbeat_interval=30)
+    peer = desk.joined()
+    desk.link._clock = raising(error)(desk.clock)
+    desk.wait(0.1)
+    assert desk.link.last_error == "fault: " + describe(error)
+    assert peer.closed
+    desk.join()
+    desk.peer.heard()
+    desk.wait(31)
+    assert desk.peer.heard()[-1][3] == "heartbeat"
+
+
+def test_clock_that_raises_at_each_poll_is_told_once():
+    desk = Desk()
+    desk.joined()
+    desk.link._clock = raising(OSError("clock"), 400)(desk.clock)
+    desk.wait(10)
+    assert desk.log.text.count("fault: OSError: clock") == 1
+    desk.join()
+
+
+@pytest.mark.parametrize("method", ["reconnect", "deinit"])
+def test_clock_that_raises_keeps_nobody_from_closing_the_connection(method):
+    desk = Desk()
+    peer = desk.joined()
+    desk.link._clock = raising(OSError("clock"))(desk.clock)
+    getattr(desk.link, method)()
+    desk.wait(3)
+    assert peer.closed
+    assert ("close", 1000) in peer.heard()
+
+
+INTERRUPTS = [KeyboardInterrupt(), SystemExit(), GeneratorExit("as ReloadException, none of ours")]
+
+
+@pytest.mark.parametrize("error", INTERRUPTS, ids=repr)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "link.NervesHubLink._tick",
+        "conversation.Conversation.receive",
+        "websocket.WebSocket.step",
+        "device.Device.join",  # between "accepted" and the join
+        "device.Device.tick",
+        "channel.Channels.tick",
+        "connection.Connection._try",
+        "transport_of_the_test",
+    ],
+)
+def test_what_is_no_exception_drops_the_connection_passes_and_the_next_poll_works(error, place):
+    desk = Desk(heartbeat_interval=30)
+    if place == "device.Device.join":
+        desk.connect().accept()
+    elif place == "connection.Connection._try":
+        desk.joined().end()
+        desk.wait(0.1)
+    elif place == "transport_of_the_test":
+        desk.connect().accept()
+        desk.peer.incoming.append(error)  # in the middle of a read
+    else:
+        desk.joined()
+    peer = desk.peer
+    target = "nerveshub_link." + place
+    with mock.patch(target, side_effect=error) if "." in place else nullcontext():
+        with pytest.raises(type(error)):
+            desk.wait(3)
+    assert peer.closed
+    assert not desk.link.connected
+    assert "interrupted: " + type(error).__name__ in desk.log.text
+    desk.join()
+    desk.peer.heard()
+    desk.wait(31)
+    assert desk.peer.heard()[-1][3] == "heartbeat"
+
+
+def test_interrupt_of_the_clock_passes_and_the_next_poll_works():
+    desk = Desk()
+    desk.joined()
+    desk.link._clock = raising(KeyboardInterrupt())(desk.clock)
+    with pytest.raises(KeyboardInterrupt):
+        desk.wait(0.1)
+    desk.join()
+
+
+@pytest.mark.parametrize("place", ["device.Device.lost", "channel.Channels.reset"])
+def test_fault_in_the_middle_of_dropping_a_connection_leaves_nothing_that_only_looks_joined(place):
+    desk = Desk()
+    peer = desk.joined()
+    peer.end()
+    with mock.patch("nerveshub_link." + place, side_effect=[MemoryError(), MemoryError()]):
+        desk.wait(0.05)
+    desk.join()
+    assert desk.link.connected
+
+
+def test_fault_before_the_join_and_in_its_handling_does_not_leave_a_socket_that_wants_nothing():
+    desk = Desk()
+    peer = desk.connect()
+    peer.accept()
+    with mock.patch("nerveshub_link.device.Device.join", side_effect=MemoryError()), mock.patch(
+        "nerveshub_link.connection.Connection.lost", side_effect=MemoryError()
+    ):
+        desk.wait(0.05)
+    desk.until(lambda: peer.closed, 60)
+    desk.join()
+
+
+def test_topic_that_fails_to_take_note_of_the_loss_does_not_keep_the_others_from_it():
+    desk = talkative()
+    with mock.patch("nerveshub_link.extensions.Extensions.lost", side_effect=MemoryError()):
+        desk.peer.end()
+        desk.wait(0.1)
+    assert desk.client.named("handle_disconnected")
+    assert not desk.link.connected
+    desk.join()
+
+
+class Mute(Exception):
+    """An exception that can't be shown."""
+
+    def __str__(self):
+        raise ValueError("no text")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("name", ["identify", "handle_disconnected"])
+def test_callback_that_raises_what_can_not_be_shown_costs_no_connection(name):
+    desk = Desk()
+    peer = desk.joined()
+    desk.client.error = Mute()
+    desk.client.raising = {name}
+    peer.say(None, None, "device", "identify", {})
+    desk.wait(0.2)
+    assert desk.link.connected
+    peer.end()
+    desk.join()
+    assert name + ": Mute" in desk.log.text
+    assert "fault" not in desk.log.text
+
+
+def test_logger_that_raises_what_can_not_be_shown_costs_no_connection():
+    class Logger:
+        def log(self, level, text):
+            raise Mute
+
+    desk = Desk(logger=Logger())
+    peer = desk.joined()
+    peer.say(None, None, "device", "scripts/run", {"ref": "1", "text": "1"})
+    desk.wait(1)
+    assert desk.link.connected
+
+
+def test_server_that_asks_and_does_not_read_fills_no_memory_and_is_dropped():
+    desk = Desk()
+    peer = desk.joined()
+    peer._transport.room = [0] * 1_000_000
+    most = 0
+    while not peer.closed:
+        for _ in range(10):
+            peer.say(None, None, "device", "scripts/run", {"ref": "x" * 4000, "text": "1"})
+        desk.wait(1)
+        most = max(most, desk.link._connection.socket._queued)
+    assert 8 * 4000 < most < 12 * 4200
+    assert len(peer.incoming) > 300  # the questions were not taken in
+    assert desk.link.last_error == "the server does not answer heartbeats"
+    peer._transport.room = []
+    desk.join()
+
+
+def test_long_number_in_a_message_is_refused_before_it_is_read():
+    desk = Desk()
+    peer = desk.joined()
+    peer.put(server_frame(TEXT, b'[null,null,"device","identify",{"n":' + b"7" * 9000 + b"}]"))
+    peer.say(None, None, "device", "identify", {"id": "7" * 9000})
+    with mock.patch("nerveshub_link.channel.json.loads", wraps=json.loads) as loads:
+        desk.wait(0.2)
+    assert "message with a number of more than 64 digits" in desk.log.text
+    assert len(loads.mock_calls) == 1  # the digits in a text are no number
+    assert desk.client.named("identify") == [("identify",)]
 
 
 @pytest.mark.parametrize("meta", [None, "text", {}, {"uuid": 1}, OSError(5, "flash is gone")])

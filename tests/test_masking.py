@@ -180,7 +180,7 @@ def test_an_error_with_a_secret_reaches_neither_log_nor_last_error():
 def test_a_line_of_the_application_is_masked_for_its_logger_too():
     desk = Desk()
     desk.link.log("error", "joining with " + WIFI)
-    assert desk.log.lines == [(40, "joining with ***")]
+    assert desk.log.lines[-1] == (40, "joining with ***")
 
 
 @pytest.mark.parametrize("secret", [WIFI, SECRET])

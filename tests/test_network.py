@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: MIT
 """Bringing the Wi-Fi back, and restarting the board when that does not help."""
 
+from types import SimpleNamespace
+
 import pytest
 from support.desk import NEW_META, Desk, RecordingWriter, update
 from support.wires import Network as Connections
@@ -55,6 +57,12 @@ class Radio:
         if not self.in_reach:
             raise ConnectionError("No network with that ssid")
         self.up = True
+
+
+def network_of(radio, **options):
+    config = {"wifi_ssid": None, "wifi_password": None}
+    config.update({"network_reset_after": 1800, "server_reset_after": 21600}, **options)
+    return Network(SimpleNamespace(radio=radio, **config), 0)
 
 
 def with_radio(**options):
@@ -194,7 +202,7 @@ def test_a_password_of_digits_alone_is_a_text_for_the_radio(monkeypatch):
 def test_open_network_needs_no_password(monkeypatch):
     monkeypatch.delenv("CIRCUITPY_WIFI_PASSWORD", raising=False)
     radio = Radio()
-    Network(radio, "open", None).connect(5)
+    network_of(radio, wifi_ssid="open").connect(5, 0)
     assert radio.calls == [("open", "", 5)]
 
 
@@ -275,11 +283,140 @@ def test_server_that_answers_no_is_no_reason_to_restart(answer):
     assert desk.client.named("reboot") == []
 
 
-def test_server_that_can_not_be_reached_is_a_reason_to_restart():
-    desk, radio = with_radio()
-    desk.network.refusals = [TransportError("no route")] * 99
-    desk.wait(HALF_AN_HOUR + 5, step=250)
+def unreachable(**options):
+    """A desk whose Wi-Fi works, and whose server does not answer."""
+    desk, radio = with_radio(**options)
+    radio.up = True
+    desk.network.refusals = [TransportError("no route")] * 100_000
+    return desk, radio
+
+
+def test_server_that_can_not_be_reached_is_no_reason_to_restart_for_hours():
+    desk, radio = unreachable()
+    desk.wait(5.9 * 3600, step=1000)
+    assert desk.client.named("reboot") == []
+    desk.wait(0.2 * 3600, step=1000)
     assert len(desk.client.named("reboot")) == 1
+    assert "the server was not reached for too long: restarting" in desk.log.text
+
+
+def test_restart_for_the_server_that_did_not_happen_comes_after_6_12_and_24_hours_and_then_daily():
+    desk, radio = unreachable(backoff_minimum=600, backoff_maximum=600)
+    hours = []
+    desk.client.doing["reboot"] = lambda: hours.append(round(desk.clock._passed / 3_600_000))
+    desk.wait(80 * 3600, step=30_000)
+    assert hours == [6, 12, 24, 48, 72]
+
+
+def test_wifi_is_joined_anew_each_half_hour_in_which_the_server_is_not_reached():
+    desk, radio = unreachable()
+    desk.wait(HALF_AN_HOUR - 100, step=250)
+    assert radio.calls == []
+    desk.wait(200, step=250)
+    assert radio.calls == [("home", "word", 10)]
+    desk.wait(HALF_AN_HOUR, step=250)
+    assert len(radio.calls) == 2
+
+
+def test_wifi_is_not_dropped_by_a_link_that_does_not_know_its_name(monkeypatch):
+    monkeypatch.delenv("CIRCUITPY_WIFI_SSID", raising=False)
+    desk, radio = unreachable(wifi_ssid=None)
+    desk.wait(2 * HALF_AN_HOUR, step=250)
+    assert radio.up
+    assert radio.calls == []
+
+
+def test_server_that_answers_again_ends_the_count():
+    desk, radio = unreachable()
+    desk.wait(5 * 3600, step=1000)
+    desk.network.refusals = []
+    peer = desk.joined()
+    desk.wait(0.1)
+    desk.network.refusals = [TransportError("no route")] * 10_000
+    peer.end()
+    desk.wait(5.9 * 3600, step=1000)
+    assert desk.client.named("reboot") == []
+    desk.wait(0.2 * 3600, step=1000)
+    assert len(desk.client.named("reboot")) == 1
+
+
+def test_restart_for_the_server_is_an_option():
+    desk, radio = unreachable(server_reset_after=3600)
+    desk.wait(3500, step=1000)
+    assert desk.client.named("reboot") == []
+    desk.wait(200, step=1000)
+    assert len(desk.client.named("reboot")) == 1
+
+
+@pytest.mark.parametrize("option", ["server_reset_after", "network_reset_after"])
+def test_zero_means_that_a_server_out_of_reach_restarts_nothing(option):
+    desk, radio = unreachable(backoff_minimum=600, backoff_maximum=600, **{option: 0})
+    desk.wait(30 * 3600, step=30_000)
+    assert desk.client.named("reboot") == []
+
+
+def test_wifi_that_is_lost_while_the_server_is_out_of_reach_has_half_an_hour_of_its_own():
+    desk, radio = unreachable()
+    desk.wait(HALF_AN_HOUR - 200, step=250)
+    radio.up = radio.in_reach = False
+    desk.wait(HALF_AN_HOUR - 200, step=250)
+    assert desk.client.named("reboot") == []
+    desk.wait(400, step=250)
+    assert len(desk.client.named("reboot")) == 1
+
+
+def test_pauses_longer_than_half_an_hour_do_not_make_a_network_that_works_a_lost_one():
+    desk, radio = unreachable(backoff_minimum=3600, backoff_maximum=3600)
+    desk.wait(3 * HALF_AN_HOUR, step=250)
+    assert desk.client.named("reboot") == []
+
+
+class Broken(Radio):
+    """A radio whose driver has died: whatever is asked raises."""
+
+    asked = 0
+
+    def __init__(self):
+        super().__init__()
+        self.error = RuntimeError("wifi driver")
+
+    def ask(self, *args):
+        self.asked += 1
+        raise self.error
+
+    enabled = connected = ipv4_address = property(ask, ask)
+
+
+class Mute(Exception):
+    """An exception that can't be shown."""
+
+    def __str__(self):
+        raise ValueError("no text")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("wifi driver"), Mute()])
+def test_radio_that_raises_is_asked_at_each_try_only_and_the_board_is_restarted(error):
+    desk, good = with_radio()
+    radio = Broken()
+    radio.error = error
+    desk.link._connection._network._radio = radio
+    desk.wait(HALF_AN_HOUR - 10, step=25)
+    assert desk.link.state == "waiting_for_network"
+    assert 20 < radio.asked < 200
+    assert desk.network.attempts == []
+    assert type(error).__name__ in desk.link.last_error
+    assert desk.client.named("reboot") == []
+    desk.wait(20, step=25)
+    assert len(desk.client.named("reboot")) == 1
+
+
+def test_radio_that_raises_for_a_moment_is_joined_again():
+    desk, radio = with_radio()
+    desk.link._connection._network._radio = Broken()
+    desk.wait(5)
+    desk.link._connection._network._radio = radio
+    desk.join()
+    assert desk.link.connected
 
 
 def test_without_a_radio_the_board_is_never_restarted():

@@ -26,16 +26,17 @@ LAYERS = (
     "bank_trial board_health console fwup_archive geo_ip local_shell update_manager",
     "archives bad_release connection console_session conversation device_logs geo health"
     " image_download network_identity shell_session update_offer zip_reader",
-    "client device downloader extensions firmware_bank inflate nvm_copy python_prompt scripts"
-    " shell_commands slot_files websocket",
+    "client device downloader extensions firmware_bank inflate nvm_copy python_prompt refusals"
+    " scripts shell_commands slot_files websocket",
     "archive_paths channel chunked_body code_runner device_state download_retry"
     " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
     " image_check known_secrets python_source reporter shell_drive slot_drive transport"
     " update_reports",
-    "odd_answer",
-    "backoff brief config errors fwup_writer line_editor memory network output_buffer parts"
-    " metadata public_keys server_time settings shared_secret slot_manifest url_text utf8",
-    "app_watchdog ticks",
+    "connect_errors network odd_answer",
+    "addresses backoff brief config errors fwup_writer json_numbers line_editor memory"
+    " output_buffer parts metadata public_keys server_time settings shared_secret slot_manifest"
+    " url_text utf8",
+    "app_watchdog http_date ticks",
 )
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and of the

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakes import FakeClock
 
-from nerveshub_link.server_time import ServerTime, parse_http_date
+from nerveshub_link.http_date import parse_http_date
+from nerveshub_link.server_time import ServerTime
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,12 @@ def test_first_and_last_second_of_every_month_agree_with_the_standard_library():
         "Sun, 06 JanFeb 1994 08:49:37 GMT",
         "Sun, six Nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+        "Sun, 06 Nov " + "1" * 700 + " 08:49:37 GMT",
+        "Sun, 06 Nov 94 08:49:37 GMT",
+        "Sun, 32 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06 Nov 1994 08:60:37 GMT",
+        "Sun, 06 Nov 1994 08:49:-7 GMT",
         b"Sun, 06 Nov 1994 08:49:37 GMT",
         17,
     ],
@@ -82,7 +89,7 @@ def test_any_text_is_a_date_or_none(text):
 
 def test_clock_of_a_board_that_just_booted_is_not_set_until_the_server_tells_the_time():
     clock = FakeClock(unix_time=946684805)
-    time = ServerTime(clock.time)
+    time = ServerTime(clock.time, clock)
     assert not time.is_set
     assert time.now() == 946684805
     assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == 1795458548 - 946684805
@@ -93,7 +100,7 @@ def test_clock_of_a_board_that_just_booted_is_not_set_until_the_server_tells_the
 
 
 def test_clock_that_is_fast_is_put_back():
-    time = ServerTime(lambda: 1795458548 + 3600)
+    time = ServerTime(lambda: 1795458548 + 3600, FakeClock())
     assert time.is_set
     assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == -3600
     assert time.now() == 1795458548
@@ -101,7 +108,7 @@ def test_clock_that_is_fast_is_put_back():
 
 def test_second_correction_replaces_the_first():
     clock = FakeClock(unix_time=0)
-    time = ServerTime(clock.time)
+    time = ServerTime(clock.time, clock)
     time.correct("Mon, 23 Nov 2026 18:29:08 GMT")
     clock.advance(10_000)
     assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == -10
@@ -109,37 +116,76 @@ def test_second_correction_replaces_the_first():
 
 
 def test_clock_that_is_set_after_the_servers_date_was_taken_counts_from_then_on():
-    clock = [946684805]
-    time = ServerTime(lambda: clock[0])
+    clock = FakeClock(unix_time=946684805)
+    time = ServerTime(clock.time, clock)
     time.correct("Mon, 23 Nov 2026 18:29:08 GMT")
-    clock[0] += 10
+    clock.advance(10_000)
     assert time.now() == 1795458548 + 10
-    clock[0] = 1795458548 + 20  # NTP
+    clock.set_time(1795458548 + 20)  # NTP
     assert time.now() == 1795458548 + 20
     assert time.is_set
-    clock[0] += 3600
+    clock.advance(3_600_000)
     assert time.now() == 1795458548 + 3620
 
 
 def test_clock_that_was_set_to_a_wrong_time_is_corrected_by_the_server_again():
-    clock = [0]
-    time = ServerTime(lambda: clock[0])
+    clock = FakeClock(unix_time=0)
+    time = ServerTime(clock.time, clock)
     time.correct("Mon, 23 Nov 2026 18:29:08 GMT")
-    clock[0] = 1795458548 + 3600  # somebody's local time
+    clock.set_time(1795458548 + 3600)  # somebody's local time
     assert time.now() == 1795458548 + 3600
     assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == -3600
-    clock[0] += 5
+    clock.advance(5000)
     assert time.now() == 1795458548 + 5
+
+
+@pytest.mark.parametrize("off", [3600, -3600, 86_400, -60])
+def test_wrong_clock_that_is_put_right_later_leaves_no_offset(off):
+    clock = FakeClock(unix_time=1795458548 + off)
+    time = ServerTime(clock.time, clock)
+    assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == -off
+    clock.advance(100_000)
+    clock.set_time(1795458548 + 100)  # NTP
+    assert time.now() == 1795458548 + 100
+
+
+def test_offset_stays_for_weeks_in_which_nobody_asks_for_the_time():
+    clock = FakeClock(ticks=5, unix_time=1795458548 + 3600)
+    time = ServerTime(clock.time, clock)
+    time.correct("Mon, 23 Nov 2026 18:29:08 GMT")
+    for _ in range(15 * 24 * 6):
+        clock.advance(600_000)
+        time.tick(clock())
+    assert time.now() == 1795458548 + 15 * 86_400
+
+
+@pytest.mark.parametrize("off", [-4, 0, 4])
+def test_clock_that_is_right_but_for_the_way_of_the_answer_is_left_alone(off):
+    time = ServerTime(lambda: 1795458548 + off, FakeClock())
+    assert time.correct("Mon, 23 Nov 2026 18:29:08 GMT") == 0
+    assert time.now() == 1795458548 + off
+
+
+@pytest.mark.parametrize("year", ["1994", "9999", "2100", "0000"])
+def test_date_of_another_century_moves_nothing(year):
+    time = ServerTime(lambda: 1795458548, FakeClock())
+    assert time.correct("Mon, 23 Nov %s 18:29:08 GMT" % year) == 0
+    assert time.now() == 1795458548
+
+
+def test_of_a_date_that_a_proxy_repeats_the_first_counts():
+    text = "Mon, 23 Nov 2026 18:29:08 GMT, Mon, 23 Nov 2026 19:00:00 GMT"
+    assert parse_http_date(text) == 1795458548
 
 
 @pytest.mark.parametrize("date", [None, "", "tomorrow"])
 def test_missing_or_unreadable_date_moves_nothing(date):
-    time = ServerTime(lambda: 1795458548)
+    time = ServerTime(lambda: 1795458548, FakeClock())
     assert time.correct(date) == 0
     assert time.now() == 1795458548
 
 
 def test_time_is_whole_seconds_even_of_a_clock_with_fractions():
-    time = ServerTime(lambda: 1795458548.9)
+    time = ServerTime(lambda: 1795458548.9, FakeClock())
     assert time.now() == 1795458548
     assert type(time.now()) is int

@@ -10,6 +10,7 @@ import errno
 import select
 import socket as socket_pool  # CPython's socket module is one
 import threading
+import types
 
 import adafruit_connection_manager
 import pytest
@@ -576,6 +577,122 @@ def test_certificate_that_mbedtls_does_not_trust_is_told_in_words(pool):
     pool.connect_error = OSError(-0x2700, "")
     error = refused(Transport(pool, None), "h.example", 80, False, 7)
     assert "certificate is not trusted" in str(error)
+
+
+def test_port_without_tls_is_guessed_on_a_board(pool):
+    pool.connect_error = OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD")
+    error = refused(Transport(pool, None), "h.example", 80, False, 7)
+    assert "is there no TLS at this port?" in str(error)
+    assert error.reached
+
+
+def test_port_without_tls_is_guessed_on_a_computer(ca):
+    def behave(peer):
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        read_to_end(peer)
+
+    with RawServer(behave) as server:
+        transport = Transport(socket_pool, ca.client_context())
+        error = refused(transport, "localhost", server.port, True, DEADLINE)
+    assert "is there no TLS at this port?" in str(error)
+
+
+class Mute(Exception):
+    """An exception that can't be shown."""
+
+    def __str__(self):
+        raise ValueError("no text")
+
+
+def test_error_that_can_not_be_shown_is_told_by_its_name(pool):
+    pool.connect_error = Mute()
+    error = refused(Transport(pool, None), "h.example", 80, False, 7)
+    assert str(error) == "can't connect to h.example: Mute"
+
+
+def test_no_memory_for_the_words_is_told_as_no_memory(pool, monkeypatch):
+    def no_memory(*args):
+        raise MemoryError
+
+    monkeypatch.setattr("nerveshub_link.connect_errors.connect_error", no_memory)
+    pool.connect_error = OSError(errno.ETIMEDOUT, "")
+    assert refused(Transport(pool, None), "h.example", 80, False, 7).no_memory
+
+
+def test_what_must_be_done_before_a_connect_is_done_and_says_how_long_it_may_last(pool):
+    transport = Transport(pool, None)
+    transport.before_open = lambda timeout: pool.diary.append("fed") or timeout // 2
+    transport.open("h.example", 80, False, 20)
+    assert pool.diary[:2] == ["fed", ("settimeout", 10)]
+    transport.close()
+
+
+# All addresses of a name
+
+
+def two_addresses(first, second):
+    """CPython's socket module, for which ``two.example`` is two addresses."""
+    pool = types.ModuleType("pool")
+    vars(pool).update({k: v for k, v in vars(socket_pool).items() if not k.startswith("__")})
+    asked = []
+
+    def getaddrinfo(host, port, *rest):
+        asked.append(host)
+        if host != "two.example":
+            return socket_pool.getaddrinfo(host, port, *rest)
+        return [
+            (socket_pool.AF_INET, socket_pool.SOCK_STREAM, 6, "", (address, port))
+            for address in (first, first, second)
+        ]
+
+    pool.getaddrinfo = getaddrinfo
+    pool.asked = asked
+    return pool
+
+
+@pytest.mark.parametrize("order", [("127.0.0.2", "127.0.0.1"), ("127.0.0.1", "127.0.0.2")])
+def test_each_address_of_a_name_is_tried(order):
+    # The server listens at 127.0.0.1; nobody does at 127.0.0.2.
+    with RawServer(lambda peer: peer.sendall(b"hello")) as server:
+        transport = Transport(two_addresses(*order), None)
+        transport.open("two.example", server.port, False, DEADLINE)
+        assert read(transport, 5) == b"hello"
+        transport.close()
+
+
+def test_certificate_is_checked_for_the_name_and_not_for_the_address(ca):
+    def behave(peer):
+        peer.sendall(b"hello")
+        hold(peer)
+
+    with RawServer(behave, tls=ca.server_context("two.example")) as server:
+        pool = two_addresses("127.0.0.2", "127.0.0.1")
+        transport = Transport(pool, ca.client_context())
+        transport.open("two.example", server.port, True, DEADLINE)
+        assert read(transport, 5) == b"hello"
+        transport.close()
+
+
+def test_name_none_of_whose_addresses_answers_is_told():
+    pool = two_addresses("127.0.0.2", "127.0.0.3")
+    with RawServer(lambda peer: None) as server:
+        error = refused(Transport(pool, None), "two.example", server.port, False, DEADLINE)
+    assert "ConnectionRefusedError" in str(error)
+    assert pool.asked == ["two.example", "127.0.0.2", "127.0.0.3"]
+
+
+@pytest.mark.skipif(not socket_pool.has_ipv6, reason="this machine has no IPv6")
+def test_ipv6_address_is_an_address_like_any():
+    with socket_pool.socket(socket_pool.AF_INET6, socket_pool.SOCK_STREAM) as listening:
+        try:
+            listening.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        listening.listen(1)
+        transport = Transport(socket_pool, None)
+        transport.open("::1", listening.getsockname()[1], False, DEADLINE)
+        assert transport.is_open
+        transport.close()
 
 
 def test_failed_connect_leaves_no_socket_open(pool):

@@ -217,7 +217,7 @@ XML = b"<Error><Code>AccessDenied</Code></Error>"
         ),
         (
             {"firmware_url": "http://user:topsecret@h/"},
-            "update: firmware_url: URL with a user name, an IPv6 address or without a host",
+            "update: firmware_url: URL with a user name or without a host",
         ),
         (
             {"firmware_meta": dict(NEW_META, version="2024.01.15")},

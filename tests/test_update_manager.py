@@ -391,7 +391,7 @@ def test_other_offer_after_the_installation_is_put_off_until_the_restart():
         ),
         (
             {"firmware_url": "http://me:topsecret@h/a"},
-            "firmware_url: URL with a user name, an IPv6 address or without a host",
+            "firmware_url: URL with a user name or without a host",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.ca import ThrowawayCa
-from support.driving import events
+from support.driving import Deadline, events
 from support.fakes import AGAIN, END, FakeTransport
 from support.raw_server import (
     DEADLINE,
@@ -517,6 +517,34 @@ def test_congestion_is_told_until_the_network_takes_more():
     assert not socket.congested
 
 
+def test_nothing_is_received_while_the_network_takes_too_little():
+    socket, transport = opened(room=[1000] + [0] * 30)
+    for _ in range(8):
+        assert socket.send_text("x" * 100)
+    assert socket.congested
+    transport.incoming.append(server_frame(TEXT, b"question"))
+    reads = len(transport.reads)
+    assert socket.step() == NOTHING
+    assert len(transport.reads) == reads
+    transport.room = []  # the network takes everything again
+    assert socket.step() == MESSAGE
+    assert not socket.congested
+
+
+def test_too_much_that_waits_ends_the_connection_and_one_long_frame_does_not():
+    socket, transport = opened(room=[1000] + [0] * 30)
+    assert socket.send_text("x" * 100_000)
+    assert socket.send_text("x" * 32_760)
+    assert socket.step() == NOTHING  # one long frame may go its way
+    assert socket.send_text("y")
+    assert not socket.send_text("z")
+    assert socket.step() == ENDED
+    assert socket.close_reason == "the server does not read: %d bytes wait for it" % (
+        100_014 + 32_768 + 7
+    )
+    assert not socket.send_text("z")
+
+
 def test_connection_that_breaks_while_sending_is_told_by_the_next_step():
     socket, transport = opened()
     transport.room = [TransportError("connection broke: reset")] * 2
@@ -772,14 +800,30 @@ def test_server_that_reads_late_gets_every_byte_in_order(contexts):
         events(socket, transport, OPENED)
         sent = []
         while not socket.congested:
-            text = "%06d" % len(sent) + "x" * 60_000
+            text = "%06d" % len(sent) + "x" * 4000
             sent.append(text.encode())
             assert socket.send_text(text)
-            assert len(sent) < 2000, "the network takes everything"
+            assert len(sent) < 20_000, "the network takes everything"
         read_now.set()
         socket.close()
         events(socket, transport, ENDED)
     assert seen == sent
+
+
+def test_server_that_does_not_read_is_given_up_before_the_memory_is_full(contexts):
+    def behave(peer):
+        upgrade(peer)
+        hold(peer)
+
+    with RawServer(behave, tls=contexts[0]) as server:
+        socket, transport = connect(server, contexts[1])
+        events(socket, transport, OPENED)
+        deadline = Deadline()
+        while socket.send_text("x" * 4000):
+            deadline.check()
+        assert socket.step() == ENDED
+        assert socket.close_reason.startswith("the server does not read: ")
+        assert int(socket.close_reason.split(" ")[5]) < 45_000
 
 
 def test_captured_401_over_a_real_socket_is_a_refusal_with_a_date(contexts):

@@ -178,6 +178,17 @@ class Desk:
             self.clock.advance(min(step, end - self.clock.passed))
             self.poll()
 
+    def idle(self, seconds, step=60_000):
+        """Let time pass in which the server answers heartbeats, and nothing else is said."""
+        peer = self.peer
+        for _ in range(round(seconds * 1000) // step):
+            self.clock.advance(step)
+            self.poll(2)
+            for frame in peer.heard():
+                if isinstance(frame, list) and frame[2] == "phoenix":
+                    peer.reply(frame[1], "phoenix")
+        assert self.link.connected
+
     def until(self, condition, seconds=200, step=25):
         """Let time pass until something is so; return how many milliseconds it took."""
         begun = self.clock.passed

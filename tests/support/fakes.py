@@ -56,7 +56,7 @@ class FakeTransport:
         if not self.incoming:
             return 0
         packet = self.incoming[0]
-        if isinstance(packet, Exception):
+        if isinstance(packet, BaseException):
             raise packet  # and again at every further read, like a dead socket
         count = min(len(packet), len(view))
         view[:count] = packet[:count]
@@ -118,6 +118,10 @@ class FakeClock:
     def time(self):
         """Whole seconds since 1970, moving along with the ticks."""
         return self._unix_time + self._passed // 1000
+
+    def set_time(self, unix_time):
+        """Set the board's clock, as NTP does; the ticks go on."""
+        self._unix_time = unix_time - self._passed // 1000
 
     def advance(self, milliseconds):
         """Let time pass."""
