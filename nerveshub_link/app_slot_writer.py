@@ -22,6 +22,7 @@ next start              the guard counts it, checks the slot, runs it with the w
 ======================  ============================================================================
 
 Nothing is staged: the archive is unpacked as it arrives. Behind this module nobody knows of slots.
+It is longer than most modules, since all that a slot's record says is read and written here.
 """
 
 import gc

@@ -27,6 +27,8 @@ remembered              the new one runs              the old one runs
 If a third one runs, somebody has flashed it by USB: there is nothing to go back to then, and all is
 forgotten. If nothing is remembered (a new board, or a power cut while the NVM was written), a trial
 begins: nothing is ever taken for confirmed that is not known to be.
+
+Longer than most modules, since the record and what each start makes of it can't be told apart.
 """
 
 from micropython import const

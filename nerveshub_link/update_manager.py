@@ -92,7 +92,6 @@ class UpdateManager:
     def __init__(self, config, downloader, push, call, log) -> None:
         self._config = config
         self._image = ImageDownload(config, downloader, self._say)
-        self._push = push
         self._call = call
         self._log = log
         self.state = IDLE
