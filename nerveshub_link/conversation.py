@@ -108,7 +108,9 @@ class Conversation:
             self.drop("the server does not answer heartbeats", now)
         elif self._device.failures >= _MAX_JOINS:
             self.drop("joining failed %d times" % _MAX_JOINS, now)
-        elif not self._channels.is_wanted(device_topic.TOPIC):
+        elif self._connection.socket.state == websocket.OPEN and not self._channels.is_wanted(
+            device_topic.TOPIC
+        ):
             self.drop("a fault before the join", now)
         elif not self._connection.socket.congested:
             for topic in self.topics:
