@@ -381,10 +381,12 @@ class Device:
         writer = self._config.fwup_writer
         if writer is None:
             return
-        if self._writer_wait and elapsed(now, self._writer_failed) < self._writer_wait:
-            return
-        self._writer_wait = 0
         try:
+            if self._writer_wait and elapsed(now, self._writer_failed) < self._writer_wait:
+                if hasattr(writer, "feed"):
+                    writer.feed()  # its poll() does that, when it is called
+                return
+            self._writer_wait = 0
             # Also while a restart is due: until it comes, the trial's watchdog must be fed.
             if writer.poll() and self._reboot_from is None:
                 self._going_back = True

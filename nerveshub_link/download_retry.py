@@ -22,7 +22,7 @@ The numbers are those of NervesHub's own client (its ``lib/nerves_hub_link/downl
 
 from micropython import const
 
-from .errors import UpdateError, describe
+from .errors import UpdateError, describe, keep_timeout
 from .ticks import elapsed
 
 WHEN_ONLINE = -1
@@ -94,7 +94,8 @@ class DownloadRetry:
         self._failures += 1
         try:
             self._last = describe(error)
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self._last = "no memory for the reason"
         if then == "restart":
             self._restarts += 1

@@ -15,7 +15,7 @@ starts from zero.
 
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
-from .errors import DownloadError, describe
+from .errors import DownloadError, describe, keep_timeout
 from .image_check import ImageCheck
 from .ticks import elapsed
 
@@ -211,7 +211,8 @@ class ImageDownload:
             if loader.html and then is not None:
                 error = DownloadError(describe(error) + " (the server calls it text/html)", then)
             self.why = describe(error)
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self.why = "no memory for the reason"
         if then == "renew":
             loader.hang_up()
@@ -233,8 +234,8 @@ class ImageDownload:
             )
             words += "when online" if wait == WHEN_ONLINE else "in %d s" % (wait // 1000)
             self._log("warning", words)
-        except Exception:
-            pass  # what can't be said, for want of memory, changes nothing
+        except Exception as another:
+            keep_timeout(another)  # what can't be said, for want of memory, changes nothing
         return WAITING
 
 

@@ -40,7 +40,7 @@ Longer than other modules: what each state does, and what may strike in it, must
 from micropython import const
 
 from .downloader import DATA, DONE, HEAD
-from .errors import UpdateError, describe
+from .errors import UpdateError, describe, keep_timeout
 from .image_download import EXPIRED, NO_ROOM, ImageDownload, Offer
 from .memory import forget
 from .ticks import elapsed
@@ -260,7 +260,8 @@ class UpdateManager:
     def _say(self, level: str, *words) -> None:
         try:
             self._log(level, "".join(words))
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self._reports.dropped += 1
 
     def _progress(self, now: int, percent: int, stage: str) -> None:
@@ -452,7 +453,8 @@ class UpdateManager:
             reason = describe(error)
             if self._doing:
                 reason = self._doing + ": " + reason
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             reason = self._doing  # no memory for words
         self._reports.status("failed", now, reason)
         self._say("error", "update failed: ", reason)

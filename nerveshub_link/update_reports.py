@@ -25,7 +25,7 @@ counted.
 
 from micropython import const
 
-from .errors import mask
+from .errors import keep_timeout, mask
 from .ticks import elapsed
 
 _FORGOTTEN = const(25 * 60 * 1000)
@@ -125,11 +125,13 @@ class UpdateReports:
                         from .brief import brief  # noqa: PLC0415 only a traceback has lines
 
                         reason = brief(reason)
-                except Exception:
+                except Exception as another:
+                    keep_timeout(another)
                     reason = "no memory for the reason"
                 payload["reason"] = reason
             self._report("status_update", payload, now)
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self.dropped += 1
 
     def progress(self, percent: int, stage: str, now: int) -> bool:
@@ -150,7 +152,8 @@ class UpdateReports:
         if self.on:
             try:
                 self._report("fwup_progress", {"value": percent, "stage": stage}, now)
-            except Exception:
+            except Exception as another:
+                keep_timeout(another)
                 self.dropped += 1
         return True
 
@@ -170,7 +173,8 @@ class UpdateReports:
         try:
             sent = self._push(event, payload)
             self.stuck = False
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self.stuck, self._tried = True, now
             return False
         if sent:
@@ -212,5 +216,6 @@ class UpdateReports:
             answer = {"status": "rescheduled", "delay_for": delay, "reason": reason}
             self._kept.append(("status_update", answer))
             self.held, self._tried = True, now
-        except Exception:
+        except Exception as another:
+            keep_timeout(another)
             self.dropped += 1

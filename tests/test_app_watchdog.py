@@ -12,6 +12,7 @@ import pytest
 from support.applications import META
 from support.banks import BOARD, image
 from support.banks import Board as BankBoard
+from support.desk import Desk, RecordingWriter
 from support.fakes import FakeClock
 from support.machine import Machine
 
@@ -215,6 +216,26 @@ def test_a_writer_of_firmware_has_the_same(monkeypatch):
     assert board.heard[-3:] == [60, RESET, "feed"]
     both = WriterChoice([FileWriter("unused"), writer])
     assert both.watchdog_seconds == 60
+
+
+def test_it_is_fed_on_when_the_writer_s_poll_has_raised_and_is_not_called_for_a_minute():
+    class Failing(RecordingWriter):
+        polled = fed = 0
+
+        def poll(self):
+            self.polled += 1
+            raise OSError(5)
+
+        def feed(self):
+            self.fed += 1
+
+    writer = Failing()
+    desk = Desk(fwup_writer=writer)
+    desk.joined()
+    writer.fed = 0
+    desk.wait(10)
+    assert writer.polled == 1
+    assert 350 <= writer.fed <= 400
 
 
 def test_where_there_is_no_watchdog_nothing_is_armed(tmp_path):

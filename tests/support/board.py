@@ -5,6 +5,7 @@
 
 import contextlib
 import queue
+import time
 import zlib
 from pathlib import Path
 
@@ -22,10 +23,17 @@ class Events(queue.Queue):
 
     def until(self, name, **fields):
         """Wait for the first event of this name and with these fields; all before are dropped."""
-        while True:
-            event = self.get(timeout=TIMEOUT)
+        deadline = time.monotonic() + TIMEOUT
+        dropped = []
+        while time.monotonic() < deadline:  # a board that starts again and again ends it, too
+            try:
+                event = self.get(timeout=deadline - time.monotonic())
+            except queue.Empty:
+                break
             if event["event"] == name and fields.items() <= event.items():
                 return event
+            dropped.append(event)
+        raise AssertionError(f"no {name} {fields} within {TIMEOUT} s; last: {dropped[-12:]}")
 
     def said(self, text):
         """Wait for a line that the board prints."""
