@@ -19,7 +19,7 @@ from micropython import const
 
 from . import channel
 from .errors import describe, printable, text_of
-from .ticks import LONGEST, elapsed
+from .ticks import elapsed
 
 TOPIC = "device"
 
@@ -52,10 +52,13 @@ class Device:
     """
 
     def __init__(self, config, channels, call, log, tell) -> None:  # noqa: PLR0913, PLR0917
-        self._config = config
+        self.config = self._config = config
+        """The checked options."""
         self._channels = channels
-        self._call = call
-        self._log = log
+        self.call = self._call = call
+        """Function that calls a callback of the user and survives its exceptions."""
+        self.log = self._log = log
+        """Function of level and text."""
         self._tell_all = tell
         self._meta = config.known_meta  # then as the last join told, should the writer raise
         self._was_joined = False
@@ -80,9 +83,8 @@ class Device:
         """The `Archives`, if the device takes some."""
         self.public_keys = {}
         """The organisation's keys, ``fwup`` and ``archive``: lists of 32 bytes each."""
-        self._light = None  # the generator that identifies this device
-        self._light_from = 0
-        self._light_wait = 0
+        self.light = None
+        """The `Light` that identifies this device at the moment, or None."""
 
     @property
     def joined(self) -> bool:
@@ -206,8 +208,6 @@ class Device:
         elif event == "extensions:get":
             if self.extensions is not None:
                 self.extensions.offer(now)
-        elif event == "identify":
-            self._call(self._identify, now)
         elif event == "reboot":
             self.reboot(now)
         elif event == "scripts/run" and self.scripts is not None:
@@ -215,51 +215,16 @@ class Device:
         elif event == "archive":
             if self.archives is not None:
                 self.archives.offer(payload, now)
-        elif event in ("fwup_public_keys", "archive_public_keys"):
-            self._keep_keys(event.partition("_")[0], payload)
-        elif event == "scripts/run":
-            # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
-            reason = "scripts are off on this device"
-            self.push(
-                "scripts/run",
-                {
-                    "ref": payload.get("ref"),
-                    "result": "error",
-                    "reason": reason,
-                    "output": reason,
-                    "return": "",
-                },
-            )
+        else:
+            from .rare_events import handle  # noqa: PLC0415 seldom needed, and it takes memory
 
-    def _keep_keys(self, kind: str, payload: dict) -> None:
-        from .public_keys import read_keys  # noqa: PLC0415 they come if they were asked for
-
-        if self._config.request_public_keys:
-            keys = self.public_keys[kind] = read_keys(payload)
-            self._call(self._config.client.public_keys, kind, list(keys))
-
-    def _identify(self, now: int) -> None:
-        self.close()
-        light = self._config.client.identify()
-        self._light = light if hasattr(light, "__next__") else None
-        self._light_from, self._light_wait = now, 0
-
-    def _blink(self, now: int) -> None:
-        """Let the generator of `Client.identify` do its next step."""
-        try:
-            self._light_from = now
-            self._light_wait = min(int(next(self._light)), LONGEST * 1000)
-        except StopIteration:
-            self._light = None
-        except Exception as error:
-            self._log("error", "identify: " + describe(error))
-            self.close()
+            handle(self, event, payload, now)
 
     def close(self) -> None:
         """Stop identifying. Never raises."""
-        light, self._light = self._light, None
-        if hasattr(light, "close"):  # on a board nobody else does it
-            self._call(light.close)
+        light, self.light = self.light, None
+        if light is not None:
+            light.close()
 
     def lost(self, reason: str) -> None:
         """
@@ -329,8 +294,8 @@ class Device:
             self.updates.forget_old(now)
         if self.scripts is not None:
             self.scripts.poll()
-        if self._light is not None and elapsed(now, self._light_from) >= self._light_wait:
-            self._blink(now)
+        if self.light is not None and not self.light.step(now):
+            self.light = None
         # Before the restart: a release that works is to stay, whoever wants to restart the board.
         if not self._confirmed and self._config.auto_confirm and self.joined:
             self._count(passed)

@@ -32,7 +32,7 @@ LAYERS = (
     " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
     " image_check known_secrets python_source reporter shell_drive slot_drive transport"
     " update_reports",
-    "connect_errors network odd_answer",
+    "connect_errors rare_events network odd_answer",
     "addresses backoff brief config errors fwup_writer json_numbers line_editor memory"
     " output_buffer parts metadata public_keys server_time settings shared_secret slot_manifest"
     " url_text utf8",
