@@ -41,7 +41,7 @@ from micropython import const
 
 from .downloader import DATA, DONE, HEAD
 from .errors import UpdateError, describe, keep_timeout
-from .image_download import EXPIRED, NO_ROOM, ImageDownload, Offer
+from .image_download import EXPIRED, NO_ROOM, ImageDownload
 from .memory import forget
 from .ticks import elapsed
 from .update_reports import UpdateReports
@@ -72,8 +72,6 @@ _BETWEEN = "between"  # neither the network nor the writer has its turn
 _RETRIED = (_BETWEEN, "download", "verify")
 _REPORT = ""  # what is done now can't fail the update
 _REPORT_TIMEOUT = const(60 * 1000)
-_RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
-_SCARCE_DELAY = const(10 * 60 * 1000)
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
 
 
@@ -183,79 +181,12 @@ class UpdateManager:
         """
         if self.state == CLOSED:
             return
-        from .update_offer import is_offer  # noqa: PLC0415 seldom needed
+        from .update_offer import take_up  # noqa: PLC0415 seldom needed
 
         try:
-            if is_offer(payload):
-                self._take_up(Offer(payload), now)
-            else:
-                self._say("debug", "update: nothing to do")
+            take_up(self, payload, now)
         finally:
             forget("update_offer", "metadata")  # the download needs the memory
-
-    def _take_up(self, offer, now: int) -> None:
-        known = self.state != IDLE and offer.uuid == self._offer.uuid
-        if self.state == RENEWING and not known:
-            self.abort()
-            self._say("warning", "download given up: another update is offered instead")
-        if self.state != IDLE and (not known or self._reports.on):
-            self._put_off(known, now)
-            return
-        if not known:
-            self._clear()
-            self._offer = offer
-        self._reports.begin(offer.uuid, now)
-        self._doing = "update"  # for the reason, should it fail
-        try:
-            if known:
-                self._go_on(offer, now)
-            else:
-                self._decide(now)
-        except MemoryError:
-            # Nothing is wrong with the update: it may be offered again.
-            self.abort()
-            self._decline(now, "rescheduled", "no memory to look at the update", _SCARCE_DELAY)
-        except Exception as error:
-            self._fail(error, now)
-        except BaseException:
-            self._interrupted()
-            raise
-
-    def _put_off(self, known: bool, now: int) -> None:
-        if self.state == INSTALLED and not known:
-            words = "a restart into other firmware is due"
-            self._reports.put_off(_RESTART_DELAY, words, now)
-
-    def _go_on(self, offer, now: int) -> None:
-        """The server had forgotten the update, and offers it again, maybe at a newer URL."""
-        if self.state <= DOWNLOADING:
-            from .update_offer import check  # noqa: PLC0415 see offer()
-
-            check(offer, self._config)
-            self._image.renew(offer)
-            self._offer = offer
-            self.state = DOWNLOADING
-        self._reports.status("started" if self.state < REPORTING else "completed", now)
-
-    def _decide(self, now: int) -> None:
-        offer = self._offer
-        from .update_offer import decide  # noqa: PLC0415 see offer()
-
-        decision = decide(offer, self._config, self._say)
-        if self.state == CLOSED:
-            return  # by the callback
-        if decision.kind == "apply":
-            self._image.start(offer, now)
-            self.state = DOWNLOADING
-            self._reports.status("started", now)
-        elif decision.kind == "reschedule":
-            self._decline(now, "rescheduled", decision.reason, decision.delay)
-        else:
-            self._decline(now, "ignored", decision.reason)
-
-    def _decline(self, now: int, status: str, reason: str, delay=None) -> None:
-        self._reports.status(status, now, reason, delay)
-        self._say("info", "update ", status, ": ", reason)
 
     def _say(self, level: str, *words) -> None:
         try:

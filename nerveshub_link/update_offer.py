@@ -15,9 +15,90 @@ from micropython import const
 from .client import Decision, ignore
 from .errors import UpdateError, describe
 from .image_check import sha256_text
+from .image_download import Offer
 from .metadata import check_metadata
 
 _RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
+_SCARCE_DELAY = const(10 * 60 * 1000)
+_RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
+# States of the manager, which imports this module.
+_IDLE = const(0)
+_RENEWING = const(1)
+_DOWNLOADING = const(2)
+_REPORTING = const(5)
+_INSTALLED = const(6)
+
+
+def take_up(manager, payload: dict, now: int) -> None:
+    """
+    Handle an ``update`` message: the part of `UpdateManager.offer` that a download needs no memory
+    for. As a part of the manager it uses what is private there.
+
+    :param UpdateManager manager: its states are those of `nerveshub_link.update_manager`
+    :param dict payload: the message
+    :param int now: ticks in milliseconds
+    """
+    if not is_offer(payload):
+        manager._say("debug", "update: nothing to do")
+        return
+    offer, reports = Offer(payload), manager._reports
+    known = manager.state != _IDLE and offer.uuid == manager._offer.uuid
+    if manager.state == _RENEWING and not known:
+        manager.abort()
+        manager._say("warning", "download given up: another update is offered instead")
+    if manager.state != _IDLE and (not known or reports.on):
+        if manager.state == _INSTALLED and not known:
+            reports.put_off(_RESTART_DELAY, "a restart into other firmware is due", now)
+        return
+    if not known:
+        manager._clear()
+        manager._offer = offer
+    reports.begin(offer.uuid, now)
+    manager._doing = "update"  # for the reason, should it fail
+    try:
+        if known:
+            _go_on(manager, offer, now)
+        else:
+            _decide(manager, now)
+    except MemoryError:
+        # Nothing is wrong with the update: it may be offered again.
+        manager.abort()
+        _decline(manager, now, "rescheduled", "no memory to look at the update", _SCARCE_DELAY)
+    except Exception as error:
+        manager._fail(error, now)
+    except BaseException:
+        manager._interrupted()
+        raise
+
+
+def _go_on(manager, offer, now: int) -> None:
+    """The server had forgotten the update, and offers it again, maybe at a newer URL."""
+    if manager.state <= _DOWNLOADING:
+        check(offer, manager._config)
+        manager._image.renew(offer)
+        manager._offer = offer
+        manager.state = _DOWNLOADING
+    manager._reports.status("started" if manager.state < _REPORTING else "completed", now)
+
+
+def _decide(manager, now: int) -> None:
+    offer = manager._offer
+    decision = decide(offer, manager._config, manager._say)
+    if manager.state != _IDLE:
+        return  # closed by the callback
+    if decision.kind == "apply":
+        manager._image.start(offer, now)
+        manager.state = _DOWNLOADING
+        manager._reports.status("started", now)
+    elif decision.kind == "reschedule":
+        _decline(manager, now, "rescheduled", decision.reason, decision.delay)
+    else:
+        _decline(manager, now, "ignored", decision.reason)
+
+
+def _decline(manager, now: int, status: str, reason: str, delay=None) -> None:
+    manager._reports.status(status, now, reason, delay)
+    manager._say("info", "update ", status, ": ", reason)
 
 
 def is_offer(payload: dict) -> bool:

@@ -24,8 +24,9 @@ LAYERS = (
     "configurator optional_parts",
     "app_slot_writer dual_bank_writer extension_setup writer_choice",
     "bank_trial board_health console fwup_archive geo_ip local_shell update_manager",
+    "update_offer",
     "archives bad_release connection console_session conversation device_logs geo health"
-    " image_download network_identity shell_session update_offer zip_reader",
+    " image_download network_identity shell_session zip_reader",
     "client device downloader extensions firmware_bank inflate nvm_copy python_prompt refusals"
     " scripts shell_commands slot_files websocket",
     "archive_paths channel chunked_body code_runner device_state download_retry"

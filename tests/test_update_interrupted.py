@@ -25,7 +25,7 @@ from support.update_bench import (
     served,
 )
 
-from nerveshub_link import image_check, update_offer, update_reports
+from nerveshub_link import image_check, image_download, update_offer, update_reports
 from nerveshub_link import update_manager as updates
 
 SIZE = len(IMAGE)
@@ -309,11 +309,8 @@ def test_failure_that_can_not_be_told_is_told_a_second_later_and_once():
 def test_break_of_the_download_whose_reason_can_not_be_put_into_words_is_a_break_as_any(
     monkeypatch,
 ):
-    class Wordless(OSError):
-        def __str__(self):
-            raise MemoryError
-
-    bench = tries([head(), IMAGE[:700], Wordless()], served()).offer().run(100)
+    monkeypatch.setattr(image_download, "describe", Striking(None, 1, MemoryError()))
+    bench = tries([head(), IMAGE[:700], OSError(104)], served()).offer().run(100)
     assert "no memory for the reason" in bench.log.text
     assert_whole(bench)
 

@@ -30,11 +30,18 @@ from support.update_bench import (
     served,
 )
 
-from nerveshub_link import IGNORE, ignore, reschedule
+from nerveshub_link import IGNORE, ignore, reschedule, update_offer
 from nerveshub_link import update_manager as updates
 from nerveshub_link.errors import TransportError, describe
 
 # An update that goes well
+
+
+def test_judge_of_offers_knows_the_managers_states():
+    names = ("IDLE", "RENEWING", "DOWNLOADING", "REPORTING", "INSTALLED")
+    assert [getattr(update_offer, "_" + name) for name in names] == [
+        getattr(updates, name) for name in names
+    ]
 
 
 def test_whole_update_says_exactly_this():
