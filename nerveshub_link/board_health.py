@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from .errors import keep_timeout
+from .errors import describe
 from .health import HealthProvider
 
 
@@ -68,9 +68,8 @@ class BoardHealth(HealthProvider):
             except (AttributeError, ImportError, NotImplementedError):
                 pass  # this machine has no such thing
             except Exception as error:
-                keep_timeout(error)
                 name = getattr(measure, "__name__", "measure").lstrip("_")
-                self.checks[name] = (False, "%s: %s" % (type(error).__name__, error))
+                self.checks[name] = (False, describe(error))
         report = {"metrics": self.metrics, "metadata": self.metadata, "checks": self.checks}
         del self.metrics, self.metadata, self.checks
         return report

@@ -16,7 +16,7 @@ import gc
 from micropython import const
 
 from . import channel
-from .errors import describe, printable
+from .errors import describe, printable, text_of
 from .memory import forget
 from .ticks import elapsed
 
@@ -133,7 +133,7 @@ class Console:
             if kind == channel.MESSAGE:
                 self.session().handle(event, payload)
             elif kind == channel.REFUSED:
-                self._log("error", "console refused: " + printable(str(payload)))
+                self._log("error", "console refused: " + printable(text_of(payload)))
             elif kind == channel.CRASHED:
                 self._log("warning", "the server closed the console's channel")
                 self.lost()

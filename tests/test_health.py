@@ -340,6 +340,18 @@ def test_part_that_fails_is_a_failed_check_and_the_others_are_told(board):
     assert found["metrics"]["cpu_temp"] == 41.5
 
 
+def test_part_that_raises_what_can_not_be_shown_is_a_failed_check_too(board):
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError("no text")
+
+    writer = Telling(meta=META)
+    writer.told = Mute()
+    found = report(True, fwup_writer=writer)
+    assert found["checks"]["told_by_writer"] == {"pass": False, "note": "Mute"}
+    assert found["metrics"]["cpu_temp"] == 41.5
+
+
 def test_default_can_be_added_to(board):
     class Mine(BoardHealth):
         def health_check(self):
