@@ -249,7 +249,8 @@ class UpdateManager:
     def _handle(self, error: Exception, now: int) -> None:
         """Something raised within a step. Whose failure is it?"""
         if self._doing == _REPORT or self.state in (IDLE, INSTALLED):
-            self._reports.dropped += 1  # nobody's, but a report's
+            keep_timeout(error)
+            self._reports.dropped += 1  # it is a report that failed, not the update
         elif self.state >= REPORTING:
             self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
         elif self._doing in _RETRIED and not isinstance(error, UpdateError):
