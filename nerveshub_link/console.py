@@ -141,16 +141,21 @@ class Console:
             # No memory for a paste, most likely. The connection has not deserved to die for it.
             self._log("error", "console: " + describe(error))
 
-    def passed_over(self, what: str) -> None:
+    def passed_over(self, what: str, ends: str) -> None:
         """
         Hear that a message was passed over; most likely it was a paste.
 
         :param str what: in words
+        :param str ends: the message's first and last characters, as far as they are known
         """
-        if self._session is not None:
-            most = self.config.max_message_size
-            self._session.notice("%s; at most %d bytes (max_message_size) are taken" % (what, most))
-            self._session.missed()
+        try:
+            typed = '"dn"' in ends
+            if self._session is not None or typed:
+                most = self.config.max_message_size
+                words = "%s; at most %d bytes (max_message_size) are taken" % (what, most)
+                self.session().passed_over(words, ends if typed else "")
+        except Exception as error:
+            self._log("error", "console: " + describe(error))
 
     def poll(self, now: int) -> None:
         """

@@ -29,6 +29,9 @@ _PIECES = const(2)  # sent by one poll at most, each of 512 characters
 _LITTLE = const(1024)  # characters waiting to be sent with which more keys may be used
 # Characters of input that may wait. One message alone may be longer, if max_message_size lets it.
 _MAX_INPUT = const(32768)
+# Not from line_editor, which a mere upload does not need.
+_PASTE_BEGIN = "\x1b[200~"
+_PASTE_END = "\x1b[201~"
 _HELP = """\
 This is the board's own Python, in the main loop of its application:
 nothing else goes on while a command runs, and nobody can stop it from here.
@@ -58,8 +61,10 @@ class ConsoleSession:
         self.left = False
         """True if the operator wants to leave; what waits may still be sent."""
         self._width = 80
-        self._input = ""
+        self._input = ""  # of the oldest message with keys that are not used yet
         self._at = 0
+        self._further = []  # those behind it: one text of them all would be a large piece of memory
+        self._refused = None  # the last characters of a refused paste whose end has not come yet
         self._wanted = False  # somebody is here, and there is no prompt yet
         self._files = None
         self._runner = None
@@ -79,7 +84,7 @@ class ConsoleSession:
         elif event == "window_size":
             self._resized(payload.get("width"))
         elif event == "restart":
-            self._input, self._at = "", 0
+            self._start_over("")
             self._prompt = self._runner = None
             self._wanted = True
         elif event in ("file-data/start", "file-data", "file-data/stop"):
@@ -92,15 +97,63 @@ class ConsoleSession:
         at = data.rfind("\x03")
         if at >= 0:
             # What was typed before it counts no more, be it a long paste that goes wrong.
-            self._input, self._at = data[at:], 0
+            self._start_over(data[at:])
             if self._files is not None:
                 self._files.cancel()
             return
-        waiting = self._input[self._at :]
-        if waiting and len(waiting) + len(data) > _MAX_INPUT:
+        if self._refused is not None:
+            data = self._refused + data  # the mark of the end may come in two pieces
+            at = data.find(_PASTE_END)
+            self._refused = data[1 - len(_PASTE_END) :] if at < 0 else None
+            if at < 0:
+                return
+            data = data[at:]
+        waiting = len(self._input) - self._at + sum([len(text) for text in self._further])
+        if waiting and waiting + len(data) > _MAX_INPUT:
             self.notice("%d characters of input were dropped: too many wait" % len(data))
+            self.refuse(data)
             return
-        self._input, self._at = waiting + data, 0
+        further = self._further
+        if not waiting:
+            self._input, self._at = data, 0
+        elif further and len(further[-1]) < _KEYS:
+            further[-1] += data  # few texts, not thousands of single keys
+        else:
+            further.append(data)
+
+    def _start_over(self, data: str) -> None:
+        self._input, self._at, self._further, self._refused = data, 0, [], None
+
+    def refuse(self, data: str) -> None:
+        """
+        Take note that input was dropped: of a paste that is under way nothing more is used.
+
+        :param str data: the input, or its beginning and its end
+        """
+        within = self._drop_paste()
+        begin, end = data.rfind(_PASTE_BEGIN), data.rfind(_PASTE_END)
+        if begin > end or (within and end < 0):
+            self._refused = ""
+        elif within:
+            self._further.append(_PASTE_END)
+
+    def _drop_paste(self) -> bool:
+        """If what waits ends within a paste, drop that from its beginning on."""
+        texts = [self._input[self._at :]] + self._further
+        for index in range(len(texts) - 1, -1, -1):
+            begin, end = texts[index].rfind(_PASTE_BEGIN), texts[index].rfind(_PASTE_END)
+            if begin > end:
+                texts[index] = texts[index][:begin]
+                self._input, self._at, self._further = texts[0], 0, texts[1 : index + 1]
+                return True
+            if end >= 0:
+                return False
+        prompt = self._prompt
+        if prompt is None or not prompt.editor.pasting:
+            return False
+        self._start_over("")
+        prompt.refuse("", True)
+        return True
 
     def _resized(self, width) -> None:
         if isinstance(width, int) and not isinstance(width, bool) and width > 0:
@@ -144,7 +197,7 @@ class ConsoleSession:
         if self._prompt is None:
             if self._wanted:
                 self._open()
-        elif self._at < len(self._input) and not self.left:
+        elif (self._further or self._at < len(self._input)) and not self.left:
             self._use_keys(self._prompt)
         self._flush()
         return busy
@@ -157,15 +210,15 @@ class ConsoleSession:
 
     def _use_keys(self, prompt) -> None:
         text = self._input[self._at : self._at + _KEYS]
-        end = self._at + len(text) == len(self._input)
+        last = self._at + len(text) == len(self._input) and not self._further
         while text and prompt.code is None and not prompt.left:
-            used = prompt.feed(text, not end)
+            used = prompt.feed(text, not last)
             self._at += used
             text = text[used:]
         if prompt.left:
             self.left = True
         if self._at >= len(self._input):
-            self._input, self._at = "", 0
+            self._input, self._at = self._further.pop(0) if self._further else "", 0
 
     def _flush(self) -> bool:
         """Send some of the output. True if none is left."""
@@ -240,10 +293,19 @@ class ConsoleSession:
             self.output.tell("\x1b[?2004l\n[prompt %s]\n" % how)
         self._flush()
 
-    def missed(self) -> None:
-        """A message was passed over: a file on its way here may have a hole."""
+    def passed_over(self, words: str, ends: str) -> None:
+        """
+        A message was passed over: a file on its way here may have a hole, or a paste.
+
+        :param str words: for the operator
+        :param str ends: the first and last characters of what was typed, as JSON; ``""`` if nothing
+            was
+        """
+        self.notice(words)
         if self._files is not None:
             self._files.missed()
+        if ends:
+            self.refuse(ends.replace("\\u001B", "\x1b").replace("\\u001b", "\x1b"))
 
     def lost(self) -> None:
         """The channel is gone, and files under way with it."""

@@ -20,6 +20,8 @@ from .errors import ProtocolError, describe
 from .ticks import elapsed
 
 _MESSAGES = const(4)  # handled by one poll() at most
+_FIRST = const(96)  # characters of a message for which there is no memory: they tell what it was
+_LAST = const(48)
 _MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
 _STEADY = const(60 * 1000)  # joined for so long, the connection is a success
 
@@ -60,26 +62,30 @@ class Conversation:
                 self._channels.reset(now)
                 self._device.join(now)
             elif event == websocket.OVERLONG:
-                length = self._connection.socket.overlong
-                self._passed_over("a message of %d bytes was passed over" % length)
+                socket = self._connection.socket
+                ends, socket.text = socket.text, ""
+                words = "a message of %d bytes was passed over" % socket.overlong
+                self._passed_over(words, ends, socket.overlong)
             elif event != websocket.BUSY:
                 self.lost(self._connection.reason, now)
                 return True
         return False
 
     def _message(self, now: int) -> None:
+        text, self._connection.socket.text = self._connection.socket.text, ""
         try:
-            text, self._connection.socket.text = self._connection.socket.text, ""
             understood = self._channels.receive(text, now)
-            del text  # not needed any more, and it may be long
         except ProtocolError as error:
             self._log("error", str(error))
             return
         except MemoryError:
             # Reconnecting would only bring it again.
+            ends = text[:_FIRST] + "\n" + text[-_LAST:]
+            text = ""
             gc.collect()
-            self._passed_over("no memory for a message: it was passed over")
+            self._passed_over("no memory for a message: it was passed over", ends, 0)
             return
+        text = ""  # not needed any more, and it may be long
         if understood is None:
             return
         kind, topic, event, payload = understood
@@ -88,10 +94,24 @@ class Conversation:
         elif topic == device_topic.TOPIC and self._device.handle(kind, event, payload, now):
             self._joined_at = now
 
-    def _passed_over(self, what: str) -> None:
+    def _passed_over(self, what: str, ends: str, length: int) -> None:
+        """
+        Tell whoever waits for an answer to a message that could not be taken.
+
+        :param str what: in words
+        :param str ends: the message's first and last characters, a line feed in between; or ""
+        :param int length: the message's bytes
+        """
         self._log("error", what)
-        if "console" in self.topics:  # the longest messages are pastes
-            self.topics["console"].passed_over(what)
+        if '"scripts/run"' in ends:
+            try:
+                from .rare_events import script_passed_over  # noqa: PLC0415 as its name says
+
+                script_passed_over(self._device, ends, length)
+            except MemoryError:
+                gc.collect()
+        elif "console" in self.topics:  # the longest messages are pastes
+            self.topics["console"].passed_over(what, ends)
 
     def tick(self, now: int, drained: bool) -> None:
         """

@@ -85,6 +85,7 @@ class Device:
         """The organisation's keys, ``fwup`` and ``archive``: lists of 32 bytes each."""
         self.light = None
         """The `Light` that identifies this device at the moment, or None."""
+        self._owed = []  # refused scripts that are not answered yet: ref and reason
 
     @property
     def joined(self) -> bool:
@@ -220,6 +221,29 @@ class Device:
 
             handle(self, event, payload, now)
 
+    def refuse_script(self, ref, reason: str) -> None:
+        """
+        Answer a script by an error: whoever announces version 2.1.0 must answer, or the operator
+        waits for 30 seconds. If there is no memory for that now, `tick` tries again.
+
+        :param str ref: the script's
+        :param str reason: for the operator
+        """
+        self._owed.append((ref, reason))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Send the answers that are owed."""
+        while self._owed:
+            ref, reason = self._owed[0]
+            try:
+                answer = {"ref": ref, "result": "error", "reason": reason}
+                answer["output"], answer["return"] = reason, ""
+                self.push("scripts/run", answer)
+            except MemoryError:
+                return
+            self._owed.pop(0)  # also if nothing is joined: the server has forgotten it then
+
     def close(self) -> None:
         """Stop identifying. Never raises."""
         light, self.light = self.light, None
@@ -292,6 +316,8 @@ class Device:
         self._poll_writer(now)
         if not self.updates.active:
             self.updates.forget_old(now)
+        if self._owed:
+            self._settle()
         if self.scripts is not None:
             self.scripts.poll()
         if self.light is not None and not self.light.step(now):

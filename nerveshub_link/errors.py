@@ -199,5 +199,9 @@ def printable(text: str) -> str:
             # Punctuation that ends the word is not the query's, or tells nothing.
             end = word[len(word.rstrip("\"'<>(),.;:")) :]
             words[index] = word[:at] + "?..." + end
-    kept = [char if " " <= char <= "~" else "_" for char in " ".join(words)[:_MAX_TEXT]]
-    return "".join(kept)
+    shown = " ".join(words)[:_MAX_TEXT]
+    for char in shown:
+        if not " " <= char <= "~":
+            # A list of characters takes much memory, which may be what went wrong.
+            return "".join([char if " " <= char <= "~" else "_" for char in shown])
+    return shown

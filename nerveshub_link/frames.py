@@ -10,8 +10,9 @@ send. `FrameReader` takes the bytes received and gives messages: put bytes into
 `FrameReader.space`, say `FrameReader.received`, then call `FrameReader.next` until it returns 0.
 
 One buffer serves the whole connection. It grows for a message that needs more, up to a limit that
-is checked before anything is allocated, and shrinks again behind it. A message over the limit is
-passed over and told as `TOO_BIG`: to drop the connection for it would only bring it again.
+is checked before anything is allocated, and shrinks again when nothing comes. A message over the
+limit is passed over and told as `TOO_BIG`: to drop the connection for it would only bring it again.
+Its first and last bytes are kept, since they tend to say what it was.
 """
 
 from micropython import const
@@ -31,6 +32,10 @@ Not an opcode: a message over the limit went by; `FrameReader.length` says how l
 
 _MASK_BLOCK = const(256)  # bytes masked by one operation on integers; a multiple of four
 _MAX_HEAD = const(14)
+FIRST = 96
+"""How many bytes of a message that is passed over are kept of its beginning,"""
+LAST = 48
+"""and how many of its end. Together with a control frame they fit into the smallest buffer."""
 
 
 def encode(opcode: int, payload: bytes, key: bytes) -> bytearray:
@@ -79,8 +84,11 @@ class FrameReader:
         self.limit = limit
         self.payload = None
         """
-        Payload of what `next` returned: a memoryview, valid until `next` or `space` is called.
+        Payload of what `next` returned: a memoryview, valid until `next` or `space` is called. Of a
+        message that was too big, its first bytes.
         """
+        self.last = None
+        """The last bytes of a message that was too big, likewise; fewer if it was fragmented."""
         self.length = 0
         """Length in bytes of a message that was too big, as far as it had come."""
         self.reset()
@@ -88,7 +96,7 @@ class FrameReader:
     def reset(self) -> None:
         """Forget everything: a new connection begins."""
         self._resize(self._small)
-        self.payload = None
+        self.payload = self.last = None
         self._message = 0
         self._start = 0
         self._end = 0
@@ -115,10 +123,7 @@ class FrameReader:
 
     def space(self) -> memoryview:
         """Return the part of the buffer to read into. Never empty."""
-        self.payload = None  # or it would keep a grown buffer alive
         if self._start == self._end:
-            if not self._message and self.buffer is not self._small:
-                self._resize(self._small)
             self._start = self._end = self._message
         if self._end == len(self.buffer):
             self._shift()
@@ -131,6 +136,17 @@ class FrameReader:
         self._view[self._message : end] = self._view[self._start : self._end]
         self._start = self._message
         self._end = end
+
+    def relax(self) -> None:
+        """
+        Give a grown buffer back. Call it when nothing comes: the next long message may follow at
+        once, and to drop a buffer and ask for another one in the same breath needs room for both
+        (a board's collector takes whatever looks like a pointer for one).
+        """
+        if self.buffer is not self._small and self._start == self._end and not self._message:
+            self.payload = self.last = None  # or they would keep it alive
+            self._start = self._end = 0
+            self._resize(self._small)
 
     def received(self, count: int) -> None:
         """Take note of bytes that were put into `space`."""
@@ -170,21 +186,34 @@ class FrameReader:
             return self._take(head, control)
         self.length = self._length + (self.length if self._drop else self._message)
         self._drop = True
-        self._message = 0
+        self._message = min(self._message, FIRST)
         self._opcode = 0
         self._start += head
         self._skip = self._length
         return self._pass_over()
 
     def _pass_over(self):
-        """Let go of what is here of a message that is too big."""
-        count = min(self._skip, self._end - self._start)
-        self._start += count
-        self._skip -= count
-        if self._skip:
+        """Let go of what is here of a message that is too big, but for its two ends."""
+        have = self._end - self._start
+        last = LAST if self._final else 0
+        if self._skip > last:
+            count = min(self._skip - last, have)
+            kept = min(FIRST - self._message, count)
+            if kept > 0:
+                message = self._message
+                self._message = message + kept
+                self._view[message : self._message] = self._view[self._start : self._start + kept]
+            self._start += count
+            self._skip -= count
+            have -= count
+        if have < self._skip:
             return 0
         if not self._final:
             return None
+        self.payload = self._view[: self._message]
+        self.last = self._view[self._start : self._start + self._skip]
+        self._start += self._skip
+        self._skip = self._message = 0
         self._drop = False
         return TOO_BIG
 

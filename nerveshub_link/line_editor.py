@@ -28,6 +28,7 @@ COMPLETE = 4
 TOO_LONG = 5
 """Event: a line was entered that did not fit; it is lost."""
 
+_PASTE_BEGIN = "\x1b[200~"  # what a terminal puts before a paste (xterm, mode 2004)
 _ESCAPE = const(16)  # characters of the longest escape sequence that is followed
 
 _KEYS = {
@@ -193,6 +194,27 @@ class LineEditor:
                 self._key(text[at])
                 at += 1
         return at
+
+    def skip(self, text: str) -> int:
+        """
+        Take keys of a paste that is refused, and drop them, up to the paste's end or to ctrl-c.
+        Outside of a paste: drop what is given, up to ctrl-c or to the beginning of a paste.
+
+        :param str text: as for `feed`
+        :return: how many characters were used up; fewer than all of them if the end was among them
+        """
+        self.event = NOTHING
+        if not self.pasting:
+            ends = [text.find(end) for end in ("\x03", _PASTE_BEGIN)]
+            return min([end for end in ends if end >= 0] + [len(text)])
+        used = 0
+        for char in text:
+            used += 1
+            if self._escape or char in "\x1b\x03":
+                self._key(char)
+                if not self.pasting:
+                    break
+        return used
 
     def _typed(self, text: str) -> None:
         kept = [char for char in text if _is_character(ord(char))]

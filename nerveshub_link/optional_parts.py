@@ -40,5 +40,7 @@ def add_parts(link, parts) -> None:
         shared = console if config.scripts == "console" else None
         names = {"link": link}
         names.update({} if shared else config.scripts)
-        push = parts.device.push
-        parts.device.scripts = Scripts(names, shared, push, parts.log, parts.clock)
+        device = parts.device
+        device.scripts = Scripts(
+            names, shared, device.push, device.refuse_script, parts.log, parts.clock
+        )

@@ -13,6 +13,9 @@ that few frames lie below it), and calls `PythonPrompt.ran`.
 What is pasted runs as it stands in a file, too: a blank line within a block does not end it while
 more is to come, and a block ends where the next line is not indented. A prompt that obeyed the
 letter would run half of a pasted function.
+
+A line or a block that is too long is refused, and with it all that belongs to it: the rest of the
+paste, or else what waits already. Run by itself, that could do anything.
 """
 
 import builtins
@@ -49,6 +52,7 @@ class PythonPrompt:
         self.left = False
         """True if the operator wants to leave."""
         self._held = None
+        self._refusing = False  # is the rest of something refused being dropped?
         self._drop_block()
 
     def _drop_block(self) -> None:
@@ -57,9 +61,10 @@ class PythonPrompt:
         self._compound = None  # known when the first logical line is complete
 
     def start(self) -> None:
-        """Show the first prompt."""
+        """Forget what was begun, and show a prompt."""
         self._drop_block()
         self._held = self.code = None
+        self._refusing = False
         self.editor.begin(">>> ")
 
     def feed(self, text: str, more: bool) -> int:
@@ -70,18 +75,47 @@ class PythonPrompt:
         :param bool more: True if more keys are here already
         :return: how many were used up
         """
+        if self._refusing:
+            return self._skip(text, more)
         editor = self.editor
         used = editor.feed(text)
         event = editor.event
+        more = editor.pasting or more or used < len(text)
         if event == LINE:
-            self._line(editor.line, editor.pasting or more or used < len(text))
+            self._line(editor.line, more)
         elif event == COMPLETE:
             self._complete()
         elif event == END:
             self.left = True
+        elif event == TOO_LONG:
+            self.refuse("the line was too long", more)
         elif event != NOTHING:
-            if event == TOO_LONG:
-                self._output.tell("[the line was too long, and is dropped]\n")
+            self.start()
+        return used
+
+    def refuse(self, why: str, more: bool) -> None:
+        """
+        Drop what was begun, and what belongs to it.
+
+        :param str why: for the operator; ``""`` if he knows
+        :param bool more: True if something that belongs to it is here, or will come
+        """
+        if why:
+            rest = ", and all that came with it" if more else ""
+            self._output.tell("[%s: it is dropped%s]\n" % (why, rest))
+        if not more:
+            self.start()
+            return
+        self._drop_block()
+        self._held = self.code = None
+        self._refusing = True
+
+    def _skip(self, text: str, more: bool) -> int:
+        editor = self.editor
+        pasted = editor.pasting
+        used = editor.skip(text)
+        over = not editor.pasting if pasted else used < len(text) or not more
+        if over:
             self.start()
         return used
 
@@ -110,8 +144,7 @@ class PythonPrompt:
             return
         self._block += line + "\n"
         if len(self._block) > _MAX_BLOCK:
-            self._output.tell("[a block of more than %d characters is dropped]\n" % _MAX_BLOCK)
-            self.start()
+            self.refuse("the block has more than %d characters" % _MAX_BLOCK, more)
             return
         scanner.feed(line)
         if self._compound is None and not scanner.is_open:

@@ -6,7 +6,7 @@
 ====================================================
 
 The server's events on the ``device`` topic that come seldom: ``identify``, public keys, and a
-script where scripts are off. Part of `nerveshub_link.device`, and imported only when one of them
+script that can't be run. Part of `nerveshub_link.device`, and imported only when one of them
 comes, since memory is scarce on a board.
 """
 
@@ -35,18 +35,26 @@ def handle(device, event: str, payload: dict, now: int) -> None:
             keys = device.public_keys[kind] = read_keys(payload)
             device.call(device.config.client.public_keys, kind, list(keys))
     elif event == "scripts/run":
-        # Whoever announces 2.1.0 or newer must answer, or the operator waits for 30 seconds.
-        reason = "scripts are off on this device"
-        device.push(
-            event,
-            {
-                "ref": payload.get("ref"),
-                "result": "error",
-                "reason": reason,
-                "output": reason,
-                "return": "",
-            },
-        )
+        device.refuse_script(payload.get("ref"), "scripts are off on this device")
+
+
+def script_passed_over(device, ends: str, length: int) -> None:
+    """
+    Answer a script that was too long to be taken, or for which there was no memory.
+
+    :param Device device: whose topic it is
+    :param str ends: the first and last characters of its message
+    :param int length: the message's bytes; 0 if they are not known
+    """
+    _, found, rest = ends.partition('"ref":"')  # within a text its quotes would be escaped
+    ref, closed, _ = rest.partition('"')
+    if found and closed and "\n" not in ref:
+        most = device.config.max_message_size
+        reason = "there is no memory for the script on this device"
+        if length > most:
+            words = "the script's message has %d bytes, at most %d (max_message_size) are taken"
+            reason = words % (length, most)
+        device.refuse_script(ref, reason)
 
 
 class Light:

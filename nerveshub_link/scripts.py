@@ -13,6 +13,7 @@ The server forgets a script after 15 s (its ``lib/nerves_hub/device_link.ex``). 
 here, and nobody who could stop a script: how long it took is looked at when it is over.
 """
 
+import gc
 import sys
 
 from micropython import const
@@ -25,6 +26,8 @@ _LIMIT = const(10)  # seconds, as in nerves_hub_link
 _MAX_OUTPUT = const(4096)  # characters
 _MAX_VALUE = const(1024)
 _MAX_WAITING = const(8)
+_PIECE = const(256)
+_PIECES = const(4)
 
 
 class Scripts:
@@ -34,17 +37,21 @@ class Scripts:
     :param dict namespace: names that every script finds, in a namespace of its own
     :param Console console: whose namespace to run in instead; or None
     :param push: function of event and payload, as `Device.push`
+    :param refuse: function of a script's ref and a reason, as `Device.refuse_script`
     :param log: function of level and text
     :param clock: function that returns ticks in milliseconds
     """
 
-    def __init__(self, namespace: dict, console, push, log, clock) -> None:
+    def __init__(self, namespace: dict, console, push, refuse, log, clock) -> None:  # noqa: PLR0913, PLR0917
         self._namespace = namespace
         self._console = console
         self._push = push
+        self._refuse = refuse
         self._log = log
         self._clock = clock
         self._waiting = []
+        self._reserve = None  # memory for an answer where a script has used up the rest
+        self._take_reserve()
 
     def handle(self, payload: dict) -> None:
         """
@@ -60,16 +67,34 @@ class Scripts:
         else:
             self._waiting.append((ref, text))
 
-    def _refuse(self, ref, reason: str) -> None:
-        self._answer(
-            {"ref": ref, "result": "error", "reason": reason, "output": reason, "return": ""}
-        )
-
     def poll(self) -> None:
         """Run the next script, if there is one."""
         if not self._waiting:
             return
         ref, text = self._waiting.pop(0)
+        reason = self._run(ref, text)
+        del text
+        if reason is not None:
+            # An answer is owed all the same: for it there is a reserve.
+            self._reserve = None
+            gc.collect()
+            self._refuse(ref, reason)
+            self._log("error", "script: " + reason)
+        if "nerveshub_link.console_session" not in sys.modules:  # it has the same in use
+            forget("code_runner", "output_buffer", "python_source")
+        self._take_reserve()
+
+    def _take_reserve(self) -> None:
+        """In pieces: each answer needs several small ones, and no large one."""
+        if self._reserve is None:
+            try:
+                self._reserve = [bytearray(_PIECE) for _ in range(_PIECES)]
+            except MemoryError:
+                pass  # the next script tries again
+
+    def _run(self, ref, text: str):
+        """Run a script and answer it; or return why it could not be answered."""
+        reason = "there is no memory to run it"
         try:
             # With a script, and let go after it: most boards hardly ever run one.
             from .code_runner import CodeRunner, shown  # noqa: PLC0415
@@ -84,6 +109,7 @@ class Scripts:
             begun = self._clock()
             text, has_value = keep_last_value(text)
             completed = runner.run(text, output, "exec")
+            reason = "it ran, and there is no memory for its answer"
             value = runner.namespace.get("_") if completed and has_value else None
             value = "" if value is None else shown(value)
             if len(value) > _MAX_VALUE:
@@ -95,14 +121,10 @@ class Scripts:
             answer["result"] = "completed" if completed else "error"
             if not completed:
                 answer["reason"] = "the script raised an exception"
-            self._answer(answer)
+            if not self._push("scripts/run", answer):
+                self._log("warning", "a script's answer was not sent: not joined")
+            return None
+        except MemoryError:
+            return reason
         except Exception as error:
-            # No memory, most likely: for the script, or for its answer.
-            self._log("error", "script: " + describe(error))
-            self._refuse(ref, describe(error))
-        if "nerveshub_link.console_session" not in sys.modules:  # it has the same in use
-            forget("code_runner", "output_buffer", "python_source")
-
-    def _answer(self, answer: dict) -> None:
-        if not self._push("scripts/run", answer):
-            self._log("warning", "a script's answer was not sent: not joined")
+            return describe(error)

@@ -39,7 +39,9 @@ Event: it did not; `WebSocket.response` tells its status and headers. The connec
 MESSAGE = 3
 """Event: a text message came; it is in `WebSocket.text`."""
 OVERLONG = 4
-"""Event: a message over the size limit was passed over; `WebSocket.overlong` is its length."""
+"""Event: a message over the size limit was passed over; `WebSocket.overlong` is its length, and
+`WebSocket.text` holds its two ends.
+"""
 ENDED = 5
 """Event: the connection is gone; see `WebSocket.close_code` and `WebSocket.close_reason`."""
 BUSY = 6
@@ -77,7 +79,10 @@ class WebSocket:
         self.response = None
         """`HeadReader` of the server's answer to the upgrade; the caller may drop it."""
         self.text = ""
-        """The message that came with `MESSAGE`."""
+        """
+        The message that came with `MESSAGE`. With `OVERLONG`: its first and its last bytes as a
+        text, a line feed in between (JSON has none); empty if there was no memory even for that.
+        """
         self.overlong = 0
         """Length in bytes of the message that came with `OVERLONG`."""
         self.closed_by_server = False
@@ -183,14 +188,14 @@ class WebSocket:
                     )
             if self._head is not None:
                 return self._step_head() if self._transport.readable() else NOTHING
-            if self.congested or not (self._reader.pending or self._transport.readable()):
-                return NOTHING
-            if not self._reader.pending:
-                return self._receive()
-            # A frame is here in part or in whole; if in part, look for the rest.
-            event = self._next()
-            if event == NOTHING and self._transport.readable():
-                event = self._receive()
+            event = NOTHING
+            if self._reader.pending and not self.congested:
+                event = self._next()  # a frame is here in whole or in part
+            if event == NOTHING:
+                if self.congested or not self._transport.readable():
+                    self._reader.relax()
+                else:
+                    event = self._receive()
             return event
         except TransportError as error:
             return self._end(self.close_code, str(error))
@@ -218,11 +223,11 @@ class WebSocket:
                 raise ProtocolError("text message that is no UTF-8", 1007) from None
             except MemoryError:
                 self.overlong = len(payload)
-                return OVERLONG
+                return self._keep_ends(payload[: frames.FIRST], payload[-frames.LAST :])
             return MESSAGE if self.state == OPEN else BUSY
         if kind == frames.TOO_BIG:
             self.overlong = self._reader.length
-            return OVERLONG
+            return self._keep_ends(self._reader.payload, self._reader.last)
         if kind == frames.PING:
             if self.state == OPEN:
                 if len(self._queue) > 1 and self._queue[-1][0] == 0x80 | frames.PONG:
@@ -235,6 +240,15 @@ class WebSocket:
         elif kind == frames.BINARY:
             raise ProtocolError("binary message on a JSON connection", 1003)
         return BUSY
+
+    def _keep_ends(self, first, last) -> int:
+        try:
+            from .utf8 import mend  # noqa: PLC0415 seldom needed
+
+            self.text = mend(bytes(first)).decode() + "\n" + mend(bytes(last)).decode()
+        except (MemoryError, ImportError):
+            self.text = ""
+        return OVERLONG
 
     def _closed(self, payload: bytes) -> int:
         """The server's close frame: echo it, unless it answers ours (RFC 6455, 5.5.1)."""

@@ -397,23 +397,119 @@ def test_a_paste_of_70_kb_runs_where_the_application_gave_room_for_it():
     assert somebody.type(paste + "total\r", 60).endswith("\r\n>>> total\r\n5999\r\n>>> ")
 
 
-def test_a_line_too_long_is_not_run_in_part(somebody):
-    text = somebody.type("x = 1 # " + "y" * 2000 + "\rx\r", 1)
-    assert "[the line was too long, and is dropped]\r\n>>> " in text
-    assert "NameError" in text
+LONG = "x = 1 # " + "y" * 2000 + "\r"
+BLOCK = "if True:\r" + ("  x = 1 # " + "y" * 900 + "\r") * 10
+BEGIN, END = "\x1b[200~", "\x1b[201~"
 
 
-def test_a_block_too_long_is_not_run_in_part(somebody):
-    text = somebody.type("if True:\r" + ("  x = 1 # " + "y" * 900 + "\r") * 10 + "\rx\r", 3)
-    assert "[a block of more than 8192 characters is dropped]" in text
-    assert "NameError" in text
+@pytest.mark.parametrize("rest", ["", "print('the tail ran')\r"])
+@pytest.mark.parametrize(
+    "refused, why",
+    [
+        (LONG, "the line was too long: it is dropped"),
+        ("if True:\r  x = 2\r" + LONG, "the line was too long: it is dropped"),
+        (BLOCK, "the block has more than 8192 characters: it is dropped"),
+        ("y = 2\r" + BLOCK + "\r", "the block has more than 8192 characters: it is dropped"),
+    ],
+)
+@pytest.mark.parametrize("marks", [("", ""), (BEGIN, END)], ids=["unmarked", "marked"])
+def test_of_a_paste_that_is_too_long_nothing_runs_any_more(somebody, marks, refused, why, rest):
+    text = somebody.type(marks[0] + refused + rest * 30 + marks[1], 3)
+    assert "[" + why in text
+    assert "the tail ran" not in text
+    assert text.endswith(">>> ")
+    assert "NameError" in somebody.type("x\r")
 
 
-def test_input_that_nobody_can_use_any_more_is_dropped_whole(somebody):
-    pieces = ["a%d = '%s'\r" % (number, "y" * 900) for number in range(16)]
-    for _ in range(3):
-        somebody.peer.say(somebody.join_ref, None, "console", "dn", {"data": "".join(pieces)})
-    assert " characters of input were dropped: too many wait]" in somebody.type("\r", 5)
+def test_what_is_typed_behind_a_refused_paste_counts(somebody):
+    text = somebody.type(BEGIN + LONG + "print('the tail')\r" + END + "6 * 7\r", 2)
+    assert "it is dropped, and all that came with it]" in text
+    assert text.endswith(">>> 6 * 7\r\n42\r\n>>> ")
+
+
+def test_a_refused_paste_that_comes_in_pieces_is_dropped_up_to_its_end(somebody):
+    somebody.type(BEGIN + LONG + "print('tail 1')\r", 2)
+    for piece in ("print('tail 2')\r" * 40, "print('tail 3')\r\x1b[20", "1~6 * 7\r"):
+        text = somebody.type(piece, 2)
+        assert "tail" not in text
+    assert text.endswith("6 * 7\r\n42\r\n>>> ")
+
+
+def test_ctrl_c_ends_a_refused_paste_whose_end_does_not_come(somebody):
+    somebody.type(BEGIN + LONG, 2)
+    assert somebody.type("1 + 1\r") == ""
+    assert somebody.type("\x03") == "^C\r\n>>> "
+    assert somebody.type("6 * 7\r").endswith("\r\n42\r\n>>> ")
+
+
+def test_a_paste_behind_a_line_too_long_is_one_of_its_own(somebody):
+    text = somebody.type(LONG + "print('the tail')\r" + BEGIN + "6 * 7\r" + END, 2)
+    assert text.endswith("it is dropped, and all that came with it]\r\n>>> 6 * 7\r\n42\r\n>>> ")
+
+
+def test_a_long_line_typed_alone_takes_nothing_with_it(somebody):
+    text = somebody.type(LONG, 2)
+    assert text.endswith("[the line was too long: it is dropped]\r\n>>> ")
+
+
+LINE = "print('it ran')\r"
+PIECE = LINE * 800  # with its escapes just below max_message_size
+
+
+def flood(somebody, *pieces):
+    """Messages that come faster than the prompt uses them; what the terminal shows in the end."""
+    for piece in pieces:
+        somebody.peer.say(somebody.join_ref, None, "console", "dn", {"data": piece})
+    text = somebody.type("1 + 2\r", 15)
+    assert text.endswith("1 + 2\r\n3\r\n>>> ")
+    return text
+
+
+@pytest.mark.parametrize(
+    "last",
+    [[LINE, LINE + END], [LINE + END + LINE], [LINE + "\x1b[2", "01~"], [END]],
+    ids=["later", "within", "in two pieces", "alone"],
+)
+def test_a_paste_for_which_too_much_waits_runs_neither_before_nor_behind_the_hole(somebody, last):
+    text = flood(somebody, "6 * 7\r" + BEGIN + PIECE, PIECE, PIECE, *last)
+    assert "characters of input were dropped: too many wait]" in text
+    assert "6 * 7\r\n42\r\n" in text
+    assert "\r\nit ran" not in text.replace(last[0].partition(END)[2] or "-", "")
+
+
+@pytest.mark.parametrize("last", [[], [END], [LINE, LINE + END]], ids=len)
+def test_a_paste_that_is_being_used_runs_no_further_when_too_much_waits(somebody, last):
+    somebody.type(BEGIN + "if True:\r  print('it ran')\r", 1)
+    pieces = [("  " + LINE) * 700] * 3
+    if not last:
+        pieces[-1] += END
+    text = flood(somebody, *pieces, *last)
+    assert "characters of input were dropped: too many wait]" in text
+    assert "\r\nit ran" not in text
+
+
+@pytest.mark.parametrize("end", [LINE + END, LINE + END + "\r", LINE])
+def test_of_a_paste_whose_beginning_was_passed_over_the_tail_is_dropped(somebody, end):
+    text = flood(somebody, BEGIN + PIECE * 2, LINE * 10, LINE + END)
+    assert "(max_message_size) are taken]" in text
+    assert "\r\nit ran" not in text
+
+
+def test_of_a_paste_whose_middle_was_passed_over_nothing_runs_any_more(somebody):
+    somebody.type(BEGIN + "if True:\r  print('it ran')\r", 1)
+    text = flood(somebody, "  " + PIECE * 2, "  " + LINE + END)
+    assert "\r\nit ran" not in text
+
+
+def test_a_paste_that_was_passed_over_as_a_whole_takes_nothing_with_it(somebody):
+    text = flood(somebody, BEGIN + PIECE * 2 + END, "6 * 7\r")
+    assert "6 * 7\r\n42\r\n" in text
+
+
+def test_a_paste_too_long_for_a_closed_prompt_is_told():
+    somebody = operator()
+    somebody.push("dn", {"data": BEGIN + PIECE * 2 + END})
+    assert "(max_message_size) are taken]" in somebody.read()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from nerveshub_link.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
+    FIRST,
+    LAST,
     PING,
     PONG,
     TEXT,
@@ -29,10 +31,10 @@ from nerveshub_link.http_head import HeadReader
 KEY = b"\x37\xfa\x21\x3d"  # of the examples in RFC 6455, 5.7
 
 
-def feed(reader, data, sizes=()):
+def feed(reader, data, sizes=(), ends=None):
     """
     Put bytes into a reader, in pieces of these sizes (what is left in one piece), and return what
-    it finds: ``(opcode, payload)`` or ``(TOO_BIG, length)``.
+    it finds: ``(opcode, payload)`` or ``(TOO_BIG, length)``; its two ends go to ``ends``.
     """
     sizes = list(sizes)
     found = []
@@ -49,6 +51,8 @@ def feed(reader, data, sizes=()):
             if not kind:
                 break
             found.append((kind, reader.length if kind == TOO_BIG else bytes(reader.payload)))
+            if kind == TOO_BIG and ends is not None:
+                ends.append((bytes(reader.payload), bytes(reader.last)))
     return found
 
 
@@ -425,6 +429,33 @@ def test_two_overlong_messages_are_told_with_their_own_lengths():
     assert feed(FrameReader(256, 1000), data) == [(TOO_BIG, 2000), (TOO_BIG, 3000)]
 
 
+@pytest.mark.parametrize("sizes", [[], [1] * 9000, [3, 200, 7] * 200], ids=len)
+@pytest.mark.parametrize("length", [1001, 1100, 5000])
+def test_first_and_last_bytes_of_an_overlong_message_are_kept(length, sizes):
+    message = pattern(length)
+    data = server_frame(TEXT, message) + server_frame(TEXT, b"next")
+    ends = []
+    found = feed(FrameReader(256, 1000), data, sizes, ends)
+    assert found == [(TOO_BIG, length), (TEXT, b"next")]
+    assert ends == [(message[:FIRST], message[-LAST:])]
+
+
+def test_first_bytes_of_an_overlong_message_may_lie_in_its_first_fragments():
+    ends = []
+    data = server_frame(TEXT, b"begin ", final=False) + server_frame(CONTINUATION, pattern(1000))
+    assert feed(FrameReader(256, 1000), data, ends=ends) == [(TOO_BIG, 1006)]
+    assert ends == [(b"begin " + pattern(1000)[: FIRST - 6], pattern(1000)[-LAST:])]
+
+
+def test_long_messages_in_a_row_share_one_buffer(monkeypatch):
+    # A board's collector may find the dropped buffer still on the stack: there is room for one.
+    reader = FrameReader(256, 16384)
+    allocations = Allocations(monkeypatch)
+    for _ in range(3):
+        assert feed(reader, server_frame(TEXT, pattern(5000))) == [(TEXT, pattern(5000))]
+    assert len([size for size in allocations.sizes if size >= 5000]) == 1
+
+
 def test_overlong_message_needs_no_more_than_the_small_buffer(monkeypatch):
     reader = FrameReader(256, 1000)
     allocations = Allocations(monkeypatch)
@@ -465,7 +496,7 @@ def test_buffer_grows_for_a_message_and_shrinks_behind_it(monkeypatch):
     assert len(allocations.sizes) == 1
     assert 5000 < allocations.sizes[0] <= 5000 + 32
     assert len(reader.buffer) == allocations.sizes[0]
-    reader.space()
+    reader.relax()
     assert reader.buffer is small
 
 
@@ -493,7 +524,7 @@ def test_pieces_of_the_next_frame_survive_growing_and_shrinking():
     expected = [(TEXT, pattern(length)) for length in (5000, 10, 300, 0, 7000, 256, 1)]
     for size in (1, 7, 250, 5003, 5005, 5010):
         assert feed(reader, data, [size] * len(data)) == expected
-    reader.space()
+    reader.relax()
     assert len(reader.buffer) == 256
 
 
@@ -613,7 +644,7 @@ def test_any_bytes_in_any_pieces_are_frames_or_refused(data, sizes):
     assert len(reader.buffer) <= 256 + 500 + 256
 
 
-def test_buffer_that_grew_for_a_message_is_let_go_with_the_next_read(monkeypatch):
+def test_buffer_that_grew_for_a_message_is_let_go_when_nothing_comes(monkeypatch):
     class Buffer(bytearray):  # a bytearray itself can't be watched
         pass
 
@@ -622,7 +653,7 @@ def test_buffer_that_grew_for_a_message_is_let_go_with_the_next_read(monkeypatch
     assert feed(reader, server_frame(TEXT, pattern(9000))) == [(TEXT, pattern(9000))]
     grown = weakref.ref(reader.buffer)
     assert len(grown()) >= 9000
-    reader.space()
+    reader.relax()
     gc.collect()
     assert grown() is None
     assert len(reader.buffer) == 1024

@@ -171,9 +171,8 @@ def test_text_that_is_no_phoenix_message_is_passed_over():
 def test_running_out_of_memory_leads_to_a_calm_reconnect(target, clock_gain):
     desk = talkative()
     peer = desk.peer
-    peer.say(None, None, "device", "scripts/run", {"ref": "1", "text": "1"})
     with mock.patch(target, side_effect=MemoryError()):
-        desk.until(lambda: not desk.link.connected, 0.1)
+        desk.until(lambda: not desk.link.connected, 31)  # the heartbeat, if nothing before
     assert desk.link.state == "waiting"
     assert peer.closed
     assert desk.link.last_error == "fault: MemoryError"

@@ -3,10 +3,14 @@
 # SPDX-License-Identifier: MIT
 """Support scripts of a link on the desk: what runs, and what the operator reads."""
 
+import json
+import types
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.desk import Desk
+from support.raw_server import server_frame
 from support.terminal import Operator
 
 from nerveshub_link import Console
@@ -224,8 +228,106 @@ def test_no_memory_for_the_answer_is_answered(monkeypatch):
     peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "print('x' * 1000)"})
     desk.wait(0.1)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
-    assert answer["reason"] == "MemoryError"
+    assert answer["reason"] == "it ran, and there is no memory for its answer"
     assert desk.link.connected
+
+
+@pytest.mark.parametrize("scripts", [True, None], ids=["on", "off"])
+@pytest.mark.parametrize("ref_first", [True, False])
+def test_a_script_over_the_limit_is_answered_with_the_limit(scripts, ref_first):
+    desk = Desk(scripts=scripts)
+    peer = desk.joined()
+    text = 'x = 1 # "ref":"no" 漢\n' * 2000
+    payload = {"ref": "5W9YlQ", "text": text} if ref_first else {"text": text, "ref": "5W9YlQ"}
+    message = '[null,null,"device","scripts/run",' + compact(payload) + "]"
+    peer.put(server_frame(0x1, message.encode()))
+    desk.wait(1)
+    (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
+    reason = "the script's message has %d bytes, at most 16384 (max_message_size) are taken"
+    reason %= len(message.encode())
+    assert answer == {
+        "ref": "5W9YlQ",
+        "result": "error",
+        "reason": reason,
+        "output": reason,
+        "return": "",
+    }
+    assert desk.link.connected
+
+
+def compact(value):
+    """As the real server writes JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def test_a_long_message_that_is_no_script_is_not_answered():
+    desk = Desk(scripts=True)
+    peer = desk.joined()
+    peer.events()
+    peer.say(None, None, "device", "other", {"ref": "5W9YlQ", "text": "x" * 20_000})
+    peer.say(None, None, "device", "scripts/run", {"text": "x" * 20_000})
+    desk.wait(1)
+    assert peer.events() == []
+
+
+def test_a_script_for_whose_message_there_is_no_memory_is_answered(monkeypatch):
+    desk = Desk(scripts=True)
+    peer = desk.joined()
+
+    def scarce(text):
+        if len(text) > 1000:
+            raise MemoryError
+        return json.loads(text)
+
+    scarce_json = types.SimpleNamespace(loads=scarce, dumps=json.dumps)
+    monkeypatch.setattr("nerveshub_link.channel.json", scarce_json)
+    message = {"ref": "5W9YlQ", "text": "x = 1\n" * 300}
+    peer.put(
+        server_frame(0x1, ('[null,null,"device","scripts/run",%s]' % compact(message)).encode())
+    )
+    desk.wait(1)
+    (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
+    assert (answer["ref"], answer["result"]) == ("5W9YlQ", "error")
+    assert answer["reason"] == "there is no memory for the script on this device"
+
+
+def test_an_answer_for_which_there_is_no_memory_at_first_is_sent_later(monkeypatch):
+    desk = Desk(scripts=True)
+    peer = desk.joined()
+    dumps, failures = json.dumps, [MemoryError] * 30
+
+    def scarce(value):
+        if "scripts/run" in value and failures:
+            raise failures.pop()
+        return dumps(value)
+
+    scarce_json = types.SimpleNamespace(loads=json.loads, dumps=scarce)
+    monkeypatch.setattr("nerveshub_link.channel.json", scarce_json)
+    peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "1 + 1"})
+    desk.wait(3)
+    (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
+    assert answer["reason"] == "it ran, and there is no memory for its answer"
+    assert desk.link.connected
+
+
+def test_what_is_kept_for_an_answer_is_given_back_before_it_is_made(monkeypatch):
+    desk = Desk(scripts=True)
+    peer = desk.joined()
+    scripts = desk.link._device.scripts
+    assert sum(len(piece) for piece in scripts._reserve) == 1024
+    seen = []
+    refuse = scripts._refuse
+
+    def noting(ref, reason):
+        seen.append(scripts._reserve)
+        refuse(ref, reason)
+
+    monkeypatch.setattr(scripts, "_refuse", noting)
+    monkeypatch.setattr("nerveshub_link.python_source.keep_last_value", lambda text: 1 / 0)
+    peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "1 + 1"})
+    desk.wait(0.1)
+    assert seen == [None]
+    assert scripts._reserve is not None  # for the next one
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # what chance makes of Python

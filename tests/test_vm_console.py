@@ -16,7 +16,7 @@ PROMPT = ">>> "
 IMAGE = bytes(range(256)) * 20
 # A joined link without console and scripts, and so much more, 6 KB of it more than was measured.
 # Pointers take half of the memory; a board has those of 32 bits.
-ROOM = {64: 72 * 1024, 32: 56 * 1024}
+ROOM = {64: 76 * 1024, 32: 60 * 1024}
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +128,14 @@ class Board:
         events = self.hub.device("board").events
         return [(event, payload) for topic, event, payload in events if event.startswith("file-")]
 
-    def stop(self):
-        self.push("dn", {"data": "stop()\r"})
+    def ended(self):
+        """The result of a program that ends by itself."""
         self._thread.join()
         return self.result
+
+    def stop(self):
+        self.push("dn", {"data": "stop()\r"})
+        return self.ended()
 
 
 def test_a_block_an_error_completion_files_and_a_script_fit_into_a_small_heap(vm, heap):
@@ -240,3 +244,27 @@ def test_a_console_that_nobody_uses_imports_nothing_of_it(vm, heap):
     assert not modules & later
     # The script needed some of them for a moment.
     assert not {name.split(".")[1] for name in board.result.all("memory")[1]["modules"]} & later
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kept = []\ntry:\n  while True: kept.append(bytearray(48))\nexcept MemoryError: pass\n",
+        "kept = []\nwhile True: kept.append(bytearray(48))\n",
+        "print('x' * 4000, end='')\n'y' * 4000",
+    ],
+    ids=["all of it, and an end", "all of it", "a long answer"],
+)
+def test_a_script_is_answered_whatever_memory_it_takes(vm, bits, heap, text):
+    with HubThread() as hub, Board(vm, hub, heap - 20 * 1024 * bits // 32) as board:
+        for more in ("", "print('x' * 4000)"):
+            ref = hub.run_script("board", text + more)
+            board.wait(lambda device, ref=ref: device.scripts[ref] is not None)
+        ref = hub.run_script("board", "6 * 7")
+        board.wait(lambda device: device.scripts[ref] is not None)
+        assert hub.device("board").scripts[ref] == "42"
+        hub.run_script("board", "stop()")  # the console would need more memory than there is
+        result = board.ended()
+
+    assert result.one("end")["state"] == "joined", result
+    assert hub.violations == []
