@@ -67,8 +67,8 @@ class AppSlotWriter(FwupWriter):
     :raises ValueError: if the drive was not prepared, or this application was not started by the
         boot guard; the text says what to do
 
-    On a drive that code can't write to, the device joins all the same: `last_failure` and `health`
-    say why, and updates are put off with that reason.
+    On a drive that code can't write to, the device joins all the same: `last_failure` and
+    `AppSlotWriter.health` say why, and updates are put off with that reason.
     """
 
     def __init__(
