@@ -287,6 +287,19 @@ def test_a_minute_after_an_update_was_broken_off_a_restart_is_asked_for_once_a_m
     install(writer, image("10.3.0"), meta_of("10.3.0", 3))
 
 
+def test_a_restart_that_was_asked_for_days_ago_does_not_put_off_the_next_one(board):
+    begin(board)
+    board.wait(60)
+    assert board.writer.poll() is True
+    board.writer.fwup_begin(len(NEW), META)
+    board.writer.fwup_chunk(memoryview(NEW)[:12000])
+    assert board.writer.poll() is False
+    board.wait(round(5.9 * 86_400))
+    board.writer.fwup_abort()
+    board.wait(60)
+    assert board.writer.poll() is True
+
+
 def test_no_restart_is_asked_for_while_an_update_goes_on_or_nothing_was_erased(board):
     board.writer.fwup_begin(len(NEW), META)
     board.writer.fwup_chunk(memoryview(NEW)[:300])

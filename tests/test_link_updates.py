@@ -685,3 +685,28 @@ def test_restart_after_an_update_that_raises_is_called_again_and_other_updates_w
     assert 53_500 < passed <= 54_200
     assert len(desk.network.attempts) == 2
     assert desk.writer.named("fwup_abort") == []
+
+
+@pytest.mark.parametrize("days", [1, 5.9, 6.1])
+def test_failure_that_could_not_be_told_for_days_is_not_told_of_an_update_that_is_forgotten(days):
+    # NervesHub forgets an update, and a status of a forgotten one crashes the device's channel.
+    desk = Desk(
+        fwup_writer=RecordingWriter(),
+        download_retries=0,
+        backoff_minimum=600,
+        backoff_maximum=600,
+    )
+    hub = desk.joined()
+    hub.say(None, None, "device", "update", update(bytes(5000)))
+    files = desk.connect(5)
+    hub.end()
+    desk.wait(0.1)
+    desk.network.refusals = [TransportError("no route")] * 10_000
+    files.answer(404)
+    desk.until(lambda: desk.client.named("fwup_error"), 5)
+    desk.wait(days * 86_400, step=60_000)
+    desk.network.refusals = []
+    payload = desk.join(desk.connect(700))
+    desk.wait(0.5)
+    assert "currently_downloading_uuid" not in payload
+    assert [value for name, value in desk.peer.events() if name == "status_update"] == []
