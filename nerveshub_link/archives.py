@@ -7,16 +7,18 @@
 
 Archives: files that NervesHub has for a device beside its firmware. The server announces one on
 each join (its ``lib/nerves_hub/device_link.ex``) and wants to hear nothing about it. One at a time
-is fetched, a piece at each look at the timers, and never beside an update of the firmware, whose
-downloader it borrows: an update takes it away, and when that is over, the archive goes on where it
-was.
+is fetched, a piece at each look at the timers, and never beside an update of the firmware, with
+which it shares the downloader: an update takes it away, and when that is over, the archive is
+fetched again.
 
-In the folder: ``<uuid>.fw`` is an archive that is complete; ``<uuid>.part`` one on its way, which
-also survives a restart; ``archives.json`` the uuids that the application has taken, so that the
-next join does not fetch them again.
+In the folder: ``<uuid>.fw`` is an archive that is complete; ``<uuid>.part`` one on its way;
+``archives.json`` the uuids that the application has taken, so that the next join does not fetch
+them again.
 
 An archive comes without a checksum: only its length is checked here. So `Client.archive_ready` is
-told ``verified=False``.
+told ``verified=False``, and each try begins at zero: nobody would notice halves of two files. What
+came of a try that broke off is deleted, be it by the next try, by another archive, or at the next
+start of the device.
 """
 
 import json
@@ -31,7 +33,7 @@ from .ticks import LONGEST, elapsed
 _REMEMBERED = const(16)  # uuids
 _ROOM = const(8192)  # bytes that stay free on the drive
 _RETRY = const(30 * 1000)
-_MAX_TRIES = const(10)  # in a row without a byte
+_MAX_TRIES = const(10)  # each of them from zero, so they wear the flash
 
 _IDLE = const(0)
 _WAITING = const(1)  # for the time at which the client is asked again
@@ -57,9 +59,18 @@ class Archives:
         self._info = None
         self._uuid = None
         self._file = None
-        self._borrowed = False  # is the downloader busy with an archive of ours?
         self.alone = False
         """True while the connection needs the memory of the WebSocket: stay away."""
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Delete what a power cut or another archive has left of downloads."""
+        try:
+            for name in os.listdir(self._folder):
+                if name.endswith(".part") and _is_uuid(name[: -len(".part")]):
+                    os.remove(self._folder + "/" + name)
+        except OSError:
+            pass  # no such folder, or the drive is read-only: a download will tell
 
     def offer(self, payload: dict, now: int) -> None:
         """
@@ -91,7 +102,7 @@ class Archives:
             _check(payload)
             if payload["size"] == self._info["size"]:
                 self._info = payload
-                if self._borrowed:
+                if self._state == _RUNNING:
                     self._downloader.renew(payload["url"])
         except Exception as error:
             self._fail(error)
@@ -129,12 +140,10 @@ class Archives:
             return False
         try:
             if self._updates.active:
-                self._borrowed = False  # the downloader is the update's now
-                if self._state == _RUNNING:
-                    self._pause(now, 0)
-            elif self._state == _RUNNING:
+                return False  # it has the downloader
+            if self._state == _RUNNING:
                 return self._step(now)
-            elif elapsed(now, self._since) >= self._delay:
+            if elapsed(now, self._since) >= self._delay:
                 if self._state == _WAITING:
                     self._decide(now)
                 else:
@@ -144,18 +153,17 @@ class Archives:
         return False
 
     def _start(self) -> None:
-        if not self._borrowed:
-            size = self._info["size"]
-            have = _size(self._path(".part"))
-            if not 0 <= have < size:
-                have = 0
-            _need_room(self._folder, size - have)
-            self._downloader.start(self._info["url"], size)
-            if have:
-                # As if it had come in an earlier try of this run.
-                self._downloader.received, self._downloader.total = have, size
-            self._borrowed = True
+        self._drop_part()
+        size = self._info["size"]
+        _need_room(self._folder, size)
+        self._downloader.start(self._info["url"], size, self)
         self._state = _RUNNING
+
+    def evicted(self) -> None:
+        """The downloader is an update's now: begin anew when that is over."""
+        self.alone = False
+        self._close_file()
+        self._state, self._delay = _DUE, 0
 
     def _step(self, now: int) -> bool:
         loader = self._downloader
@@ -168,10 +176,8 @@ class Archives:
         except (NervesHubError, MemoryError) as error:
             return self._broke(error, now)
         if result == HEAD:
-            # From the beginning, if the server does not give a part.
-            self._file = open(self._path(".part"), "ab" if loader.received else "wb")
+            self._file = open(self._path(".part"), "wb")
         elif result == DATA:
-            self._tries = 0
             if self._file.write(loader.data) != len(loader.data):
                 raise OSError(28)
             loader.taken()
@@ -191,10 +197,7 @@ class Archives:
             raise error  # the next join brings a new URL
         if isinstance(error, UpdateError) and then is None:
             raise error
-        if then == "restart":
-            loader.restart()
-        else:
-            loader.hang_up()
+        loader.hang_up()
         self._log("info", "archive: " + describe(error) + "; next try in 30 s")
         self._pause(now, _RETRY)
         return False
@@ -206,7 +209,8 @@ class Archives:
         self._since, self._delay = now, delay
 
     def _finish(self) -> None:
-        self._return()
+        self.alone = False
+        self._downloader.release(self)
         self._close_file()
         path = self._path(".part")
         if _size(path) != self._info["size"]:
@@ -240,17 +244,18 @@ class Archives:
         self._stop()
 
     def _stop(self) -> None:
-        self._return()
-        self._close_file()
-        self._state = _IDLE
-
-    def _return(self) -> None:
-        """Give the downloader back."""
         self.alone = False
-        if self._borrowed:
-            self._borrowed = False
-            if not self._updates.active:  # else it is the update's already
-                self._downloader.close()
+        self._downloader.release(self)
+        self._close_file()
+        if self._state != _IDLE:
+            self._state = _IDLE
+            self._drop_part()
+
+    def _drop_part(self) -> None:
+        try:
+            os.remove(self._path(".part"))
+        except OSError:
+            pass  # there is none
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -261,13 +266,17 @@ class Archives:
                 self._log("error", "archive: " + describe(error))
 
     def close(self) -> None:
-        """Stop; what has come stays for the next time. Never raises."""
+        """Stop, and delete what has come of an archive under way. Never raises."""
         self._stop()
+
+
+def _is_uuid(text: str) -> bool:
+    return len(text) == 36 and not text.lower().strip("0123456789abcdef-")
 
 
 def _check(payload: dict) -> None:
     uuid, size, url = payload.get("uuid"), payload.get("size"), payload.get("url")
-    if not isinstance(uuid, str) or len(uuid) != 36 or uuid.lower().strip("0123456789abcdef-"):
+    if not isinstance(uuid, str) or not _is_uuid(uuid):
         raise UpdateError("it has no uuid")
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
         raise UpdateError("it has a bad size")

@@ -89,19 +89,37 @@ class Downloader:
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self._minimum_speed = minimum_speed
+        self.owner = None
+        """Who has it, see `start`; None if nobody has (read-only)."""
         self.close()
 
-    def start(self, url: str, size) -> None:
+    def start(self, url: str, size, owner=None) -> None:
         """
         Get ready for an image; the first step connects.
 
         :param str url: http or https
         :param int size: length in bytes that the image must have, or None if that is not known
-        :raises UpdateError: if the URL is no good
+        :param owner: who has the downloader from now on, until `release`. Whoever had it before
+            loses it, and is told so by a call of its ``evicted``
+        :raises UpdateError: if the URL is no good; then nothing has changed
         """
+        origin = _parse(url)
+        before, self.owner = self.owner, owner
         self.close()
-        self._origin = self._url = _parse(url)
+        if before is not None and before is not owner:
+            before.evicted()
+        self._origin = self._url = origin
         self._size = size
+
+    def release(self, owner) -> None:
+        """
+        As `close`, if the downloader is the caller's; else it is left alone. Never raises.
+
+        :param owner: the caller
+        """
+        if self.owner is owner:
+            self.owner = None
+            self.close()
 
     def renew(self, url: str) -> None:
         """

@@ -91,7 +91,7 @@ class ImageDownload:
         self._take(offer)
 
     def _take(self, offer) -> None:
-        self.loader.start(offer.url, offer.size)
+        self.loader.start(offer.url, offer.size, self)
         self._offer = offer
         self._check = ImageCheck(offer.checksum, offer.partials)
         self._wait = None
@@ -112,8 +112,8 @@ class ImageDownload:
             self._log("warning", "another image is offered for the same update: from zero")
 
     def close(self) -> None:
-        """Close the connection and forget the image. Never raises."""
-        self.loader.close()
+        """Close the connection, give the downloader back, forget the image. Never raises."""
+        self.loader.release(self)
         self._offer = None
         self._check = None
         self._wait = None  # milliseconds to the next try, None during one

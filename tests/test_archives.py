@@ -218,50 +218,66 @@ def test_list_of_taken_archives_stays_short(folder):
 # What goes wrong
 
 
-def test_download_that_broke_off_goes_on_where_it_was(folder):
+def cut_off(files, data=DATA, count=4000):
+    """The server sends so many bytes of head and body; return the rest."""
+    files.answer(200, body=data)
+    (packet,) = files.incoming
+    files.incoming[:] = [packet[:count]]
+    return packet[count:]
+
+
+def test_download_that_broke_off_begins_at_zero_since_nobody_would_notice_halves_of_two(folder):
     desk = link(folder)
     files = announce(desk)
-    files.answer(200, body=DATA)
-    (packet,) = files.incoming
-    files.incoming[:] = [packet[:4000]]
+    cut_off(files, bytes(len(DATA)))
     files.end()
-    desk.wait(1)
-    have = os.stat(folder / (UUID + ".part")).st_size
-    assert 0 < have < len(DATA)
     desk.until(lambda: desk.peer is not files and desk.peer.asked, 35)
-    assert desk.peer.headers["range"] == "bytes=%d-" % have
-    desk.peer.answer(
-        206, "content-range: bytes %d-%d/%d" % (have, len(DATA) - 1, len(DATA)), body=DATA[have:]
-    )
+    assert "range" not in desk.peer.headers
+    desk.peer.answer(200, body=DATA)
     desk.wait(1)
     assert [data for _, _, data in ready(desk)] == [DATA]
+    assert sorted(os.listdir(folder)) == [UUID + ".fw", "archives.json"]
 
 
-def test_download_goes_on_after_a_restart_of_the_device(folder):
+def test_download_begins_at_zero_after_a_restart_of_the_device(folder):
     (folder / (UUID + ".part")).write_bytes(DATA[:5000])
     desk = link(folder)
-    files = announce(desk)
-    assert files.headers["range"] == "bytes=5000-"
-    files.answer(206, "content-range: bytes 5000-10239/10240", body=DATA[5000:])
-    desk.wait(1)
-    assert [data for _, _, data in ready(desk)] == [DATA]
-
-
-def test_server_that_gives_no_part_gives_the_whole(folder):
-    (folder / (UUID + ".part")).write_bytes(b"x" * 5000)
-    desk = link(folder)
-    announce(desk).answer(200, body=DATA)
-    desk.wait(1)
-    assert [data for _, _, data in ready(desk)] == [DATA]
-
-
-@pytest.mark.parametrize("size", [10240, 20000])
-def test_part_that_is_too_long_is_not_used(folder, size):
-    (folder / (UUID + ".part")).write_bytes(bytes(size))
-    desk = link(folder)
+    assert os.listdir(folder) == []
     files = announce(desk)
     assert "range" not in files.headers
     files.answer(200, body=DATA)
+    desk.wait(1)
+    assert [data for _, _, data in ready(desk)] == [DATA]
+
+
+def test_what_was_left_of_downloads_is_deleted_at_the_start_and_nothing_else(folder):
+    for name in (UUID + ".part", OTHER + ".part", OTHER + ".fw", "my.part", "archives.json"):
+        (folder / name).write_bytes(b"[]")
+    link(folder)
+    assert sorted(os.listdir(folder)) == [OTHER + ".fw", "archives.json", "my.part"]
+
+
+def test_archives_that_replace_one_another_leave_nothing_behind(folder):
+    desk = link(folder)
+    for number in range(3):
+        files = announce(desk, data=bytes(300_000), uuid="%d" % number + UUID[1:])
+        cut_off(files, bytes(300_000), 100_000)
+        desk.wait(1)
+    assert [name[0] for name in os.listdir(folder)] == ["2"]
+
+
+def test_an_archive_that_breaks_off_again_and_again_is_given_up_and_leaves_nothing(folder):
+    desk = link(folder)
+    files = announce(desk)
+    for _ in range(10):
+        cut_off(desk.peer)
+        desk.peer.end()
+        wait_and_answer_heartbeats(desk, 32)
+    assert len(desk.network.attempts) == 11
+    assert files.closed
+    assert os.listdir(folder) == []
+    assert "archive: " in desk.link.last_error
+    announce(desk).answer(200, body=DATA)  # the next join
     desk.wait(1)
     assert [data for _, _, data in ready(desk)] == [DATA]
 
@@ -278,8 +294,10 @@ def test_url_that_has_expired_waits_for_the_next_join(folder):
     desk.wait(100)
     assert len(desk.network.attempts) == 3
     assert "HTTP 403" in desk.link.last_error and "hidden" not in desk.log.text
-    files = announce(desk)
-    assert "range" in files.headers
+    assert os.listdir(folder) == []
+    announce(desk).answer(200, body=DATA)
+    desk.wait(1)
+    assert len(ready(desk)) == 1
 
 
 def test_server_that_never_has_it_is_given_up_in_the_end(folder):
@@ -383,7 +401,7 @@ def test_same_archive_announced_again_goes_on(folder):
     assert len(desk.client.named("archive_available")) == 1
 
 
-def test_update_goes_first_and_the_archive_goes_on_after_it(folder):
+def test_update_goes_first_and_the_archive_begins_anew_after_it(folder):
     image = bytes(20_000)
     desk = link(folder, fwup_writer=RecordingWriter("fwup_finish", meta=META))
     files = announce(desk)
@@ -400,14 +418,41 @@ def test_update_goes_first_and_the_archive_goes_on_after_it(folder):
     firmware.answer(200, body=image)
     desk.until(lambda: desk.peer is not firmware and desk.peer.asked, 3)
     assert desk.client.named("fwup_error")  # and what runs goes on running
-    have = os.stat(folder / (UUID + ".part")).st_size
-    assert desk.peer.headers["range"] == "bytes=%d-" % have
-    desk.peer.answer(
-        206, "content-range: bytes %d-%d/%d" % (have, len(DATA) - 1, len(DATA)), body=DATA[have:]
-    )
+    assert "range" not in desk.peer.headers
+    desk.peer.answer(200, body=DATA)
     desk.wait(1)
     assert [data for _, _, data in ready(desk)] == [DATA]
     assert desk.network.most == 2
+
+
+@pytest.mark.parametrize(
+    "tweaks",
+    [{"checksum": None}, {"checksum": "no"}, {"size": -1}, {"firmware_url": "ftp://files/x"}],
+    ids=repr,
+)
+def test_an_update_that_is_refused_leaves_the_archive_under_way_alone(folder, tweaks):
+    desk = link(folder, fwup_writer=RecordingWriter(meta=META))
+    files = announce(desk)
+    rest = cut_off(files)
+    desk.wait(0.3)
+    desk.hub.say(None, None, "device", "update", update(b"image", **tweaks))
+    desk.wait(1)
+    assert desk.client.named("fwup_error") and not files.closed
+    files.put(rest)
+    desk.wait(1)
+    assert [data for _, _, data in ready(desk)] == [DATA]
+    assert len(desk.network.attempts) == 2
+
+
+def test_an_update_that_is_ignored_leaves_the_archive_under_way_alone(folder):
+    desk = link(folder, fwup_writer=RecordingWriter(meta=META))
+    desk.client.decision = ignore("not now")
+    files = announce(desk)
+    cut_off(files)
+    desk.wait(0.3)
+    desk.hub.say(None, None, "device", "update", update(b"image"))
+    desk.wait(1)
+    assert not files.closed
 
 
 def test_archive_announced_during_an_update_waits(folder):
@@ -443,7 +488,7 @@ def test_where_two_connections_have_no_room_the_link_hangs_up_and_comes_back(fol
     assert desk.link.connected
 
 
-def test_deinit_closes_the_file_and_the_connection_and_keeps_what_has_come(folder):
+def test_deinit_closes_the_connection_and_leaves_no_half_file(folder):
     desk = link(folder)
     files = announce(desk)
     files.answer(200, body=DATA)
@@ -452,7 +497,7 @@ def test_deinit_closes_the_file_and_the_connection_and_keeps_what_has_come(folde
     desk.wait(0.3)
     desk.link.deinit()
     assert files.closed
-    assert os.stat(folder / (UUID + ".part")).st_size > 3000
+    assert os.listdir(folder) == []
 
 
 def test_deinit_within_the_callback_is_final(folder):
