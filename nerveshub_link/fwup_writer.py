@@ -56,9 +56,13 @@ class FwupWriter:
         """
         return None if self._dog is None else self._dog.seconds
 
+    log_of_link = None
+    """What the link has put in the place of ``log``."""
+
     def log(self, level: str, message: str) -> None:
         """
-        Log a line. Call it; the link replaces it by its own.
+        Log a line. Call it: the link puts its own in this place (`give_log`), unless the writer
+        was given another one.
 
         :param str level: ``"debug"``, ``"info"``, ``"warning"`` or ``"error"``
         :param str message: the line
@@ -191,3 +195,18 @@ class FwupWriter:
 
     def fwup_confirm(self) -> None:
         """Keep the running firmware: it reached NervesHub and runs well."""
+
+
+def give_log(writer, log) -> None:
+    """
+    Let a writer log through the link, unless it has a log of its own: a method of its class, or
+    one that the application has put there.
+
+    :param FwupWriter writer: the writer
+    :param log: function of level and text
+    """
+    kept = writer.__dict__.get("log")
+    given = kept is None or kept is getattr(writer, "log_of_link", None)
+    inherited = getattr(type(writer), "log", FwupWriter.log) is FwupWriter.log
+    if given and inherited:
+        writer.log = writer.log_of_link = log

@@ -179,7 +179,9 @@ class NervesHubLink:
         if config.warning:
             self._log("warning", config.warning)
         if config.fwup_writer is not None:
-            config.fwup_writer.log = self._log
+            from .fwup_writer import give_log  # noqa: PLC0415 with a writer only
+
+            give_log(config.fwup_writer, self._log)
         self._connection = Connection(config, socket_pool, call, self._log)
         self._channels = Channels(
             self._connection.socket.send_text,

@@ -15,7 +15,7 @@ its ``meta.conf``. Until that has come, what was downloaded is kept, 16 KB at mo
 from micropython import const
 
 from .errors import UpdateError
-from .fwup_writer import FwupWriter
+from .fwup_writer import FwupWriter, give_log
 
 _MOST = const(16 * 1024)
 _FIRST = const(4)
@@ -173,7 +173,7 @@ class WriterChoice(FwupWriter):
                 % (len(self._writers), first.hex(), " and has a meta.conf" if conf else "")
             )
         self._chosen = writer  # before the calls: if they fail, that is for fwup_abort
-        writer.log = self.log
+        give_log(writer, self.log)
         writer.next_install = self.installed + 1
         writer.by_deployment = self.by_deployment
         writer.fwup_begin(*self._update)

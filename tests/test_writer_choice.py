@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.banks import BOARD, Board, image, meta_of
-from support.desk import META, NEW_META, RecordingWriter
+from support.desk import META, NEW_META, Desk, RecordingWriter
 from support.update_bench import Bench
 
-from nerveshub_link import NervesHubLink, ignore, reschedule
+from nerveshub_link import FwupWriter, NervesHubLink, ignore, reschedule
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.fwup_writer import give_log
 from nerveshub_link.writer_choice import WriterChoice
 
 FIRMWARE = image("10.2.0", 5000)
@@ -302,3 +303,41 @@ def test_health_is_told_by_those_who_have_something_to_tell():
     bank, slots = firmware(), application()
     slots.health = lambda: {"boot_crashes": 1, "slot": "a"}
     assert WriterChoice((bank, slots)).health() == {"boot_crashes": 1, "slot": "a"}
+
+
+# A writer's log
+
+
+class Plain(FwupWriter):
+    pass
+
+
+class Talking(FwupWriter):
+    def log(self, level, message):
+        raise AssertionError("not in this test")
+
+
+def test_a_writer_logs_through_the_link_and_through_the_next_one():
+    writer, first, second = Plain(), [], []
+    for lines in (first, second):
+        give_log(writer, lambda level, text, lines=lines: lines.append((level, text)))
+        writer.log("info", "x")
+    assert (first, second) == ([("info", "x")], [("info", "x")])
+
+
+def test_a_log_that_the_application_gave_a_writer_stays():
+    lines = []
+    own = lambda level, text: lines.append(text)  # noqa: E731
+    writer = Plain()
+    writer.log = own
+    desk = Desk(fwup_writer=writer, firmware_meta=META)
+    assert writer.log is own
+    writer.log("info", "mine")
+    assert lines == ["mine"]
+    assert "mine" not in desk.log.text
+
+
+def test_a_log_of_the_writers_own_class_stays():
+    writer = Talking()
+    Desk(fwup_writer=writer, firmware_meta=META)
+    assert "log" not in writer.__dict__
