@@ -162,8 +162,8 @@ class DeviceLogs(Extension):
         if self._dropped:
             level, message = "warning", "%d older log lines were dropped" % self._dropped
         time = self._time_of(at, seen, now) * 1000 + number
+        self._sent_at = now  # also if it can't be sent: it is not tried 40 times a second
         if self.push("send", {"level": level, "message": message, "meta": {"time": str(time)}}):
-            self._sent_at = now
             if self._dropped:
                 self._dropped = 0
             else:

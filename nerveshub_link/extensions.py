@@ -12,16 +12,23 @@ own; `Extensions` routes between the channel and them (NervesHub's
 The conversation: the server asks ``extensions:get``; the device joins with ``{key: version}``; the
 reply lists the keys that the operator has enabled; for each the device says ``<key>:attached``,
 and from then on events go both ways as ``<key>:<event>``. An extension that raises is detached,
-with ``<key>:error`` telling why, and the link goes on.
+with ``<key>:error`` telling why, and the link goes on. A lack of memory is no fault of the
+extension and passes: it rests for a second, then longer, and goes on; an answer that could not be
+sent for it is sent after the rest.
 """
+
+from micropython import const
 
 from . import channel
 from .errors import describe, mask
+from .ticks import elapsed
 
 TOPIC = "extensions"
 
 # Who may use the shell may read settings.toml anyway; a log line's text is masked before it is cut.
 _UNMASKED = ("local_shell", "logging")
+_REST = const(1000)  # milliseconds after a lack of memory; it doubles
+_LONGEST_REST = const(60 * 1000)
 
 
 class Extension:
@@ -130,6 +137,8 @@ class Extensions:
         self._channels = channels
         self._log = log
         self._attached = {}
+        self._unsent = {}  # key to what there was no memory to send: an answer, or None: "attached"
+        self._resting = {}  # key to when its rest began, and its length
 
     def offer(self, now: int) -> None:
         """The server asked ``extensions:get``: join, unless that is done or under way."""
@@ -176,15 +185,18 @@ class Extensions:
 
     def _attach(self, key: str) -> None:
         extension = self._extensions[key]
-        ref = self._push(key, "attached", {})
-        if ref is None:
-            return
-        # Replaced, not changed: poll() may be going through it.
-        self._attached = dict(self._attached)
-        self._attached[key] = ref
-        extension.push = lambda event, payload: self._push(key, event, payload) is not None
         try:
+            ref = self._push(key, "attached", {})
+            if ref is None:
+                return
+            # Replaced, not changed: poll() may be going through it.
+            self._attached = dict(self._attached)
+            self._attached[key] = ref
+            extension.push = lambda event, payload: self._push_for(key, event, payload)
             extension.attached()
+        except MemoryError:
+            self._unsent[key] = None
+            self._rest(key)
         except Exception as error:
             self._failed(key, error)
 
@@ -193,7 +205,55 @@ class Extensions:
             payload = masked(payload)
         return self._channels.push(TOPIC, key + ":" + event, payload)
 
+    def _push_for(self, key: str, event: str, payload: dict) -> bool:
+        """What an extension has as its ``push``."""
+        try:
+            return self._push(key, event, payload) is not None
+        except MemoryError:
+            return False  # not sent: it may try again
+
+    def _rest(self, key: str) -> None:
+        """There was no memory for an extension: leave it alone for a while."""
+        wait = self._resting[key][1] * 2 if key in self._resting else _REST
+        self._resting[key] = (None, min(wait, _LONGEST_REST))
+        if wait == _REST:
+            try:
+                self._log("warning", "extension " + key + ": no memory now, it goes on later")
+            except MemoryError:
+                pass
+
+    def _rests(self, key: str, now: int) -> bool:
+        if key not in self._resting:
+            return False
+        since, wait = self._resting[key]
+        if since is None:
+            self._resting[key] = (now, wait)
+            return True
+        return elapsed(now, since) < wait
+
+    def _send_again(self, now: int) -> None:
+        """Send what there was no memory for."""
+        for key in list(self._unsent):
+            if not self._rests(key, now):
+                answer = self._unsent.pop(key)
+                if answer is None:
+                    self._attach(key)
+                else:
+                    self._answer(key, answer)
+
+    def _answer(self, key: str, answer) -> None:
+        try:
+            event, payload = answer
+            self._push(key, event, payload)
+        except MemoryError:
+            self._unsent[key] = answer  # the latest is enough
+            self._rest(key)
+        except Exception as error:
+            self._failed(key, error)
+
     def _detach(self, key: str) -> None:
+        self._unsent.pop(key, None)
+        self._resting.pop(key, None)
         if key not in self._attached:
             return
         self._attached = dict(self._attached)
@@ -208,7 +268,7 @@ class Extensions:
     def _failed(self, key: str, error: Exception) -> None:
         reason = describe(error)
         self._log("error", "extension " + key + ": " + reason)
-        self._push(key, "error", {"reason": reason})
+        self._push_for(key, "error", {"reason": reason})
         self._detach(key)
 
     def _event(self, event: str, payload: dict) -> None:
@@ -217,22 +277,34 @@ class Extensions:
             return
         try:
             answer = self._extensions[key].handle_event(event, payload)
-            if answer is not None:
-                event, payload = answer
-                self._push(key, event, payload)
+        except MemoryError:
+            self._rest(key)
+            return
         except Exception as error:
             self._failed(key, error)
+            return
+        if answer is not None:
+            self._answer(key, answer)
 
     def poll(self, now: int) -> None:
         """Let the attached extensions do what is due."""
+        if self._unsent:
+            self._send_again(now)
         for key in self._attached:
             try:
-                if key in self._attached:  # still, after those before it
+                # Is it still, after those before it?
+                if key in self._attached and not (self._resting and self._rests(key, now)):
                     self._extensions[key].poll(now)
+                    if self._resting and key not in self._unsent:
+                        self._resting.pop(key, None)
+            except MemoryError:
+                self._rest(key)
             except Exception as error:
                 self._failed(key, error)
 
     def lost(self) -> None:
         """The channel is gone: everything is detached."""
+        self._unsent = {}
+        self._resting = {}
         for key in list(self._attached):
             self._detach(key)

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: MIT
 """The extensions topic: who is attached hears and speaks, the others do not."""
 
+import json
+import types
+
 import pytest
 from support.desk import Desk
 
@@ -325,6 +328,101 @@ def test_finite_numbers_of_all_kinds_are_sent_as_they_are():
     desk.peer.heard()
     push(desk, "one:ask")
     assert desk.peer.events("extensions") == [("one:result", payload)]
+
+
+# A lack of memory
+
+
+@pytest.fixture
+def scarce(monkeypatch):
+    """Events for which json.dumps has no memory, as often as the number says."""
+    events, dumps = {}, json.dumps
+
+    def dumps_or_not(value):
+        event = value[3] if isinstance(value, list) else None
+        if events.get(event):
+            events[event] -= 1
+            raise MemoryError("memory allocation failed, allocating 64 bytes")
+        return dumps(value)
+
+    with_traps = types.SimpleNamespace(loads=json.loads, dumps=dumps_or_not)
+    monkeypatch.setattr("nerveshub_link.channel.json", with_traps)
+    return events
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_log_line_for_which_there_is_no_memory_leaves_later(scarce, times):
+    desk = Desk(extensions={"logging": True})
+    desk.attach("logging")
+    scarce["logging:send"] = times
+    for number in range(3):
+        desk.link.log("info", "line %d" % number)
+    desk.wait(10)
+    events = desk.peer.events("extensions")
+    assert [value["message"] for _, value in events] == ["line 0", "line 1", "line 2"]
+    assert {event for event, _ in events} == {"logging:send"}
+
+
+def test_an_answer_for_which_there_is_no_memory_leaves_later(scarce):
+    desk = with_extensions(one=Recording(answer=("said", {"a": 1})))
+    desk.peer.heard()
+    scarce["one:said"] = 2
+    desk.peer.say(desk.ref, None, "extensions", "one:ask", {})
+    desk.wait(0.9)
+    assert desk.peer.events("extensions") == []
+    desk.wait(3)
+    assert desk.peer.events("extensions") == [("one:said", {"a": 1})]
+    assert desk.log.text.count("extension one: no memory now, it goes on later") == 1
+
+
+def test_an_extension_is_attached_as_soon_as_there_is_memory_to_say_so(scarce):
+    one = Recording()
+    scarce["one:attached"] = 2
+    desk = with_extensions(one=one)
+    assert one.heard == []
+    desk.wait(4)
+    assert one.heard == [("attached",)]
+    assert desk.peer.events("extensions") == [("one:attached", {})]
+
+
+@pytest.mark.parametrize("name", ["attached", "handle_event", "poll"])
+def test_an_extension_that_finds_no_memory_is_not_detached(name):
+    one, two = Recording(), Recording()
+    one.doing[name] = no_memory = raising(MemoryError())
+    desk = with_extensions(one=one, two=two)
+    desk.peer.say(desk.ref, None, "extensions", "one:ask", {})
+    desk.wait(0.5)
+    assert ("detached",) not in one.heard
+    del one.doing[name]
+    polls = one.polls
+    desk.wait(4)
+    assert one.polls > polls
+    assert ("detached",) not in one.heard and two.heard == [("attached",)]
+    assert "one:error" not in [event for event, _ in desk.peer.events("extensions")]
+    assert no_memory.times >= 1
+
+
+def test_an_extension_without_memory_is_asked_ever_less_often_up_to_once_a_minute():
+    one = Recording()
+    desk = with_extensions(one=one)
+    one.doing["poll"] = trap = raising(MemoryError())
+    for _ in range(60):
+        desk.wait(10)
+        for frame in desk.peer.heard():
+            if frame[3] == "heartbeat":
+                desk.peer.reply(frame[1], "phoenix")
+    assert 10 <= trap.times <= 16
+
+
+def raising(error):
+    """A function that raises, and counts how often."""
+
+    def function():
+        function.times += 1
+        raise error
+
+    function.times = 0
+    return function
 
 
 # What an extension does to the link meanwhile
