@@ -131,8 +131,10 @@ def answer_to_curl(text):
         context = ssl.create_default_context(cafile=words[words.index("--cacert") + 1])
     url = next(word for word in words if "://" in word)
     data = words[words.index("-d") + 1].encode()
+    header = dict([words[words.index("-H") + 1].split(": ", 1)])
+    asked = urllib.request.Request(url, data, header)
     try:
-        with urllib.request.urlopen(url, data, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(asked, timeout=10, context=context) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as answer:
         with answer:
@@ -155,7 +157,7 @@ def test_hub_serves_a_folder_and_prints_settings(tmp_path):
 def test_printed_curl_trusts_the_certificate_that_was_made(tmp_path):
     with hub_command("--make-cert", str(tmp_path / "a folder")) as (_, text):
         code, body = answer_to_curl(text)
-    assert (code, b"no such device" in body) == (404, True)
+    assert (code, b"Resource Not Found" in body) == (404, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has more loopback addresses")
@@ -165,7 +167,7 @@ def test_printed_curl_calls_the_address_that_the_hub_listens_on(tmp_path, monkey
     with hub_command("--host", "127.0.0.2", *options) as (_, text):
         assert "localhost" not in text
         code, body = answer_to_curl(text)
-    assert (code, b"no such device" in body) == (404, True)
+    assert (code, b"Resource Not Found" in body) == (404, True)
 
 
 def test_hub_is_for_this_computer_only_if_nothing_else_is_said():

@@ -445,6 +445,7 @@ def test_operator_interface_lists_and_updates_devices():
     with HubThread() as hub, Wire(hub.port) as wire:
         uuid = hub.add_firmware(b"image", {"uuid": "u-2", "version": "2.0.0"})
         local = {"host": f"127.0.0.1:{hub.port}"}
+        user = {"Authorization": f"token {hub.organization.token}"}
         assert json.loads(wire.request("/api/devices", **local)[2]) == {"data": []}
         with device(hub, "dev 1", join=JOIN) as link:
             link.message()
@@ -452,12 +453,14 @@ def test_operator_interface_lists_and_updates_devices():
             assert (found["identifier"], found["joined"]) == ("dev 1", True)
             for action in ("identify", "reboot"):
                 path = f"/api/devices/dev%201/{action}"
-                assert wire.request(path, {"Content-Length": "0"}, "POST", **local)[0] == 204
+                head = {"Content-Length": "0", **user}
+                assert wire.request(path, head, "POST", **local)[0] == 204
                 assert link.message() == [None, None, "device", action, {}]
             body = json.dumps({"uuid": uuid})
-            for expected in (204, 409):
+            for expected in (204, 500):
                 wire.send(
                     f"POST /api/devices/dev%201/upgrade HTTP/1.1\r\nHost: localhost\r\n"
+                    f"Authorization: bearer {hub.organization.token}\r\n"
                     f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
                 )
                 head = wire.take(12)
@@ -467,9 +470,10 @@ def test_operator_interface_lists_and_updates_devices():
                 wire.data = b""
             assert link.message()[3] == "update"
             assert hub.device("dev 1").updates_enabled is False
-            assert wire.request("/api/devices/dev%201/penalty", None, "DELETE", **local)[0] == 204
+            assert wire.request("/api/devices/dev%201/penalty", user, "DELETE", **local)[0] == 204
             assert hub.device("dev 1").updates_enabled is True
-            assert wire.request("/api/devices/dev2/penalty", None, "DELETE", **local)[0] == 404
+            assert wire.request("/api/devices/dev2/penalty", user, "DELETE", **local)[0] == 404
+            assert wire.request("/api/devices/dev%201/penalty", None, "DELETE", **local)[0] == 401
         assert json.loads(wire.request("/api/firmwares", **local)[2])["data"][0]["uuid"] == "u-2"
         assert json.loads(wire.request("/api/hub", **local)[2])["data"]["violations"] == []
 

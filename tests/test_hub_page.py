@@ -179,7 +179,7 @@ def test_update_is_pushed_and_watched_until_the_new_version_runs(hub, page, tmp_
         told.wait("connected", 3)
         page.locator(".head .dot.on").wait_for()
     assert told.names.count("reboot") == 2
-    assert api(hub, "/devices/desk%201")["meta"]["uuid"] == NEW["uuid"]
+    assert api(hub, "/devices/desk%201/state")["meta"]["uuid"] == NEW["uuid"]
     assert not api(hub, "/hub")["violations"]
 
 

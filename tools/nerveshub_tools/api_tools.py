@@ -21,6 +21,8 @@ from .local_only import is_local
 
 HUB: web.AppKey = web.AppKey("hub", Hub)
 """Where an application keeps its hub."""
+NOT_FOUND = "Resource Not Found or Authorization Insufficient"
+"""The server's words for what is not there or not for this user"""
 _HIDDEN = {"events", "frames", "terminals", "files", "health", "health_times", "logs", "join"}
 
 
@@ -45,7 +47,9 @@ async def guard(request: web.Request, handler: Callable) -> web.StreamResponse:
     except ValueError as failure:
         return error(400, str(failure))
     except web.HTTPException as failure:
-        return error(failure.status, failure.reason)
+        # aiohttp's own 404, of a path that nobody serves, has the words of HTTP.
+        unknown = failure.status == 404 and failure.reason == "Not Found"
+        return error(failure.status, NOT_FOUND if unknown else failure.reason)
 
 
 def hub_of(request: web.Request) -> Hub:

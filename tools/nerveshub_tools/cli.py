@@ -144,12 +144,17 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_po
     click.echo(f"NERVESHUB_SSL = {1 if tls else 0}")
     click.echo(f'NERVESHUB_PRODUCT_KEY = "{served.product_key}"')
     click.echo(f'NERVESHUB_PRODUCT_SECRET = "{served.product_secret}"')
-    click.echo("# push an update, from this computer:")
     trust = f"--cacert {shlex.quote(ca)} " if ca else ""
     near = "localhost" if host in {*_EVERYWHERE, "127.0.0.1"} else _bracketed(host)
+    uri, token = f"{scheme}://{near}:{server.port}", served.organization.token
+    click.echo("# for nerveshub-link's upload, deploy, devices, push, ... on this computer:")
+    click.echo(f"# export NERVES_HUB_URI={uri} NERVES_HUB_TOKEN={token}")
+    if ca:
+        click.echo(f"# export NERVES_HUB_CA_CERT={shlex.quote(ca)}")
+    click.echo("# push an update, from this computer:")
     click.echo(
-        f"# curl {trust}-X POST {scheme}://{near}:{server.port}/api/devices/IDENTIFIER/upgrade "
-        """-d '{"uuid": "UUID"}'"""
+        f"""# curl {trust}-H "Authorization: token {token}" -X POST"""
+        f""" {uri}/api/devices/IDENTIFIER/upgrade -d '{{"uuid": "UUID"}}'"""
     )
     served.listeners.append(_report)
     stop = asyncio.Event()

@@ -65,6 +65,12 @@ class Device:  # pylint: disable=too-many-instance-attributes
     topics: Set[str] = field(default_factory=set)
     connections: int = 0
     """How many connections were accepted so far."""
+    seen_at: Optional[float] = None
+    """When it connected, and once it has gone: when its last message came"""
+    description: Optional[str] = None
+    tags: Optional[List[str]] = None
+    certificates: List[dict] = field(default_factory=list)
+    """Those that an operator has registered: serial, not_before, not_after"""
     meta: Dict[str, Any] = field(default_factory=dict)
     """What it runs: uuid, product, platform, architecture, version, ..."""
     join: Any = None

@@ -23,6 +23,7 @@ from .devices import Device
 from .download_faults import DownloadFaults
 from .extensions_channel import ALL as ALL_EXTENSIONS
 from .firmware import Firmware, proxied
+from .organization import Organization
 from .presigned import LIFETIME, presign
 
 
@@ -46,6 +47,7 @@ class HubState:
     State of one product.
 
     :param str product: name of the product
+    :param str organization: name of the organization that it belongs to
     :param str product_key: ``nhp_...``; a random one if None
     :param str product_secret: its secret; a random one if None
     :param clock: gives unix time in seconds; everything that depends on time asks it
@@ -58,6 +60,7 @@ class HubState:
         self,
         *,
         product: str = "demo",
+        organization: str = "desk",
         product_key: Optional[str] = None,
         product_secret: Optional[str] = None,
         clock: Callable[[], float] = _time.time,
@@ -66,9 +69,11 @@ class HubState:
         public_url: Optional[str] = None,
     ) -> None:
         self.product = product
+        self.organization = Organization(organization)
         self.product_key = product_key or new_key("nhp_")
         self.product_secret = product_secret or new_key("")
         self.clock = clock
+        self.started_at = clock()
         self.idle_timeout = idle_timeout
         self.extensions = set(extensions)
         self.url = public_url
@@ -159,6 +164,27 @@ class HubState:
             raise TimeoutError(f"not within {timeout} s; violations: {self.violations}")
         return value
 
+    @locked
+    def add_device(self, identifier: str, **fields) -> Device:
+        """Register a device before it connects for the first time; `KeyError` if it is there."""
+        if identifier in self._devices:
+            raise KeyError(identifier)
+        device = Device(identifier, id=len(self._devices) + 1, **fields)
+        self._devices[identifier] = device
+        return device.snapshot()
+
+    @locked
+    def change_device(self, identifier: str, **fields) -> Device:
+        """Set fields of a device's record, such as its tags."""
+        for name, value in fields.items():
+            setattr(self._devices[identifier], name, value)
+        return self._devices[identifier].snapshot()
+
+    @locked
+    def delete_device(self, identifier: str) -> None:
+        """Let the device in no more. As on the server, a socket that is open stays so."""
+        self.deleted.add(identifier)
+
     # Sockets (called by the server)
 
     @locked
@@ -172,6 +198,7 @@ class HubState:
             older.close(1001)
         device.connected = True
         device.connections += 1
+        device.seen_at = self.clock()
         connection = self._connections[identifier] = Connection(self, device, wake)
         self.tell(identifier, "socket", "connected")
         return connection
@@ -185,6 +212,7 @@ class HubState:
         if self._connections.get(device.identifier) is connection:
             del self._connections[device.identifier]
             device.connected = False
+            device.seen_at = connection.received_at
             self.tell(device.identifier, "socket", "disconnected")
 
     @locked

@@ -5,23 +5,21 @@
 `nerveshub_tools.operator_api`
 ================================================================================
 
-The hub's operator over HTTP, in JSON, under ``/api/``. The paths that the real server has too
-(``POST /api/devices/<identifier>/upgrade`` with ``{"uuid": ...}``, ``reboot``, ``reconnect``,
-``code``, ``DELETE .../penalty``) are called the same and answer 204. tools/README.md lists all.
+The hub's operator over HTTP, in JSON, under ``/api/``: what the real server has no call for, and,
+from `nerveshub_tools.rest_api`, what it has. tools/README.md lists all.
 
-Separate because it is a thin translation of `nerveshub_tools.hub.Hub`. There is no login: it
-answers this computer only, and no page of another site.
+Separate because it is a thin translation of `nerveshub_tools.hub.Hub`. There is no login for it, as
+there is for the real server's calls: it answers this computer only, and no page of another site.
 """
 
 from aiohttp import web
 
-from . import terminal_api
+from . import rest_api, terminal_api
 from .api_tools import (
     HUB,
     data,
     device_of,
     done,
-    error,
     fields_of,
     guard,
     hub_of,
@@ -31,11 +29,7 @@ from .api_tools import (
     text,
     whole,
 )
-from .changes import until
-
-SCRIPT_WAIT = 30
-"""Seconds that the operator waits for a script, as on the server, which answers 403 then."""
-NO_ANSWER = "device not available or responding"
+from .rest_devices import SCRIPT_WAIT, run_script
 
 
 def application(hub) -> web.Application:
@@ -50,10 +44,8 @@ def application(hub) -> web.Application:
             web.get("/deployments", _deployments),
             web.post("/deployments", _deploy),
             web.get("/devices", _devices),
-            web.get(device, _device),
-            web.post(device + r"/{action:reboot|reconnect|identify}", _act),
-            web.post(device + "/upgrade", _upgrade),
-            web.delete(device + "/penalty", _forgive),
+            web.get(device + "/state", _device),
+            web.post(device + "/identify", _identify),
             web.post(device + "/scripts", _script),
             web.get(device + "/logs", _logs),
             web.get(device + "/health", _health),
@@ -63,6 +55,7 @@ def application(hub) -> web.Application:
         ]
     )
     app.add_routes(terminal_api.routes(device))
+    app.add_routes(rest_api.routes())
     return app
 
 
@@ -108,19 +101,8 @@ async def _device(request: web.Request) -> web.Response:
     return data(plain(device_of(request)))
 
 
-async def _act(request: web.Request) -> web.Response:
-    getattr(hub_of(request), request.match_info["action"])(identifier_of(request))
-    return done()
-
-
-async def _upgrade(request: web.Request) -> web.Response:
-    identifier = identifier_of(request)
-    hub_of(request).push_update(identifier, _known(request, await fields_of(request)))
-    return done()
-
-
-async def _forgive(request: web.Request) -> web.Response:
-    hub_of(request).unblock(identifier_of(request))
+async def _identify(request: web.Request) -> web.Response:
+    hub_of(request).identify(identifier_of(request))
     return done()
 
 
@@ -128,10 +110,7 @@ async def _script(request: web.Request) -> web.Response:
     hub, identifier, given = hub_of(request), identifier_of(request), await fields_of(request)
     # Milliseconds, as in the real server's parameter of this name.
     wait = number(given.get("timeout", SCRIPT_WAIT * 1000), "timeout") / 1000
-    ref = hub.run_script(identifier, text(given, "text"))
-    await until(hub, lambda hub: hub.script_answer(identifier, ref) is not None, wait)
-    answer = hub.script_answer(identifier, ref)
-    return error(403, NO_ANSWER) if answer is None else web.Response(text=answer)
+    return await run_script(hub, identifier, text(given, "text"), wait)
 
 
 async def _logs(request: web.Request) -> web.Response:

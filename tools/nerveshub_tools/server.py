@@ -20,7 +20,7 @@ from typing import Optional
 
 from aiohttp import WSMsgType, web
 
-from . import downloads, operator_api
+from . import downloads, login_page, operator_api
 from .connection import Close, Connection, Text
 from .hub import Hub
 from .strict_websocket import StrictWebSocket
@@ -54,6 +54,7 @@ class Server:
         """Listen. `port` is the real one afterwards, and the hub has its ``url``."""
         app = web.Application(middlewares=[self._remember])
         app.add_subapp("/api", operator_api.application(self._hub))
+        app.add_subapp("/auth/cli", login_page.application(self._hub))
         app.router.add_route("*", "/{path:.*}", self._handle)
         app.on_response_prepare.append(self._finish)
         self._runner = web.AppRunner(

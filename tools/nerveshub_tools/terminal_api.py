@@ -27,7 +27,6 @@ def routes(device: str) -> list:
     """What is added below the path of a device."""
     kind = r"/{kind:console|shell}"
     return [
-        web.post(device + "/code", _code),
         web.get(device + kind, _read),
         web.post(device + kind, _type),
         web.post(device + kind + "/window_size", _resize),
@@ -36,12 +35,6 @@ def routes(device: str) -> list:
         web.post(device + "/files", _upload),
         web.get(device + r"/files/{number:\d+}", _download),
     ]
-
-
-async def _code(request: web.Request) -> web.Response:
-    identifier = identifier_of(request)
-    hub_of(request).terminals.type_code(identifier, text(await fields_of(request), "code"))
-    return done()
 
 
 async def _read(request: web.Request) -> web.Response:

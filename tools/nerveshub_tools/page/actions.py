@@ -14,8 +14,8 @@ from nicegui import ui
 
 from ..changes import until
 from ..hub_state import OperatorError
-from ..operator_api import NO_ANSWER, SCRIPT_WAIT
 from ..received_files import MAX_SIZE
+from ..rest_devices import NO_ANSWER, SCRIPT_WAIT
 from .summary import progress_of, size_text, state_of, time_text
 
 _DOTS = {"offline": "dot off", "connecting": "dot trial", "on trial": "dot trial"}
