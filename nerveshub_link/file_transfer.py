@@ -19,6 +19,7 @@ import os
 from micropython import const
 
 from .errors import describe, keep_timeout
+from .file_names import place, safe_name
 from .ticks import elapsed
 
 _CHUNK = const(1024)
@@ -26,18 +27,7 @@ _RESERVE = const(16384)  # bytes that stay free on the drive
 _STALLED = const(60 * 1000)
 _READ_ONLY = const(30)  # EROFS, which CircuitPython's errno lacks
 _FULL = const(28)
-
-
-def safe_name(name) -> str:
-    """
-    Make a file name of what a browser sent: no path, nothing that FAT or a shell trips over.
-
-    :param name: what came
-    :return: up to 64 characters of printable ASCII
-    """
-    text = str(name).replace("\\", "/").split("/")[-1]
-    kept = [char if " " <= char <= "~" and char not in '"*:<>?|' else "_" for char in text]
-    return "".join(kept)[-64:].strip(" .") or "upload"
+_PART = "/.upload.part"  # a name that no upload can have: safe_name drops a dot at the beginning
 
 
 def _why(error) -> str:
@@ -56,6 +46,11 @@ def _room(folder: str):
     except AttributeError:
         return None
     return found[4] * found[1] - _RESERVE
+
+
+def _close(file) -> None:
+    if file is not None:
+        file.close()
 
 
 class FileTransfer:
@@ -166,7 +161,7 @@ class FileReceiver:
         self._notice = notice
         self._file = None
         self._came = ""  # the name as it came: chunks are told apart by it
-        self._path = ""
+        self._path = self._part = ""
         self._count = self._most = 0
         self._lost = False  # was it told that chunks come for nothing?
         self._since = None
@@ -205,7 +200,9 @@ class FileReceiver:
         if not isinstance(name, str):
             self._notice("a file without a name is ignored")
             return
-        self._path = self._folder.rstrip("/") + "/" + safe_name(name)
+        folder = self._folder.rstrip("/")
+        self._path = folder + "/" + safe_name(name)
+        self._part = folder + _PART
         try:
             os.stat(self._folder)
         except OSError:
@@ -214,7 +211,7 @@ class FileReceiver:
         self._most = self._limit if room is None else min(room, self._limit)
         if self._most <= 0:
             raise OSError(_FULL)
-        self._file = open(self._path + ".part", "wb")
+        self._file = open(self._part, "wb")
         self._came = name
         self._count = 0
         self._lost = False
@@ -230,9 +227,11 @@ class FileReceiver:
 
     def _finish(self) -> None:
         self._file.close()
-        os.rename(self._path + ".part", self._path)
-        path, self._path, self._file = self._path, "", None
-        self._notice("%s: %d bytes received" % (path, self._count))
+        self._file = None
+        path, words = place(self._path, self._came)
+        os.rename(self._part, path)
+        self._path = ""
+        self._notice("%s: %d bytes received%s" % (path, self._count, words))
 
     def abort(self, why: str) -> None:
         """
@@ -245,13 +244,12 @@ class FileReceiver:
         self._lost = True
         if not path:
             return
-        if file is not None:
-            # One by one: the file must go even if closing it fails, for lack of room.
-            for function, argument in ((file.close, ()), (os.remove, (path + ".part",))):
-                try:
-                    function(*argument)
-                except Exception as error:
-                    keep_timeout(error)
+        # One by one: the file must go even if closing it fails, for lack of room.
+        for function, argument in ((_close, file), (os.remove, self._part)):
+            try:
+                function(argument)
+            except Exception as error:
+                keep_timeout(error)
         self._notice("%s was not received: %s" % (path, why))
 
     def poll(self, now: int) -> None:

@@ -17,6 +17,7 @@ from .errors import NervesHubError
 
 _BLOCK = const(512)
 _FOLDER = const(0x4000)
+_PART = "/.cp.part"
 
 
 class DriveCommands:
@@ -72,30 +73,44 @@ class DriveCommands:
 
     def _cp(self, args):
         _need(args, 2)
-        source, target = self._path(args[0]), self._into(args)
-        if source == target:
-            raise NervesHubError("both are the same file")
+        source, target = self._two(args)
         block = memoryview(bytearray(_BLOCK))
+        folder = target.rpartition("/")[0]
+        os.stat(folder or "/")  # for the error's text, which should not name the part
+        part = folder + _PART
         with open(source, "rb") as file:
-            with open(target, "wb") as copy:
-                done = False
-                try:
+            done = False
+            copy = open(part, "wb")  # what is there stays until the copy is whole
+            try:
+                count = file.readinto(block)
+                while count:
+                    if copy.write(block[:count]) != count:
+                        raise OSError(28)
+                    yield ""
                     count = file.readinto(block)
-                    while count:
-                        if copy.write(block[:count]) != count:
-                            raise OSError(28)
-                        yield ""
-                        count = file.readinto(block)
-                    done = True
-                finally:
+                copy.close()
+                done = True
+            finally:
+                if not done:
                     copy.close()
-                    if not done:  # a file that is there has all of its content
-                        os.remove(target)
+                    os.remove(part)
+        os.rename(part, target)
 
     def _mv(self, args):
         _need(args, 2)
-        os.rename(self._path(args[0]), self._into(args))
+        source, target = self._two(args)
+        os.rename(source, target)
         yield ""
+
+    def _two(self, args) -> tuple:
+        """
+        Source and target of cp and mv, as the drive spells them: FAT takes ``CODE.PY`` for
+        ``code.py``, and to write to the one would empty the other.
+        """
+        source, target = _spelled(self._path(args[0])), _spelled(self._into(args))
+        if source == target:
+            raise NervesHubError("both are the same file")
+        return source, target
 
     def _into(self, args) -> str:
         """The target of cp and mv: a folder takes the file under its own name."""
@@ -137,6 +152,32 @@ class DriveCommands:
         found = os.statvfs(self._path(args[0] if args else "/"))
         total, free = found[1] * found[2] // 1024, found[1] * found[4] // 1024
         yield "%d KB, %d KB used, %d KB free\n" % (total, total - free, free)
+
+
+def _spelled(path: str) -> str:
+    """
+    Spell a path as the drive does.
+
+    :param str path: absolute
+    :raises NervesHubError: if something is there under a spelling that can't be found out, such as
+        one in other umlauts, or FAT's short name
+    """
+    spelled, rest = "", path[1:].split("/") if path != "/" else []
+    while rest:
+        part = rest[0]
+        try:
+            os.stat(spelled + "/" + part)
+        except OSError:
+            break  # it is not there yet
+        names = os.listdir(spelled or "/")
+        if part not in names:
+            names = [name for name in names if name.lower() == part.lower()]
+            if len(names) != 1:
+                raise NervesHubError(path + " is another name of a file that is there")
+            part = names[0]
+        spelled += "/" + part
+        rest.pop(0)
+    return spelled + "/" + "/".join(rest) if rest else spelled or "/"
 
 
 def _need(args, count: int) -> None:

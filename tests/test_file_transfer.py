@@ -12,7 +12,7 @@ from support.desk import Desk
 from support.terminal import Operator
 
 from nerveshub_link import Console
-from nerveshub_link.file_transfer import safe_name
+from nerveshub_link.file_names import safe_name
 
 DATA = bytes(range(256)) * 10
 
@@ -104,12 +104,73 @@ def test_a_file_of_the_same_name_is_replaced_when_the_new_one_is_whole(somebody,
         (".hidden", "hidden"),
         ("a:b*c?.txt", "a_b_c_.txt"),
         ("tab\there\x00.py\x1b[2J", "tab_here_.py_[2J"),
-        ("übung.py", "_bung.py"),
+        ("übung.py", "übung.py"),
+        ("数据.csv", "数据.csv"),
+        ("\U0001f600.txt", "\U0001f600.txt"),
+        ("a\u202egnp.exe\ufeff\x85\ud800", "a_gnp.exe___"),
         ("x" * 100 + ".py", "x" * 61 + ".py"),
     ],
 )
 def test_a_name_leads_nowhere_else(name, safe):
     assert safe_name(name) == safe
+
+
+def test_a_file_that_takes_the_place_of_another_says_so(somebody, folder):
+    upload(somebody, b"old")
+    words = "\r\n[%s/data.bin: 3 bytes received, in the place of the file that was there]\r\n"
+    assert upload(somebody, b"new") == words % folder
+    assert left(folder) == ["data.bin"]
+
+
+def test_files_whose_names_are_not_ascii_do_not_replace_one_another(somebody, folder):
+    names = ["数据.csv", "测试.csv", "größe.csv", "grüße.csv"]
+    for name in names:
+        assert "received]" in upload(somebody, name.encode(), name)
+    assert {name: (folder / name).read_text() for name in names} == {name: name for name in names}
+
+
+def test_files_whose_names_become_the_same_do_not_replace_one_another(somebody, folder):
+    upload(somebody, b"one", "a:b.csv")
+    text = upload(somebody, b"two", "a?b.csv")
+    assert "a_b-2.csv: 3 bytes received, since another file has the name a_b.csv]" in text
+    upload(somebody, b"three", "a*b.csv")
+    upload(somebody, b"four", "x" * 70 + "-long")
+    upload(somebody, b"five", "y" * 70 + "x" * 59 + "-long")
+    assert {path.name[-12:]: path.read_bytes() for path in folder.iterdir()} == {
+        "a_b.csv": b"one",
+        "a_b-2.csv": b"two",
+        "a_b-3.csv": b"three",
+        "xxxxxxx-long": b"four",
+        "xxxxx-long-2": b"five",
+    }
+
+
+def test_a_file_that_fat_takes_for_another_one_does_not_replace_it(somebody, folder, monkeypatch):
+    upload(somebody, b"small", "data.csv")
+    monkeypatch.setattr("nerveshub_link.file_names.os", Fat(folder))
+    assert "DATA-2.CSV: 5 bytes received" in upload(somebody, b"large", "DATA.CSV")
+    assert (folder / "data.csv").read_bytes() == b"small"
+
+
+class Fat:
+    """``os`` of a drive that finds names in any case."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def stat(self, path):
+        names = {name.lower(): name for name in os.listdir(self._folder)}
+        head, _, name = path.rpartition("/")
+        return os.stat(head + "/" + names.get(name.lower(), name))
+
+
+def test_a_file_of_the_operator_with_the_ending_part_stays(somebody, folder):
+    upload(somebody, b"mine", "data.bin.part")
+    upload(somebody, DATA)
+    assert (folder / "data.bin.part").read_bytes() == b"mine"
 
 
 def test_a_file_lands_in_the_folder_whatever_its_name(somebody, folder):
@@ -185,7 +246,7 @@ def test_a_lost_connection_drops_what_came_and_says_so(somebody, folder):
     start(somebody)
     send(somebody, DATA)
     somebody.desk.wait(0.1)
-    assert left(folder) == ["data.bin.part"]
+    assert left(folder) == [".upload.part"]
     somebody.peer.end()
     somebody.desk.wait(0.1)
     assert left(folder) == []
@@ -195,8 +256,7 @@ def test_a_lost_connection_drops_what_came_and_says_so(somebody, folder):
 
 
 def test_a_file_that_is_whole_is_not_told_to_be_lost_later(somebody, folder):
-    received = "\r\n[%s/data.bin: 2560 bytes received]\r\n" % folder
-    assert upload(somebody, DATA) == upload(somebody, DATA) == received
+    assert upload(somebody, DATA) == "\r\n[%s/data.bin: 2560 bytes received]\r\n" % folder
     somebody.peer.end()
     somebody.desk.wait(0.1)
     somebody.peer = somebody.desk.joined()
@@ -209,7 +269,7 @@ def test_a_file_whose_rest_never_comes_is_dropped(somebody, folder):
     start(somebody)
     send(somebody, b"x")
     somebody.wait(59)
-    assert left(folder) == ["data.bin.part"]
+    assert left(folder) == [".upload.part"]
     somebody.wait(2)
     assert left(folder) == []
     assert "was not received: nothing came for 60 s]" in somebody.read()

@@ -124,7 +124,7 @@ def test_head_shows_the_first_lines(drive):
         ("ls nosuch", "nosuch: no such file or folder"),
         ("cp code.py", "cp: an argument is missing; help tells which"),
         ("cp code.py code.py", "cp: both are the same file"),
-        ("cp code.py nosuch/x", "nosuch/x: no such file or folder"),
+        ("cp code.py nosuch/x", "nosuch: no such file or folder"),
         ("mkdir lib", "lib: it exists already"),
         ("rm lib", "lib: the folder is not empty"),
         ("cd code.py", "cd: not a folder"),
@@ -145,10 +145,98 @@ def test_copy_that_is_ended_leaves_no_half_file(drive):
     terminal = Terminal()
     terminal.type("cp large copy\r")
     terminal.desk.wait(0.5)
-    assert (drive / "copy").exists()
+    assert (drive / ".cp.part").exists()
     terminal.type("\x03")
     assert terminal.read().endswith("^C\r\n$ ")
-    assert not (drive / "copy").exists()
+    assert sorted(os.listdir(drive)) == ["code.py", "large", "lib"]
+
+
+def test_copy_that_fails_leaves_what_was_in_its_place(drive):
+    (drive / "large").write_bytes(bytes(200_000))
+    terminal = Terminal()
+    terminal.type("cp large code.py\r")
+    terminal.desk.wait(0.5)
+    terminal.type("\x03")
+    terminal.read()
+    assert (drive / "code.py").read_text() == "import board\nprint(1)\n"
+    assert terminal.run("cp lib/x.mpy code.py") == ""
+    assert (drive / "code.py").stat().st_size == 700
+
+
+class Fat:
+    """``os`` and ``open`` of a drive that finds names in any case, umlauts too."""
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def _real(self, path):
+        found = ""
+        for part in path.strip("/").split("/"):
+            names = os.listdir(found or "/") if os.path.isdir(found or "/") else []
+            same = [name for name in names if name.lower() == part.lower()]
+            found += "/" + (same[0] if same and part not in names else part)
+        return found
+
+    def stat(self, path):
+        return os.stat(self._real(path))
+
+    def listdir(self, path):
+        return os.listdir(self._real(path))
+
+    def rename(self, old, new):
+        os.rename(self._real(old), self._real(new))
+
+    def open(self, path, mode):
+        return open(self._real(path), mode)
+
+
+@pytest.mark.parametrize("command", ["cp", "mv"])
+@pytest.mark.parametrize(
+    "source, target",
+    [
+        ("code.py", "CODE.PY"),
+        ("Code.py", "code.PY"),
+        ("lib/x.mpy", "LIB/x.mpy"),
+        ("lib/x.mpy", "LIB"),
+        ("code.py", "./lib/../Code.py"),
+    ],
+)
+def test_a_file_is_not_copied_onto_itself_where_fat_folds_case(
+    drive, monkeypatch, command, source, target
+):
+    terminal = Terminal()
+    terminal.run("pwd")  # so that the commands are imported
+    monkeypatch.setattr("nerveshub_link.shell_drive.os", Fat())
+    monkeypatch.setattr("nerveshub_link.shell_drive.open", Fat().open, raising=False)
+    said = terminal.run("%s %s %s" % (command, source, target))
+    assert said == command + ": both are the same file\r\n"
+    assert (drive / "code.py").read_text() == "import board\nprint(1)\n"
+    assert (drive / "lib" / "x.mpy").stat().st_size == 700
+
+
+def test_a_name_that_only_fat_knows_to_be_another_one_is_refused(drive, monkeypatch):
+    # A board's lower() knows ASCII alone; FAT finds a file under its short name, too.
+    (drive / "readme first.txt").write_text("precious")
+    terminal = Terminal()
+    terminal.run("pwd")
+    fat = Fat()
+    fat._real = lambda path: path.replace("README~1.TXT", "readme first.txt")
+    monkeypatch.setattr("nerveshub_link.shell_drive.os", fat)
+    monkeypatch.setattr("nerveshub_link.shell_drive.open", fat.open, raising=False)
+    said = terminal.run("cp 'readme first.txt' README~1.TXT")
+    assert said.endswith("README~1.TXT is another name of a file that is there\r\n")
+    assert (drive / "readme first.txt").read_text() == "precious"
+
+
+def test_copying_within_a_drive_that_folds_case_works(drive, monkeypatch):
+    terminal = Terminal()
+    terminal.run("pwd")
+    monkeypatch.setattr("nerveshub_link.shell_drive.os", Fat())
+    monkeypatch.setattr("nerveshub_link.shell_drive.open", Fat().open, raising=False)
+    assert terminal.run("cp CODE.py LIB/New.py") == ""
+    assert (drive / "lib" / "New.py").read_text() == "import board\nprint(1)\n"
+    assert terminal.run("mv lib/new.PY code.py") == ""
+    assert sorted(os.listdir(drive / "lib")) == ["x.mpy"]
 
 
 def test_large_file_comes_in_pieces_and_ctrl_c_ends_it(drive):

@@ -36,7 +36,7 @@ LAYERS = (
     "connect_errors rare_events network odd_answer",
     "addresses backoff brief config errors fwup_writer json_numbers line_editor memory"
     " output_buffer parts metadata public_keys server_time settings shared_secret slot_manifest"
-    " url_text utf8",
+    " file_names url_text utf8",
     "app_watchdog http_date ticks",
 )
 
