@@ -236,13 +236,15 @@ class Downloader:
         self.html = False
         self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
         self._head, self._request, self._heard = head, request, None
+        self._sent = 0  # bytes of the request
         self._offset = offset
         return CONNECTED
 
     def _send(self) -> None:
         """Send the request; what was not taken is offered again, the very same bytes."""
-        self._request = self._request[self._transport.send(self._request) :]
-        if not len(self._request):
+        # The slice comes first: what was sent must be counted, whatever there is memory for then.
+        self._sent += self._transport.send(self._request[self._sent :])
+        if self._sent == len(self._request):
             self._request = None
 
     def _read_head(self, now: int) -> int:
