@@ -98,6 +98,7 @@ class AppSlotWriter(FwupWriter):
         self._reader = None
         self._uuid = ""  # of the release that is written
         self._saving = False  # may the record name a release that is not installed?
+        self._finished = None  # slot of the last `fwup_finish`, and the record before
         self._put_off = None  # uuid of the bad release that was put off last
         if self._on_trial:
             from .app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
@@ -230,6 +231,7 @@ class AppSlotWriter(FwupWriter):
         Check that all is there and nothing else, write the manifest, and then the record. If any of
         that fails, what ran before starts next.
         """
+        before = self._state
         try:
             self._reader.finish()
             self._reader = None
@@ -245,14 +247,19 @@ class AppSlotWriter(FwupWriter):
         except Exception:
             self.fwup_abort()
             raise
+        self._finished = self._slot, before
         self._slot, self._saving = None, False
 
     def fwup_abort(self) -> None:
         """
         Forget the new files. They are removed before the next try. If `fwup_finish` was broken off,
-        the record becomes again what it was.
+        or something behind it raised, the record becomes again what it was.
         """
         slot, self._slot, self._reader = self._slot, None, None
+        if slot is None and self._finished is not None:
+            slot, self._state = self._finished
+            self._saving = True
+        self._finished = None
         if slot is None:
             return
         gc.collect()

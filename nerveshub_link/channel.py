@@ -192,8 +192,9 @@ class Channels:
         if join_ref is not None and join_ref != entry.join_ref:
             return None  # of a channel that was replaced meanwhile
         if event in ("phx_error", "phx_close"):
+            understood = (CRASHED, topic, event, payload)
             self._lost(entry, now)
-            return (CRASHED, topic, event, payload)
+            return understood
         if entry.state != _JOINED:
             return None
         return (MESSAGE, topic, event, payload if isinstance(payload, dict) else {})
@@ -211,18 +212,20 @@ class Channels:
                 self._heartbeat_ref = None
         elif entry.state == _JOINING and ref == entry.join_ref:
             kind = JOINED if ok else REFUSED
-            if ok:
-                entry.state = _JOINED
-                entry.failures = 0
         elif entry.state == _JOINED and not ok:
             # "unmatched topic": the server knows of our channel no more.
             lost = isinstance(response, dict) and response.get("reason") == "unmatched topic"
             kind = CRASHED if lost else ERROR
-        if kind in (REFUSED, CRASHED):
-            self._lost(entry, now)
         if kind == ERROR:
             response = (ref, response)
-        return None if kind is None else (kind, topic, None, response)
+        # What needs memory comes first: without it the message is understood again later.
+        understood = None if kind is None else (kind, topic, None, response)
+        if kind == JOINED:
+            entry.state = _JOINED
+            entry.failures = 0
+        elif kind in (REFUSED, CRASHED):
+            self._lost(entry, now)
+        return understood
 
     def _lost(self, entry, now: int) -> None:
         entry.state = _WAITING

@@ -57,7 +57,8 @@ class Conversation:
             if event == websocket.NOTHING:
                 return not self._connection.socket.congested  # else there may be more to read
             if event == websocket.MESSAGE:
-                self._message(now)
+                if not self._message(now):
+                    return False
             elif event == websocket.OPENED:
                 self._channels.reset(now)
                 self._device.join(now)
@@ -71,28 +72,33 @@ class Conversation:
                 return True
         return False
 
-    def _message(self, now: int) -> None:
+    def _message(self, now: int) -> bool:
+        """Handle one message. False if there is no memory for it now: it comes again."""
         text, self._connection.socket.text = self._connection.socket.text, ""
         try:
             understood = self._channels.receive(text, now)
         except ProtocolError as error:
             self._log("error", str(error))
-            return
+            return True
         except MemoryError:
-            # Reconnecting would only bring it again.
+            gc.collect()
+            if self._connection.socket.again(text):
+                return False
+            # Reconnecting would only bring it once more.
             ends = text[:_FIRST] + "\n" + text[-_LAST:]
             text = ""
             gc.collect()
             self._passed_over("no memory for a message: it was passed over", ends, 0)
-            return
+            return True
         text = ""  # not needed any more, and it may be long
         if understood is None:
-            return
+            return True
         kind, topic, event, payload = understood
         if topic in self.topics:
             self.topics[topic].handle(kind, event, payload)
         elif topic == device_topic.TOPIC and self._device.handle(kind, event, payload, now):
             self._joined_at = now
+        return True
 
     def _passed_over(self, what: str, ends: str, length: int) -> None:
         """

@@ -348,11 +348,11 @@ class Device:
             # The moment begins when it is sent.
             self._reboot_wait = max(self._reboot_wait, min(waited + _GOODBYE, _FLUSH_TIMEOUT))
         elif waited >= self._reboot_wait:
-            self._reboot_from = None
+            # First: also what is no Exception, such as Ctrl-C, must not make the restart forgotten.
+            self._reboot_from, self._reboot_wait = now, _RETRY
             self.updates.abort()
-            if not self._call(self._config.client.reboot):
-                self._reboot_from = now
-                self._reboot_wait = _RETRY
+            if self._call(self._config.client.reboot):
+                self._reboot_from = None
 
     def before_open(self, timeout: int) -> int:
         """

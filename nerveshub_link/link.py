@@ -50,6 +50,7 @@ from .transport import Transport
 from .update_manager import UpdateManager
 
 _TICK = const(25)  # milliseconds between two looks at the timers
+_NO_WORDS = "fault: out of memory"  # made before memory is short
 
 
 class NervesHubLink:
@@ -435,6 +436,10 @@ class NervesHubLink:
         try:
             reason = "fault: " if isinstance(error, Exception) else "interrupted: "
             reason += describe(error)
+        except Exception as another:
+            keep_timeout(another)
+            reason = _NO_WORDS  # the connection is dropped without them, too
+        try:
             if self._connection.socket.state or self._reporter.last_error != reason:
                 # Told once, if it happens in each poll() again.
                 self._conversation.drop(reason, now)

@@ -50,6 +50,7 @@ BUSY = 6
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NO_CODE = const(1005)  # RFC 6455, 7.4.1: stands for "the close frame had no code"
 _NO_CLOSE = const(1006)  # stands for "there was no close frame"
+_TRIES = const(3)  # to find memory for a message
 _CONGESTED = const(8)  # frames that wait; then nothing more is received
 _MOST_QUEUED = const(32 * 1024)  # bytes behind the first frame; then the connection is given up
 
@@ -74,6 +75,8 @@ class WebSocket:
         self._sent = 0
         self._queued = 0  # bytes in the queue
         self._overflow = False  # there were more than may wait
+        self._pending = False  # is the last message to be handed out once more?
+        self._tries = 0  # how often it was
         self.state = CLOSED
         """`CLOSED`, `OPENING`, `OPEN` or `CLOSING`."""
         self.response = None
@@ -168,6 +171,7 @@ class WebSocket:
         self._overflow = False
         self._head = None
         self.text = ""
+        self._pending = False
         self._reader.reset()  # what lies in the buffer belongs to a connection that is gone
 
     def step(self) -> int:
@@ -186,6 +190,9 @@ class WebSocket:
                     raise TransportError(
                         "the server does not read: %d bytes wait for it" % self._queued
                     )
+            if self._pending:
+                self._pending = False
+                return MESSAGE if self.text else self._take_text()
             if self._head is not None:
                 return self._step_head() if self._transport.readable() else NOTHING
             event = NOTHING
@@ -209,7 +216,7 @@ class WebSocket:
         if not count:
             return NOTHING
         self._reader.received(count)
-        return self._next() or BUSY
+        return self._next() or (NOTHING if self._pending else BUSY)
 
     def _next(self) -> int:
         kind = self._reader.next()
@@ -217,14 +224,8 @@ class WebSocket:
             return NOTHING
         payload = self._reader.payload
         if kind == frames.TEXT:
-            try:
-                self.text = str(payload, "utf-8")
-            except UnicodeError:
-                raise ProtocolError("text message that is no UTF-8", 1007) from None
-            except MemoryError:
-                self.overlong = len(payload)
-                return self._keep_ends(payload[: frames.FIRST], payload[-frames.LAST :])
-            return MESSAGE if self.state == OPEN else BUSY
+            self._tries = 0
+            return self._take_text()
         if kind == frames.TOO_BIG:
             self.overlong = self._reader.length
             return self._keep_ends(self._reader.payload, self._reader.last)
@@ -240,6 +241,31 @@ class WebSocket:
         elif kind == frames.BINARY:
             raise ProtocolError("binary message on a JSON connection", 1003)
         return BUSY
+
+    def _take_text(self) -> int:
+        payload = self._reader.payload
+        try:
+            self.text = str(payload, "utf-8")
+        except UnicodeError:
+            raise ProtocolError("text message that is no UTF-8", 1007) from None
+        except MemoryError:
+            if self.again(""):
+                return NOTHING
+            self.overlong = len(payload)
+            return self._keep_ends(payload[: frames.FIRST], payload[-frames.LAST :])
+        return MESSAGE if self.state == OPEN else BUSY
+
+    def again(self, text: str) -> bool:
+        """
+        Hand a message out once more at the next `step`: there was no memory to understand it.
+
+        :param str text: the message
+        :return: False if that was tried often enough: it is dropped
+        """
+        self._tries += 1
+        self._pending = self._tries <= _TRIES
+        self.text = text if self._pending else ""
+        return self._pending
 
     def _keep_ends(self, first, last) -> int:
         try:

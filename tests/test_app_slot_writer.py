@@ -74,6 +74,20 @@ def test_an_update_unpacks_into_the_idle_slot_and_is_tried_at_the_next_start(mac
     assert machine.on_trial
 
 
+def test_an_abort_takes_back_what_was_finished(machine):
+    # Something behind fwup_finish raised, and the update is told as failed.
+    before = machine.record
+    writer = writer_on(machine)
+    update(writer, ARCHIVES["fwup"])
+    writer.fwup_abort()
+    assert machine.record == before
+    assert not machine.intact("b")
+    assert machine.power_on() == "a"
+    assert not machine.on_trial
+    update(writer, ARCHIVES["fwup"])
+    assert machine.power_on() == "b"
+
+
 def test_until_the_restart_the_device_reports_what_runs(machine):
     writer = writer_on(machine)
     update(writer, ARCHIVES["fwup"])

@@ -86,7 +86,6 @@ def test_two_sessions_with_the_same_calls_are_the_same(live):
     assert one.calls == two.calls
 
 
-@pytest.mark.xfail(reason="faults that the first run found are being mended", strict=False)
 def test_whatever_raises_wherever_the_device_ends_well(live, record_property):
     if WANTED not in ("", "all"):
         seam, k, exception = WANTED.rsplit(" ", 2)

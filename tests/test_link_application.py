@@ -189,6 +189,21 @@ def test_writer_that_could_not_say_whether_it_is_confirmed_is_asked_again_and_th
 # Restart
 
 
+def test_restart_that_ctrl_c_broke_off_is_called_again():
+    desk = Desk(heartbeat_interval=150)
+    peer = desk.joined()
+    desk.client.raising = {"reboot"}
+    desk.client.error = KeyboardInterrupt()
+    peer.say(None, None, "device", "reboot", {})
+    with pytest.raises(KeyboardInterrupt):
+        desk.wait(1)
+    desk.client.raising = set()
+    desk.until(lambda: len(desk.client.named("reboot")) == 2, 61)
+    desk.join()
+    desk.wait(120)
+    assert len(desk.client.named("reboot")) == 2
+
+
 def test_rebooting_is_said_and_sent_before_the_restart():
     desk = Desk()
     peer = desk.joined()

@@ -182,6 +182,24 @@ def test_running_out_of_memory_leads_to_a_calm_reconnect(target, clock_gain):
     desk.join(desk.peer)
 
 
+@pytest.mark.parametrize("without", [1, 3])
+def test_message_without_memory_is_understood_when_there_is_some_again(without):
+    desk = talkative()
+    real = json.loads
+    errors = [MemoryError()] * without
+
+    def loads(text):
+        if errors:
+            raise errors.pop()
+        return real(text)
+
+    with mock.patch("nerveshub_link.channel.json.loads", loads):
+        desk.peer.say(None, None, "device", "identify", {})
+        desk.wait(0.2)
+    assert desk.client.named("identify") == [("identify",)]
+    assert desk.link.last_error is None
+
+
 def test_message_that_there_is_no_memory_for_is_passed_over_and_the_link_stays():
     desk = talkative()
     desk.peer.say(None, None, "device", "scripts/run", {"ref": "1", "text": "1"})

@@ -395,9 +395,22 @@ def test_message_without_memory_for_its_text_is_told_as_overlong(monkeypatch):
     socket, _ = opened(server_frame(TEXT, b"x" * 300), server_frame(TEXT, b"next"))
     with monkeypatch.context() as patch:
         patch.setattr(websocket, "str", no_memory, raising=False)
-        assert socket.step() == OVERLONG
+        assert [socket.step() for _ in range(4)] == [NOTHING] * 3 + [OVERLONG]
     assert socket.overlong == 300
     assert texts(socket) == ["next"]
+
+
+def test_message_is_taken_as_soon_as_there_is_memory_for_it(monkeypatch):
+    def no_memory(*args):
+        raise MemoryError
+
+    socket, _ = opened(server_frame(TEXT, b"first"), server_frame(TEXT, b"next"))
+    with monkeypatch.context() as patch:
+        patch.setattr(websocket, "str", no_memory, raising=False)
+        assert [socket.step(), socket.step()] == [NOTHING] * 2
+    assert socket.step() == MESSAGE
+    assert socket.again(socket.text)  # nor is there memory to understand it
+    assert texts(socket) == ["first", "next"]
 
 
 # Pings
