@@ -13,8 +13,9 @@ The conversation: the server asks ``extensions:get``; the device joins with ``{k
 reply lists the keys that the operator has enabled; for each the device says ``<key>:attached``,
 and from then on events go both ways as ``<key>:<event>``. An extension that raises is detached,
 with ``<key>:error`` telling why, and the link goes on. A lack of memory is no fault of the
-extension and passes: it rests for a second, then longer, and goes on; an answer that could not be
-sent for it is sent after the rest.
+extension, and an OSError, such as of a sensor that does not answer once, passes as well: it rests
+for a second, then longer, and goes on; an answer that could not be sent for it is sent after the
+rest.
 """
 
 from micropython import const
@@ -27,7 +28,8 @@ TOPIC = "extensions"
 
 # Who may use the shell may read settings.toml anyway; a log line's text is masked before it is cut.
 _UNMASKED = ("local_shell", "logging")
-_REST = const(1000)  # milliseconds after a lack of memory; it doubles
+_PASSING = (MemoryError, OSError)
+_REST = const(1000)  # milliseconds after one of these; it doubles
 _LONGEST_REST = const(60 * 1000)
 
 
@@ -137,7 +139,7 @@ class Extensions:
         self._channels = channels
         self._log = log
         self._attached = {}
-        self._unsent = {}  # key to what there was no memory to send: an answer, or None: "attached"
+        self._unsent = {}  # key to what could not be sent: an answer, or None: "attached"
         self._resting = {}  # key to when its rest began, and its length
 
     def offer(self, now: int) -> None:
@@ -194,9 +196,9 @@ class Extensions:
             self._attached[key] = ref
             extension.push = lambda event, payload: self._push_for(key, event, payload)
             extension.attached()
-        except MemoryError:
+        except _PASSING as error:
             self._unsent[key] = None
-            self._rest(key)
+            self._rest(key, error)
         except Exception as error:
             self._failed(key, error)
 
@@ -209,16 +211,17 @@ class Extensions:
         """What an extension has as its ``push``."""
         try:
             return self._push(key, event, payload) is not None
-        except MemoryError:
+        except _PASSING:
             return False  # not sent: it may try again
 
-    def _rest(self, key: str) -> None:
-        """There was no memory for an extension: leave it alone for a while."""
+    def _rest(self, key: str, error: Exception) -> None:
+        """There was no memory for an extension, or an OSError: leave it alone for a while."""
         wait = self._resting[key][1] * 2 if key in self._resting else _REST
         self._resting[key] = (None, min(wait, _LONGEST_REST))
         if wait == _REST:
             try:
-                self._log("warning", "extension " + key + ": no memory now, it goes on later")
+                words = "extension " + key + ": " + describe(error) + "; it goes on later"
+                self._log("warning", words)
             except MemoryError:
                 pass
 
@@ -232,7 +235,7 @@ class Extensions:
         return elapsed(now, since) < wait
 
     def _send_again(self, now: int) -> None:
-        """Send what there was no memory for."""
+        """Send what could not be sent."""
         for key in list(self._unsent):
             if not self._rests(key, now):
                 answer = self._unsent.pop(key)
@@ -245,9 +248,9 @@ class Extensions:
         try:
             event, payload = answer
             self._push(key, event, payload)
-        except MemoryError:
+        except _PASSING as error:
             self._unsent[key] = answer  # the latest is enough
-            self._rest(key)
+            self._rest(key, error)
         except Exception as error:
             self._failed(key, error)
 
@@ -277,8 +280,8 @@ class Extensions:
             return
         try:
             answer = self._extensions[key].handle_event(event, payload)
-        except MemoryError:
-            self._rest(key)
+        except _PASSING as error:
+            self._rest(key, error)
             return
         except Exception as error:
             self._failed(key, error)
@@ -297,8 +300,8 @@ class Extensions:
                     self._extensions[key].poll(now)
                     if self._resting and key not in self._unsent:
                         self._resting.pop(key, None)
-            except MemoryError:
-                self._rest(key)
+            except _PASSING as error:
+                self._rest(key, error)
             except Exception as error:
                 self._failed(key, error)
 

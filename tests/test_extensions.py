@@ -372,7 +372,8 @@ def test_an_answer_for_which_there_is_no_memory_leaves_later(scarce):
     assert desk.peer.events("extensions") == []
     desk.wait(3)
     assert desk.peer.events("extensions") == [("one:said", {"a": 1})]
-    assert desk.log.text.count("extension one: no memory now, it goes on later") == 1
+    assert desk.log.text.count("extension one: MemoryError: ") == 1
+    assert desk.log.text.count("it goes on later") == 1
 
 
 def test_an_extension_is_attached_as_soon_as_there_is_memory_to_say_so(scarce):
@@ -386,9 +387,10 @@ def test_an_extension_is_attached_as_soon_as_there_is_memory_to_say_so(scarce):
 
 
 @pytest.mark.parametrize("name", ["attached", "handle_event", "poll"])
-def test_an_extension_that_finds_no_memory_is_not_detached(name):
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "sensor")], ids=["memory", "sensor"])
+def test_an_extension_that_finds_no_memory_or_a_mute_sensor_is_not_detached(name, error):
     one, two = Recording(), Recording()
-    one.doing[name] = no_memory = raising(MemoryError())
+    one.doing[name] = no_memory = raising(error)
     desk = with_extensions(one=one, two=two)
     desk.peer.say(desk.ref, None, "extensions", "one:ask", {})
     desk.wait(0.5)
