@@ -38,6 +38,10 @@ def fetch():
     except (OSError, RuntimeError, MemoryError) as error:
         # Without network, without a free socket, or without memory: the next time may be better.
         link.log("warning", "not fetched: " + str(error))
+        if "existing socket" in str(error):
+            # An earlier request ran out of memory and left its socket in use. This closes all
+            # sockets of the pool; the link connects again by itself.
+            adafruit_connection_manager.connection_manager_close_all(pool)
 
 
 fetched = time.monotonic()
