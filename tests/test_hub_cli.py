@@ -150,6 +150,7 @@ def test_hub_serves_a_folder_and_prints_settings(tmp_path):
             data = json.loads(wire.request("/api/firmwares", host="localhost")[2])["data"]
     assert [item["uuid"] for item in data] == [fwup_uuid(META_CONF)]
     assert "skipped: bad.bin" in text
+    assert f"# export NERVES_HUB_URI=http://localhost:{port} NERVES_HUB_TOKEN=nhu_" in text
     for line in ('HOST = "127.0.0.1"', "SSL = 0", 'KEY = "nhp_k"', 'SECRET = "s"'):
         assert f"_{line}\n" in text
 

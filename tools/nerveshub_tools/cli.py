@@ -6,7 +6,7 @@
 ================================================================================
 
 The command ``nerveshub-link``: a hub for the desk, a simulated device, a demonstration. What is for
-boards, `nerveshub_tools.board_cli` adds.
+boards, `nerveshub_tools.board_cli` adds, and what is for a fleet, `nerveshub_tools.fleet_cli`.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import click
 from . import page as page_package
 from .board_cli import board, keygen, pack_command, with_library
 from .ca import Authority
+from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
 from .images import read_meta
 from .server import Server
@@ -36,10 +37,10 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 @click.group()
 def main() -> None:
-    """Prepare boards for nerveshub_link, pack releases, or try it all without a board."""
+    """Prepare boards for nerveshub_link, pack releases, bring them to NervesHub, or try it all."""
 
 
-for _command in (board, keygen, pack_command):
+for _command in (board, keygen, pack_command, *FLEET):
     main.add_command(_command)
 
 

@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.fleet_release`
+================================================================================
+
+The commands that bring a release to NervesHub: ``upload``, ``deploy``, ``keys``.
+
+Separate from the commands for devices, `nerveshub_tools.fleet_cli`. What the server would answer
+with an error that gives no reason is looked at before anything is sent.
+"""
+
+from pathlib import Path
+from typing import Optional, Tuple
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from .fleet_access import Fleet, explained, fleet_command, plain, tell
+from .images import read_meta
+from .metadata import parse_version
+from .rest_client import Refused
+from .rest_product import Product
+from .signatures import is_archive, is_signed, key_bytes, signer
+
+RELEASE = click.Path(exists=True, dir_okay=False)
+_UPLOAD_HINTS = {
+    500: "This side has checked the signature; the server's fwup may still refuse the archive.",
+}
+
+
+@fleet_command("upload")
+@click.argument("file", type=RELEASE)
+async def upload(fleet: Fleet, file: str) -> None:
+    """
+    Upload the release FILE to NervesHub.
+
+    No device gets it yet: deploy and push do that. Uploading what is there already does nothing.
+    """
+    await uploaded(fleet, file, read_release(file))
+
+
+@fleet_command("deploy")
+@click.argument("file", type=RELEASE)
+@click.option("--group", required=True, help="The deployment group.")
+@click.option("--create", is_flag=True, help="Make the group if it is not there, switched on.")
+@click.option("--tag", multiple=True, help="For --create: a tag that devices must have.")
+@click.option("--on", is_flag=True, help="Switch the group on.")
+async def deploy(fleet: Fleet, file: str, group: str, create: bool, tag: tuple, on: bool) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+    """
+    Make the release FILE what the devices of a deployment group should run.
+
+    It is uploaded first if NervesHub does not have it. Devices that are connected get it within
+    minutes, the others when they come.
+    """
+    meta = read_release(file)
+    product = await fleet.product(meta["product"])
+    groups = {item["name"]: item for item in await product.groups()}
+    found = groups.get(group)
+    if tag and not create:
+        raise click.UsageError("--tag is for a group that --create makes")
+    if found is None and not create:
+        names = ", ".join(groups) or "none"
+        raise click.ClickException(
+            plain(f"no deployment group {group!r} (there are: {names}); --create makes it")
+        )
+    if tag and found and set(tag) != set(found["conditions"]["tags"]):
+        tell(f"the group {group} is there already, and keeps its own tags")
+    _, firmware = await uploaded(fleet, file, meta)
+    if found is None:
+        found = await product.create_group(group, firmware["uuid"], list(tag), active=True)
+        takes = f"tags {', '.join(tag)}" if tag else "any tags"
+        tell(f"made the group {group}, switched on, for devices with {takes}")
+    elif found["firmware_uuid"] == firmware["uuid"]:
+        tell(f"the group {group} has this release already")
+    else:
+        found = await product.change_group(group, firmware=firmware["uuid"])
+    if on and not found["is_active"]:
+        found = await product.change_group(group, state="on")
+    release, count = found["current_release"], found.get("device_count")
+    members = "" if count is None else f", {count} devices"
+    tell(f"{group}: release {release['number']}, {release['firmware']['version']}{members}")
+    if not found["is_active"]:
+        tell(f"{group} is switched off: its devices get nothing until you say --on")
+
+
+@fleet_command("keys")
+@click.option("--add", type=RELEASE, help="Public key (.pub) that the organization shall know.")
+@click.option("--name", help="Its name in NervesHub; the file's if not given.")
+async def keys(fleet: Fleet, add: Optional[str], name: Optional[str]) -> None:
+    """List the keys whose releases the organization takes, or add one."""
+    org = await fleet.org()
+    if add:
+        key, name = _public_key(add), name or Path(add).stem
+        try:
+            await fleet.client.add_key(org, name, key)
+        except Refused as refused:
+            raise explained(refused, {422: "nerveshub-link keys lists what is there."}) from None
+        tell(f"added {name}")
+    for item in await fleet.client.keys(org):
+        tell(f"{item['name']}: {item['scheme']} {item['key']}")
+
+
+def _public_key(path: str) -> str:
+    """What a ``.pub`` file holds; a private key is not sent anywhere."""
+    text = Path(path).read_text(encoding="ascii", errors="replace").strip()
+    try:
+        key_bytes(text)
+    except ValueError as error:
+        raise click.ClickException(f"{path}: {error}") from None
+    return text
+
+
+def read_release(file: str) -> dict:
+    """Metadata of a release, complete enough for NervesHub."""
+    try:
+        meta = read_meta(file)
+    except ValueError as error:
+        raise click.ClickException(plain(error)) from None
+    for key in ("uuid", "product", "version", "platform", "architecture"):
+        if not meta.get(key):
+            raise click.ClickException(f"{file} says no {key}: NervesHub refuses it")
+    if parse_version(meta["version"]) is None:
+        raise click.ClickException(plain(f"{file}: version {meta['version']} is not like 1.2.3"))
+    return meta
+
+
+async def uploaded(fleet: Fleet, file: str, meta: dict) -> Tuple[Product, dict]:
+    """Have a release on the server; gives the product and the server's record of it."""
+    product = await fleet.product(meta["product"])
+    known = await product.firmware(meta["uuid"])
+    if known is not None:
+        tell(f"NervesHub has {known['product']} {known['version']} already: {known['uuid']}")
+        return product, known
+    await _check_signature(fleet, file)
+    firmware = await _send(product, file)
+    tell(f"uploaded {firmware['product']} {firmware['version']}: {firmware['uuid']}")
+    return product, firmware
+
+
+async def _check_signature(fleet: Fleet, file: str) -> None:
+    if not is_archive(file):
+        return  # an ESP-IDF image has a signature of another kind, or none
+    if not is_signed(file):
+        raise click.ClickException(
+            f"{file} is not signed. NervesHub would answer with an error and no reason."
+            " Pack it with --private-key"
+        )
+    org = await fleet.org()
+    known = {item["key"]: item["name"] for item in await fleet.client.keys(org)}
+    if signer(file, known) is None:
+        names = ", ".join(known.values()) or "none"
+        raise click.ClickException(
+            plain(
+                f"{file} is signed by a key that the organization {org!r} does not know (it knows:"
+                f" {names}). NervesHub would answer with an error and no reason."
+                " nerveshub-link keys --add KEY.pub makes it known"
+            )
+        )
+
+
+async def _send(product: Product, file: str) -> dict:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("uploading"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=Path(file).stat().st_size)
+        try:
+            return await product.upload(file, lambda count: progress.advance(task, count))
+        except Refused as refused:
+            raise explained(refused, _UPLOAD_HINTS) from None
