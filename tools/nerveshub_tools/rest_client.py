@@ -66,7 +66,7 @@ def check_uri(uri: str) -> str:
     """
     A server's address as this module needs it: scheme, host and port.
 
-    :raises RestError: if it is none, or one that would show the token to the network
+    :raises RestError: if it is no address, or would show the token to the network
     """
     uri = uri.strip()
     parts = urlsplit(uri if "://" in uri else "https://" + uri)

@@ -231,7 +231,7 @@ async def _upgrade(request: web.Request) -> web.Response:
     try:
         hub.push_update(identifier, wanted)
     except OperatorError:
-        # Nobody is there to hear it, and the next join forgets it, but this much remains.
+        # The device is not connected, and its next join drops the update, but this much remains.
         hub.change_device(identifier, updates_enabled=False)
     return done()
 

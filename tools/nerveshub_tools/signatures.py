@@ -11,7 +11,6 @@ Separate because the hub asks it when an archive arrives, and the command line b
 """
 
 import base64
-import binascii
 import zipfile
 import zlib
 from typing import Iterable, Optional
@@ -66,11 +65,11 @@ def signer(path, keys: Iterable[str]) -> Optional[str]:
 
 
 def key_bytes(key: str) -> bytes:
-    """The 32 bytes of a public key in base64, padded or not; ValueError if it is none."""
+    """The 32 bytes of a public key in base64, padded or not; ValueError for anything else."""
     text = key.strip()
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one
         data = b""
     if len(data) != 32:
         raise ValueError("no public key of fwup: that is 32 bytes in base64")
