@@ -5,7 +5,7 @@
 
 import pytest
 from nerveshub_tools import board_settings
-from nerveshub_tools.board_modules import WATCHDOG_MODES, Board, IDFError, Sleep
+from nerveshub_tools.board_modules import WATCHDOG_MODES, Board, DeepSleepRequest, IDFError
 
 RESET, RAISE = WATCHDOG_MODES.RESET, WATCHDOG_MODES.RAISE
 
@@ -143,7 +143,7 @@ def test_the_wake_alarm_belongs_to_the_first_run_after_the_start(board):
 def test_deep_sleep_is_no_exception_that_code_may_catch(board):
     import alarm
 
-    with pytest.raises(Sleep) as caught:
+    with pytest.raises(DeepSleepRequest) as caught:
         alarm.exit_and_deep_sleep_until_alarms()
     assert not isinstance(caught.value, Exception)
 

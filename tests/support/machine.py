@@ -27,7 +27,7 @@ from pathlib import Path
 from unittest import mock
 
 from nerveshub_tools import board_settings
-from nerveshub_tools.board_modules import Board, Reload, Reset, Sleep
+from nerveshub_tools.board_modules import Board, DeepSleepRequest, ReloadException, Reset
 
 from nerveshub_link.device_state import DeviceState
 from nerveshub_link.slot_manifest import Manifest, checksum
@@ -195,11 +195,11 @@ class Machine:
                 exec(program, {"__name__": "__main__", "__file__": str(path)})
             self.board.ended()
             return "end"
-        except Reload:
+        except ReloadException:
             return "reload"
         except Reset:
             return "reset"
-        except Sleep:
+        except DeepSleepRequest:
             self.board.ended()
             return "sleep"
         except (Exception, KeyboardInterrupt, SystemExit) as error:

@@ -31,12 +31,12 @@ class Reset(BaseException):
     """Raised by ``microcontroller.reset()``: the run ends here, and nothing is cleaned up."""
 
 
-class Reload(BaseException):
-    """Raised by ``supervisor.reload()``: the run ends here."""
+class ReloadException(BaseException):
+    """Raised by ``supervisor.reload()``: the run ends here. CircuitPython's name: code knows it."""
 
 
-class Sleep(BaseException):
-    """Raised by ``alarm.exit_and_deep_sleep_until_alarms()``: CircuitPython's DeepSleepRequest."""
+class DeepSleepRequest(BaseException):
+    """Raised by ``alarm.exit_and_deep_sleep_until_alarms()``; likewise CircuitPython's name."""
 
 
 class IDFError(OSError):
@@ -303,13 +303,13 @@ class Board:
 
     def _reload(self):
         self.reloaded()
-        raise Reload
+        raise ReloadException
 
     def _reset(self):
         raise Reset
 
     def _sleep(self, *alarms, preserve_dios=()):
-        raise Sleep
+        raise DeepSleepRequest
 
     def _remount(self, mount_path, readonly=False, *, disable_concurrent_write_protection=False):
         if self._runs and self.usb_connected and self.read_only:

@@ -169,10 +169,8 @@ def _run(board, file: str) -> tuple:
     sys.modules["__main__"] = module
     try:
         exec(compile(source, file, "exec"), vars(module))
-    except board_modules.Reload:
+    except board_modules.ReloadException:
         return "reload", None
-    except board_modules.Reset:
-        return "reset", None
     except SystemExit as error:
         return "exited", error
     except KeyboardInterrupt as error:
@@ -188,6 +186,7 @@ def main() -> None:
     stdin = os.fdopen(0, "rb", buffering=0)
     emit = _events()
     options = json.loads(stdin.readline())
+    console = sys.stdout
     _watch_power(stdin)
     drive = Path(options["drive"])
     begun = time.monotonic()
@@ -196,10 +195,17 @@ def main() -> None:
         passed = int((options["uptime"] + time.monotonic() - begun) * 1000)
         return (_TICKS - _BEFORE_WRAP + passed) % _TICKS
 
+    def reset():
+        # At once, whatever would catch an exception: no code sees a reset.
+        console.close_line()
+        emit("ended", how="reset", traceback=None, board=board.state())
+        os._exit(0)
+
     board = board_modules.Board(ticks)
     board.watchdog = _Watchdog()
     board.restore(options["board"])
     _install(board, drive, options)
+    sys.modules["microcontroller"].reset = reset
     DrivePaths(drive).install()
     if options["sleep_scale"] != 1:
         _shorten_waits(emit, options["sleep_scale"])
@@ -213,9 +219,9 @@ def main() -> None:
     text = None if error is None else _traceback(error, drive)
     if how == "reload":
         board.reloaded()
-    elif how != "reset":
+    else:
         board.ended(error, text)
-    sys.stdout.close_line()
+    console.close_line()
     emit("ended", how=how, traceback=text, board=board.state())
     # Like a VM that ends: no destructor runs, no socket says goodbye.
     os._exit(0)

@@ -15,13 +15,16 @@ is gone and so is this. What happens goes to standard output, a JSON object a li
 
 import json
 import os
-import select
 import socket
 import ssl
 import sys
+import threading
 import time
+from pathlib import Path
 
 from nerveshub_link import Client, FileWriter, HealthProvider, NervesHubLink
+
+from .board_paths import DrivePaths
 
 REBOOT = 17
 """Exit status that means: start me again."""
@@ -119,13 +122,25 @@ def make_link(options: dict) -> NervesHubLink:
 
 def main() -> None:
     """Run until standard input ends or a reboot is due."""
-    # Unbuffered: a line left in Python's buffer would be hidden from select().
+    # Unbuffered, so that nothing hides what comes behind the line.
     stdin = os.fdopen(0, "rb", buffering=0)
     options = json.loads(stdin.readline())
+    parent_is_gone = threading.Event()
+
+    def wait_for_the_parent():
+        while stdin.read(1):
+            pass
+        parent_is_gone.set()
+
+    # A thread, because select() takes sockets only on Windows.
+    threading.Thread(target=wait_for_the_parent, daemon=True).start()
     state = error = None
     with make_link(options) as link:
+        # Certificates are loaded; from here on, its folder is all that an operator's code finds.
+        DrivePaths(Path(options["image"]).parent).install()
+        os.chdir("/")
         link.log("info", "simulated device has booted")
-        while not select.select([stdin], [], [], 0)[0] or stdin.read(1):
+        while not parent_is_gone.is_set():
             link.poll()
             if (link.state, link.last_error) != (state, error):
                 state, error = link.state, link.last_error

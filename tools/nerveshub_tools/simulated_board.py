@@ -212,6 +212,9 @@ class SimulatedBoard:
     def _write_boot_out(self) -> None:
         """As CircuitPython's main.c: the FAT is written only if anything is new."""
         path = self.drive / BOOT_OUT
+        if path.is_symlink():  # what it leads to is not on the drive
+            path.unlink()
+            path.write_text(BOOT_OUT_TEXT)
         old = path.read_bytes()
         lines = old.decode().splitlines()[:2]
         lines += ["UID:" + self._options["uid"].upper(), "boot.py output:", *self._printed]

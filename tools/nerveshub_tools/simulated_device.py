@@ -6,7 +6,8 @@
 ================================================================================
 
 A device without a board: keeps a `nerveshub_tools.device_process` running and starts it again
-whenever it reboots. Its folder is its flash: ``firmware`` and what `FileWriter` keeps beside it.
+whenever it reboots. Its folder is its flash: ``firmware`` and what `FileWriter` keeps beside it. To
+code that an operator runs on it, that folder is all there is (`nerveshub_tools.board_paths`).
 """
 
 import subprocess
@@ -63,8 +64,10 @@ class SimulatedDevice:
         confirm_after: int = 60,
         console: bool = False,
     ) -> None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        self.image = Path(folder) / "firmware"
+        # Without links: the device's process takes no path that leads through one.
+        folder = Path(folder).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.image = folder / "firmware"
         """Where the installed image lies."""
         self._on_event = on_event
         self._options = {
@@ -80,7 +83,7 @@ class SimulatedDevice:
             "device_key": device_key,
             "meta": meta or FACTORY,
             "confirm_after": confirm_after,
-            "uploads": str(Path(folder) / "uploads") if console else None,
+            "uploads": str(folder / "uploads") if console else None,
         }
         self._child: Optional[subprocess.Popen] = None
         self._stopping = False

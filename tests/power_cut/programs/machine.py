@@ -15,7 +15,7 @@ import os
 import sys
 
 import vfs
-from board_modules import Bag, Board, Reload, Reset
+from board_modules import Bag, Board, ReloadException, Reset
 
 _STARTS = 40
 _GUARD = ("nh_boot", "nh_run", "nh_trial", "nh_wake")
@@ -145,7 +145,7 @@ class Machine:
             self.ran.append((folder[-1] if folder in _SLOTS else "", release))
         try:
             failure = self._start(path, folder)
-        except Reload:
+        except ReloadException:
             return
         if not (on_error if failure else on_success):
             raise Brick("code done running: %s: %s" % (path, failure))
