@@ -6,10 +6,14 @@
 import base64
 import json
 import os
+import random
 
+import click
 import pytest
 from nerveshub_tools.fleet_cli import updates
+from nerveshub_tools.fleet_release import read_release
 from nerveshub_tools.packer import make_keys
+from nerveshub_tools.signatures import signer
 from support.fleet import Fleet
 
 UPLOADS = "/orgs/desk/products/demo/firmwares"
@@ -91,6 +95,33 @@ def test_a_file_that_is_no_release_is_told(fleet, tmp_path):
     assert fleet.asked() == []
 
 
+def test_a_damaged_release_is_told_in_a_sentence_wherever_the_damage_is(fleet, tmp_path):
+    path, _ = fleet.release()
+    with open(path, "rb") as file:
+        good = file.read()
+    chance = random.Random(1)
+    damaged = tmp_path / "damaged.fw"
+    refused = 0
+    for _ in range(400):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        damaged.write_bytes(data[: chance.choice((len(data), chance.randrange(len(data))))])
+        signer(damaged, [fleet.public.read_text()])
+        try:
+            read_release(str(damaged))
+        except click.ClickException:
+            refused += 1
+    assert refused > 100
+
+
+def test_a_description_beside_the_file_is_not_taken_for_what_the_server_reads(fleet):
+    path, _ = fleet.release()
+    (fleet.folder / "demo-2.0.0.fw.json").write_text('{"uuid": "u", "version": "1.0.0"}')
+    assert "NervesHub reads the file itself" in fleet.run("upload", path, code=1)
+    assert fleet.asked() == []
+
+
 def test_a_private_key_is_not_sent_as_a_public_one(fleet):
     said = fleet.run("keys", "--add", str(fleet.private), code=1)
     assert "no public key of fwup" in said
@@ -123,6 +154,14 @@ def test_deploy_makes_the_next_release_of_a_group(fleet):
     said = fleet.run("deploy", second, "--group", "g", "--create", "--tag", "x")
     assert "g has this release already" in said
     assert "keeps its own tags" in said
+
+
+def test_deploy_of_a_release_for_another_platform_says_who_gets_nothing(fleet):
+    first, _ = fleet.release("2.0.0")
+    second, _ = fleet.release("2.1.0", platform="other")
+    fleet.run("deploy", first, "--group", "g", "--create")
+    said = fleet.run("deploy", second, "--group", "g")
+    assert "g had releases for board, this one is for other" in said
 
 
 def test_deploy_to_a_group_that_is_not_there_uploads_nothing(fleet):
@@ -173,6 +212,11 @@ def test_what_a_device_calls_itself_does_not_steer_the_terminal(fleet):
     fleet.hub.add_device("a\x1b[2Jb\r", description="\x1b]0;title\x07")
     assert "\x1b" not in fleet.run("devices")
     assert "a?[2Jb?" in fleet.run("devices", "a\x1b[2Jb\r")
+
+
+def test_a_device_with_a_slash_in_its_name_is_found(fleet):
+    fleet.hub.add_device("a/b ✓")
+    assert json.loads(fleet.run("devices", "a/b ✓", "--json"))["identifier"] == "a/b ✓"
 
 
 def test_a_device_that_is_not_there_is_told(fleet):
@@ -266,7 +310,10 @@ def test_push_of_what_is_not_on_the_server_or_not_for_the_board_is_not_sent(flee
     with fleet.device():
         said = fleet.run("push", "dev 1", path, "--yes", code=1)
         assert f"fails when it is pushed: nerveshub-link upload {path}" in said
-        assert "upload it first" in fleet.run("push", "dev 1", "u-9", "--yes", code=1)
+        unknown = "24e660ba-c707-547a-75fb-fe98f2042c2e"
+        assert "upload it first" in fleet.run("push", "dev 1", unknown, "--yes", code=1)
+        said = fleet.run("push", "dev 1", "nothing.fw", "--yes", code=2)
+        assert "nothing.fw is neither a file nor the uuid of a release" in said
         said = fleet.run("push", "dev 1", other, "--yes", code=1)
         assert "the release is for other board, the device is a board" in said
     assert fleet.asked("POST") == [UPLOADS]

@@ -254,6 +254,19 @@ def test_an_upload_tells_how_far_it_is(fleet, tmp_path):
     assert sum(told) == os.path.getsize(path)
 
 
+def test_the_computers_proxy_is_used_but_not_for_this_computer(fleet):
+    heard = []
+    refusal = b"HTTP/1.1 403 no\r\ncontent-length: 0\r\n\r\n"
+    with answering(refusal, heard) as port:
+        proxy = dict.fromkeys(("http_proxy", "https_proxy"), f"http://127.0.0.1:{port}")
+        assert fleet.run("devices", "--json", **proxy, no_proxy="") == "[]"
+        assert heard == []
+        remote = {**proxy, "NERVES_HUB_URI": "https://hub.example", "no_proxy": ""}
+        assert "broke off" in fleet.run("devices", code=1, **remote)
+    assert heard[0].startswith(b"CONNECT hub.example:443 ")
+    assert fleet.hub.organization.token.encode() not in heard[0]
+
+
 def test_a_password_in_netrc_does_not_replace_the_token(fleet, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine localhost login me password other\n")

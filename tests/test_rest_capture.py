@@ -15,6 +15,7 @@ import urllib.parse
 
 import pytest
 from hub_replay import TRANSCRIPTS
+from nerveshub_tools import rest_api
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.packer import make_keys, pack, read_key
 from nerveshub_tools.server import HubThread
@@ -241,3 +242,31 @@ def test_login_hands_its_token_out_once_after_a_person_has_let_it_in(tmp_path):
         assert ask("GET", check)[0] == 404
         assert ask("GET", page)[0] == 404
         connection.close()
+
+
+def test_every_call_but_a_login_wants_the_users_token():
+    with HubThread() as hub:
+        hub.add_device("dev")
+        connection = http.client.HTTPConnection("localhost", hub.port, timeout=10)
+        routes = [route for route in rest_api.routes() if "/auth/" not in route.path]
+        names = {"org": "desk", "product": "demo", "identifier": "dev"}
+        assert len(routes) > 30
+        for route in routes:
+            path = re.sub(
+                r"{(\w+)(:[^}]*)?}", lambda name: names.get(name[1], "reboot"), route.path
+            )
+            for wrong in ({}, {"Authorization": "token"}, {"Authorization": b"token \xff"}):
+                connection.request(route.method, "/api" + path, "{}", wrong)
+                answer = connection.getresponse()
+                assert (answer.status, b"Insufficient" in answer.read()) == (401, True), path
+        connection.close()
+
+
+def test_an_upload_beyond_the_servers_limit_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(rest_api, "MAX_UPLOAD", 1000)
+    with HubThread(product="greenhouse", organization="Org1") as hub:
+        replay = Replay(hub, tmp_path)
+        (tmp_path / "rest-1.0.0.fw").write_bytes(b"PK\x03\x04" + bytes(1000))
+        (item,) = [item for item in CAPTURE if item["what"] == "upload, signed by a known key"]
+        status, _, _, body = replay.call(item)
+        assert (status, body["errors"]["detail"]) == (413, "Request Entity Too Large")

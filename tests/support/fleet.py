@@ -119,8 +119,11 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def answering(data):
-    """The port of a server that answers every connection with these bytes, and closes it."""
+def answering(data, heard=None):
+    """
+    The port of a server that answers every connection with these bytes, and closes it. What it was
+    sent first is added to the list ``heard``.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -128,7 +131,9 @@ def answering(data):
                 while True:
                     connection, _ = listener.accept()
                     with connection:
-                        connection.recv(65536)
+                        asked = connection.recv(65536)
+                        if heard is not None:
+                            heard.append(asked)
                         connection.sendall(data)
 
         threading.Thread(target=serve, daemon=True).start()

@@ -13,6 +13,7 @@ Separate from the commands for a board on the desk, `nerveshub_tools.board_cli`.
 
 import json
 import os
+import re
 from datetime import datetime, timezone
 from typing import Optional, Tuple
 
@@ -27,6 +28,7 @@ from .fleet_release import deploy, keys, read_release, upload
 from .rest_client import Refused
 from .rest_product import Product
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ANSWER_500 = (
     "It does so for a firmware that it does not know, and while another update of the device is"
     " under way."
@@ -149,6 +151,8 @@ async def _wanted(product: Product, device: dict, release: Optional[str]) -> Tup
             raise click.UsageError("the device is in no deployment group: say what to push")
         return group["firmware_uuid"], str(group["firmware_version"])
     uuid = read_release(release)["uuid"] if os.path.isfile(release) else release
+    if not _UUID.fullmatch(uuid):
+        raise click.UsageError(plain(f"{release} is neither a file nor the uuid of a release"))
     firmware = await product.firmware(uuid)
     if firmware is None:
         where = f"nerveshub-link upload {release}" if os.path.isfile(release) else "upload it first"

@@ -23,7 +23,7 @@ from .images import read_meta
 from .metadata import parse_version
 from .rest_client import Refused
 from .rest_product import Product
-from .signatures import is_archive, is_signed, key_bytes, signer
+from .signatures import BROKEN, is_archive, is_signed, key_bytes, signer
 
 RELEASE = click.Path(exists=True, dir_okay=False)
 _UPLOAD_HINTS = {
@@ -76,6 +76,10 @@ async def deploy(fleet: Fleet, file: str, group: str, create: bool, tag: tuple, 
     elif found["firmware_uuid"] == firmware["uuid"]:
         tell(f"the group {group} has this release already")
     else:
+        before = found["current_release"]["firmware"]["platform"]
+        if before != firmware["platform"]:
+            tell(f"{group} had releases for {before}, this one is for {firmware['platform']}:")
+            tell("its devices of the other platform get nothing any more")
         found = await product.change_group(group, firmware=firmware["uuid"])
     if on and not found["is_active"]:
         found = await product.change_group(group, state="on")
@@ -114,11 +118,17 @@ def _public_key(path: str) -> str:
 
 
 def read_release(file: str) -> dict:
-    """Metadata of a release, complete enough for NervesHub."""
+    """Metadata of a release, complete enough for NervesHub; `click.ClickException` if it is not."""
+    if Path(file + ".json").exists():
+        raise click.ClickException(
+            f"{file}.json describes the file to a development hub that offers its folder, but"
+            " NervesHub reads the file itself: move the .json away"
+        )
     try:
         meta = read_meta(file)
-    except ValueError as error:
-        raise click.ClickException(plain(error)) from None
+    except BROKEN as error:
+        reason = str(error) if isinstance(error, ValueError) else f"{file} is damaged: {error}"
+        raise click.ClickException(plain(reason)) from None
     for key in ("uuid", "product", "version", "platform", "architecture"):
         if not meta.get(key):
             raise click.ClickException(f"{file} says no {key}: NervesHub refuses it")

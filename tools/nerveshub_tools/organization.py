@@ -64,7 +64,9 @@ class Organization:
     def is_user(self, authorization: str) -> bool:
         """Is a header ``Authorization`` good? The server takes ``token`` and ``bearer``."""
         scheme, _, token = authorization.partition(" ")
-        good = hmac.compare_digest(token.encode(), self.token.encode())
+        # aiohttp hands bytes that are no UTF-8 on as surrogates.
+        given = token.encode("utf-8", "surrogateescape")
+        good = hmac.compare_digest(given, self.token.encode())
         return scheme.lower() in {"token", "bearer"} and good
 
     def begin_login(self, note: Any) -> str:

@@ -37,7 +37,7 @@ from .rest_tools import (
     product_path,
     sorry,
 )
-from .signatures import key_bytes, signer
+from .signatures import BROKEN, key_bytes, signer
 
 MAX_UPLOAD = 200_000_000
 """Bytes; the server's default of FIRMWARE_UPLOAD_MAX_SIZE"""
@@ -191,7 +191,7 @@ async def _upload(request: web.Request) -> web.Response:
     with _as_file(image) as path:
         try:
             meta = read_meta(path)
-        except ValueError:
+        except BROKEN:
             return error(422, _FORMAT)
         if image[:1] != b"\xe9" and signer(path, list(hub.public_keys)) is None:
             raise sorry()  # as the real server: no word of the signature

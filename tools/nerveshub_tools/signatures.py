@@ -11,6 +11,7 @@ Separate because the hub asks it when an archive arrives, and the command line b
 """
 
 import base64
+import struct
 import zipfile
 import zlib
 from typing import Iterable, Optional
@@ -19,6 +20,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SIGNATURE = "meta.conf.ed25519"
+BROKEN = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile raises for archives that are damaged, encrypted or of a kind that it can't read"""
 _MAX_META_CONF = 50_000
 _SIZE = 64
 
@@ -34,7 +47,7 @@ def is_signed(path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.getinfo(SIGNATURE).file_size == _SIZE
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile):
+    except BROKEN:
         return False
 
 
@@ -53,7 +66,7 @@ def signer(path, keys: Iterable[str]) -> Optional[str]:
             if sizes[0] != _SIZE or sizes[1] > _MAX_META_CONF:
                 return None
             signature, conf = archive.read(SIGNATURE), archive.read("meta.conf")
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+    except BROKEN:
         return None
     for key in keys:
         try:
