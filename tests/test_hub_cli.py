@@ -38,11 +38,13 @@ length=5
 """
 
 
-def archive(conf=META_CONF):
+def archive(conf=META_CONF, method=zipfile.ZIP_STORED, damage=b""):
+    """A release of nothing but its description, whose first bytes may be damaged."""
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as file:
+    with zipfile.ZipFile(data, "w", method) as file:
         file.writestr("meta.conf", conf)
-    return data.getvalue()
+    image, begin = data.getvalue(), 30 + len("meta.conf")
+    return image[:begin] + damage + image[begin + len(damage) :]
 
 
 def esp_image():
@@ -144,12 +146,14 @@ def answer_to_curl(text):
 def test_hub_serves_a_folder_and_prints_settings(tmp_path):
     (tmp_path / "good.fw").write_bytes(archive())
     (tmp_path / "bad.bin").write_bytes(b"hello")
+    (tmp_path / "damaged.fw").write_bytes(archive(method=zipfile.ZIP_DEFLATED, damage=b"\xff" * 9))
     with hub_command(str(tmp_path), "--key", "nhp_k", "--secret", "s") as (_, text):
         port = int(re.search(r"NERVESHUB_PORT = (\d+)", text)[1])
         with Wire(port) as wire:
             data = json.loads(wire.request("/api/firmwares", host="localhost")[2])["data"]
     assert [item["uuid"] for item in data] == [fwup_uuid(META_CONF)]
     assert "skipped: bad.bin" in text
+    assert "skipped: damaged.fw is damaged: " in text
     assert f"# export NERVES_HUB_URI=http://localhost:{port} NERVES_HUB_TOKEN=nhu_" in text
     for line in ('HOST = "127.0.0.1"', "SSL = 0", 'KEY = "nhp_k"', 'SECRET = "s"'):
         assert f"_{line}\n" in text

@@ -28,6 +28,7 @@ from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
 from .images import read_meta
 from .server import Server
+from .signatures import BROKEN
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
@@ -110,8 +111,9 @@ def hub(  # noqa: PLR0913, PLR0917 - one for each option
 def _add(served: Hub, path: Path) -> None:
     try:
         meta = read_meta(path)
-    except ValueError as error:
-        click.echo(f"# skipped: {error}", err=True)
+    except BROKEN as error:
+        reason = error if isinstance(error, ValueError) else f"{path.name} is damaged: {error}"
+        click.echo(f"# skipped: {reason}", err=True)
         return
     uuid = served.add_firmware(path.read_bytes(), meta)
     click.echo(f"# {path.name}: {meta.get('product')} {meta.get('version')}, {uuid}")
