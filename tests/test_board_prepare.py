@@ -554,8 +554,10 @@ def test_settings_are_read_as_circuitpython_does(tmp_path):
     assert board_settings.read(path) == {
         "NERVESHUB_HOST": 'a"b',
         "NERVESHUB_SSL": "0",
-        "OTHER": "1",
+        "OTHER": "1.5x",
+        "TABLE": '["x"]',
     }
+    assert board_settings.read(path, (10, 1)) == {"NERVESHUB_HOST": 'a"b', "NERVESHUB_SSL": "0"}
     assert board_settings.read(tmp_path / "nothing") == {}
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from . import board_settings
 from .board_drive import BoardError, Drive
 
 _FOLDER = click.Path(exists=True, file_okay=False)
@@ -115,6 +116,29 @@ def status(path) -> None:
     for fault in look.faults:
         console.print("[bold red]wrong[/bold red]:", _plain(fault), soft_wrap=True)
     sys.exit(0 if good else 1)
+
+
+@board.command()
+@click.argument("path", type=_FOLDER)
+@click.argument("switch", type=click.Choice(["on", "off"]))
+def develop(path, switch) -> None:
+    """
+    Leave the drive of the CIRCUITPY mounted at PATH to the computer (on), or to the board's code.
+
+    Sets NERVESHUB_DEVELOP in settings.toml, in the line that counts. It holds from the next reset
+    on.
+    """
+    try:
+        drive = Drive(path)
+        settings = drive.file(board_settings.NAME)
+        old = settings.read_bytes() if settings.is_file() else b""
+        new = board_settings.with_develop(old, switch == "on")
+        if new != old:
+            drive.write(board_settings.NAME, new)
+    except BoardError as error:
+        raise click.ClickException(str(error)) from error
+    owner = "the computer: no updates" if switch == "on" else "the board's code"
+    click.echo(f"After the next reset, the drive is for {owner}. Eject it, and press reset.")
 
 
 def _plain(text: str) -> str:

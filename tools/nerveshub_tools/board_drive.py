@@ -106,8 +106,9 @@ class Drive:
         """The words for a drive that the computer may not write to."""
         return (
             f"{self.path} is read-only. A prepared board keeps the drive for its own code: at its"
-            " serial prompt, add the line NERVESHUB_DEVELOP = 1 to /settings.toml and press reset,"
-            " or start the board in safe mode. If the drive is damaged, let the computer repair it"
+            " serial prompt, put the line NERVESHUB_DEVELOP = 1 at the beginning of /settings.toml"
+            " and press reset, or start the board in safe mode. If the drive is damaged, let the"
+            " computer repair it"
         )
 
     # Room

@@ -285,21 +285,23 @@ class Preparation:
 def still_needed(drive: Drive) -> List[str]:
     """What the board still needs when the drive is laid out, in words."""
     words = []
-    settings = board_settings.read(drive.file(board_settings.NAME))
-    lacking = board_settings.lacking(settings)
+    settings = board_settings.of_drive(drive)
+    lacking = settings.lacking()
     if lacking:
         words.append("settings.toml still lacks: " + ", ".join(lacking))
-    if not board_settings.develops(drive.file(board_settings.NAME)):
+    words += ["settings.toml: " + remark for remark in settings.remarks()]
+    if not settings.develops():
         words.append(
             "Eject the drive and press reset. boot.py then gives the drive to the board's code, and"
             " the computer sees it read-only. Let the board start once before it goes out: its"
-            " first start writes boot_out.txt. To edit it again: at the serial prompt, add the line"
-            " NERVESHUB_DEVELOP = 1 to /settings.toml and press reset; or start in safe mode"
+            " first start writes boot_out.txt. To edit it again: at the serial prompt, put the"
+            " line NERVESHUB_DEVELOP = 1 at the beginning of /settings.toml and press reset; or"
+            " start in safe mode"
         )
     else:
         words.append(
-            "NERVESHUB_DEVELOP in settings.toml leaves the drive to the computer: take it out, or"
-            " the board can't install updates"
+            "NERVESHUB_DEVELOP in settings.toml leaves the drive to the computer: nerveshub-link"
+            " board develop PATH off takes that back, or the board can't install updates"
         )
     words.append(
         "Updates of CircuitPython itself (DualBankWriter) need more: storage that is not extended."

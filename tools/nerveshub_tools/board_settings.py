@@ -5,31 +5,34 @@
 `nerveshub_tools.board_settings`
 ================================================================================
 
-A board's ``settings.toml``: read for this computer's own use, read as CircuitPython's
-``os.getenv`` does (`getenv`), and the template for a new one.
+A board's ``settings.toml``: the template for a new one, what the board finds in it
+(`nerveshub_tools.settings_toml` reads it as CircuitPython does), and a change of it that counts.
 """
 
-import json
 import re
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
+
+from . import settings_toml
+from .settings_toml import NEW, quote
 
 NAME = "settings.toml"
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$')
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
-_LETTERS = {"b": "\b", "r": "\r", "n": "\n", "t": "\t", "v": "\v", "f": "\f"}
-_NUMBER = re.compile(r"([-+]?)(0x[0-9a-f]+|0o[0-7]+|0b[01]+|[0-9]+)\s*(?:#.*)?$", re.I)
-_LINE = re.compile(r'^[ \t]*([A-Za-z0-9_]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[-+]?\d+)', re.M)
+_NAME = re.compile(rb"^[ \t]*([A-Za-z0-9_]+)[ \t]*=", re.M)
+_TABLE = re.compile(rb"^[ \t\r\v\f]*\[.*", re.M)
+_DEVELOP = "NERVESHUB_DEVELOP"
+_ON = {"1", "true", "yes", "on"}
+# Bytes that CircuitPython has room for (supervisor/shared/web_workflow/web_workflow.c).
+_OF_THE_CORE = {"CIRCUITPY_WIFI_SSID": 32, "CIRCUITPY_WIFI_PASSWORD": 63}
 
 TEMPLATE = """\
 # CircuitPython joins this network by itself.
-CIRCUITPY_WIFI_SSID = "{CIRCUITPY_WIFI_SSID}"
-CIRCUITPY_WIFI_PASSWORD = "{CIRCUITPY_WIFI_PASSWORD}"
+CIRCUITPY_WIFI_SSID = {CIRCUITPY_WIFI_SSID}
+CIRCUITPY_WIFI_PASSWORD = {CIRCUITPY_WIFI_PASSWORD}
 
 # The server without https://, and a key of your product (Product, Settings, Shared Secrets).
-NERVESHUB_HOST = "{NERVESHUB_HOST}"
-NERVESHUB_PRODUCT_KEY = "{NERVESHUB_PRODUCT_KEY}"
-NERVESHUB_PRODUCT_SECRET = "{NERVESHUB_PRODUCT_SECRET}"
+NERVESHUB_HOST = {NERVESHUB_HOST}
+NERVESHUB_PRODUCT_KEY = {NERVESHUB_PRODUCT_KEY}
+NERVESHUB_PRODUCT_SECRET = {NERVESHUB_PRODUCT_SECRET}
 
 # Without this, the device is called by its chip's unique id.
 # NERVESHUB_IDENTIFIER = "greenhouse-1"
@@ -53,94 +56,174 @@ PLACEHOLDERS = {
 }
 
 
-def read(path) -> dict:
-    """All settings of a file, as texts. An empty dict if there is no such file."""
-    path = Path(path)
-    if not path.is_file():
-        return {}
-    found = {}
-    for name, value in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")):
+class Settings:
+    """
+    What a board finds in its settings.
+
+    :param bytes data: the file
+    :param tuple circuitpython: the board's version, such as ``(10, 1)``
+    """
+
+    def __init__(self, data: bytes, circuitpython: tuple = NEW) -> None:
+        self._data = data
+        self._circuitpython = circuitpython
+
+    def getenv(self, name: str, default=None):
+        """What ``os.getenv`` gives, or raises."""
+        return settings_toml.getenv(self._data, name, default, self._circuitpython)
+
+    def text(self, name: str) -> Optional[str]:
+        """What the library reads; None for nothing, and for what it refuses."""
         try:
-            found[name] = json.loads(value) if value[0] == '"' else value
-        except ValueError:  # an escape that is none
-            found[name] = value[1:-1]
-    return found
-
-
-def getenv(path, key: str, default=None, circuitpython: tuple = (10, 2)):
-    """
-    What ``os.getenv`` gives on a board. The first line with this key counts, a line that begins
-    with ``[`` ends the search, and what stands behind a closing quote makes the value void.
-
-    :param path: of the file
-    :param tuple circuitpython: ``(10, 1)``: a value without quotes is a whole number, and anything
-        else raises ValueError (``shared-module/os/getenv.c``); ``(10, 2)`` and later: it is a text,
-        and the default stands for a void one (``supervisor/shared/settings.c``)
-    """
-    value = _raw(Path(path), key)
-    if value is None:
-        return default
-    if value[:1] == '"':
-        found = _QUOTED.match(value)
-        if found:
-            return _ESCAPE.sub(_unescape, found[1])
-    elif circuitpython >= (10, 2):
-        if value:
-            return value.split("#")[0].strip()
-    else:
-        number = _NUMBER.match(value)
-        if number:
-            return int(number[1] + number[2], 10 if number[2].isdigit() else 0)
-    if circuitpython >= (10, 2):
-        return default
-    raise ValueError(
-        "Invalid byte" if value[:1] == '"' else "invalid syntax for integer with base 0"
-    )
-
-
-def _raw(path: Path, key: str) -> Optional[str]:
-    if not path.is_file():
-        return None
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        name, equals, value = line.partition("=")
-        if name.lstrip()[:1] == "[":
+            value = self.getenv(name)
+        except ValueError:
             return None
-        if equals and name.strip() == key:
-            return value.strip()
-    return None
+        value = None if value is None else str(value)
+        return None if not value or value[0] == value[-1] == "'" else value
+
+    def texts(self) -> dict:
+        """All that can be read: name to text."""
+        found = {}
+        for name in self._names():
+            try:
+                value = self.getenv(name)
+            except ValueError:
+                continue
+            if value is not None:
+                found[name] = str(value)
+        return found
+
+    def develops(self) -> bool:
+        """Does NERVESHUB_DEVELOP leave the drive to the computer? As the boot guard reads it."""
+        return (self.text(_DEVELOP) or "").lower() in _ON
+
+    def lacking(self) -> List[str]:
+        """What a board still needs, in words."""
+        wanted = ["CIRCUITPY_WIFI_SSID", "CIRCUITPY_WIFI_PASSWORD", "NERVESHUB_HOST"]
+        if not (self.text("NERVESHUB_DEVICE_CERT") and self.text("NERVESHUB_DEVICE_KEY")):
+            wanted += ["NERVESHUB_PRODUCT_KEY", "NERVESHUB_PRODUCT_SECRET"]
+        words = [name for name in wanted if self._is_open(name)]
+        if settings_toml.core_number(self._data, "CIRCUITPY_SAFE_MODE_DELAY") != 0:
+            words.append("CIRCUITPY_SAFE_MODE_DELAY = 0")
+        return words
+
+    def _is_open(self, name: str) -> bool:
+        if name not in _OF_THE_CORE:
+            return self.text(name) in {None, PLACEHOLDERS[name]}
+        value = settings_toml.core_text(self._data, name, _OF_THE_CORE[name])
+        # A network without a password has an empty one.
+        return value in {None, PLACEHOLDERS[name]} or (value == "" and name.endswith("SSID"))
+
+    def remarks(self) -> List[str]:
+        """Which lines count where that is not plain to see, and which do not, in words."""
+        words = []
+        if self._data.startswith(b"\xef\xbb\xbf"):
+            words.append("the file begins with a byte-order mark: line 1 is not read")
+        table = _TABLE.search(self._data)
+        if table:
+            text = table[0].decode("utf-8", "replace").strip()
+            shown = "".join(char if char.isprintable() else "?" for char in text)
+            words.append(f"nothing is read from line {self._line(table.start())} on, {shown:.40}")
+        for name, lines in self._names().items():
+            found = settings_toml.find(self._data, name)
+            if found is None:
+                words.append(f"{name} in line {lines[0]} is not read")
+                continue
+            others = ", ".join(str(line) for line in lines if line != found.line)
+            if others:
+                words.append(f"{name}: line {found.line} counts, not line {others}")
+            fault = self._fault(name, found)
+            if fault:
+                words.append(f"{name} in line {found.line} can't be read: {fault}")
+        return words
+
+    def _fault(self, name: str, found) -> Optional[str]:
+        fault = found.fault
+        most = _OF_THE_CORE.get(name)
+        if fault == "nothing":
+            fault = "there is no value"
+        elif fault is None and most and not found.quoted:
+            fault = "CircuitPython takes it in double quotes only"
+        elif fault is None and most and len(found.value) > most:
+            fault = f"it has more than {most} bytes"
+        elif fault is None and not found.quoted and found.value[:1] == found.value[-1:] == b"'":
+            fault = "texts need double quotes"
+        if fault:
+            return fault
+        try:
+            self.getenv(name)
+        except UnicodeError:
+            return "it is not UTF-8"
+        except ValueError:
+            return "CircuitPython 10.1 takes whole numbers, and texts in double quotes"
+        return None
+
+    def _names(self) -> dict:
+        """Name to the lines that seem to set it."""
+        found: dict = {}
+        for match in _NAME.finditer(self._data):
+            found.setdefault(match[1].decode(), []).append(self._line(match.start(1)))
+        return found
+
+    def _line(self, at: int) -> int:
+        return self._data.count(b"\n", 0, at) + 1
 
 
-def _unescape(found) -> str:
-    text = found[1]
-    return chr(int(text[1:], 16)) if len(text) > 1 else _LETTERS.get(text, text)
+def load(path, circuitpython: tuple = NEW) -> Settings:
+    """The settings in a file; none if it is not there."""
+    path = Path(path)
+    return Settings(path.read_bytes() if path.is_file() else b"", circuitpython)
+
+
+def of_drive(drive) -> Settings:
+    """
+    The settings of a board.
+
+    :param Drive drive: its drive, which tells its version of CircuitPython
+    """
+    version = drive.info().version.split(".")
+    return load(drive.file(NAME), (int(version[0]), int(version[1])))
+
+
+def read(path, circuitpython: tuple = NEW) -> dict:
+    """All settings of a file that can be read, as texts. An empty dict if there is no such file."""
+    return load(path, circuitpython).texts()
+
+
+def getenv(path, key: str, default=None, circuitpython: tuple = NEW):
+    """What ``os.getenv`` gives on a board whose settings are in this file."""
+    return load(path, circuitpython).getenv(key, default)
+
+
+def with_develop(data: bytes, on: bool) -> bytes:
+    """
+    The file with NERVESHUB_DEVELOP on or off, as a board reads it.
+
+    :param bytes data: the file as it is
+    :param bool on: leave the drive to the computer?
+    """
+    if Settings(data).develops() == on == Settings(data, (10, 1)).develops():
+        return data
+    line = f"{_DEVELOP} = {int(on)}".encode()
+    end = b"\r\n" if b"\r\n" in data else b"\n"
+    found = settings_toml.find(data, _DEVELOP)
+    if found is not None:
+        lines = data.split(b"\n")
+        rest = b"\r" if lines[found.line - 1].endswith(b"\r") else b""
+        lines[found.line - 1] = line + rest
+        changed = b"\n".join(lines)
+    else:
+        table = _TABLE.search(data)
+        at = table.start() if table else len(data)
+        before = end if data[:at] and not data[:at].endswith(b"\n") else b""
+        changed = data[:at] + before + line + end + data[at:]
+    if any(Settings(changed, version).develops() != on for version in (NEW, (10, 1))):
+        changed = line + end + data  # the first line always counts
+    return changed
 
 
 def template(**values: str) -> str:
     """A new file. ``values`` replace the placeholders; others are added."""
-    texts = {name: json.dumps(text)[1:-1] for name, text in {**PLACEHOLDERS, **values}.items()}
-    lines = [f'\n{name} = "{texts[name]}"\n' for name in values if name not in PLACEHOLDERS]
+    texts = {name: quote(text) for name, text in {**PLACEHOLDERS, **values}.items()}
+    lines = [f"\n{name} = {texts[name]}\n" for name in values if name not in PLACEHOLDERS]
     return TEMPLATE.format(**texts) + "".join(lines)
-
-
-def develops(path) -> bool:
-    """Does NERVESHUB_DEVELOP leave the drive to the computer? As the boot guard reads it."""
-    return str(getenv(path, "NERVESHUB_DEVELOP")).lower() in {"1", "true", "yes", "on"}
-
-
-def lacking(settings: dict) -> list:
-    """What a board still needs in its settings, in words."""
-    words = []
-    for name in ("CIRCUITPY_WIFI_SSID", "CIRCUITPY_WIFI_PASSWORD", "NERVESHUB_HOST"):
-        if _is_open(settings, name):
-            words.append(name)
-    if not {"NERVESHUB_DEVICE_CERT", "NERVESHUB_DEVICE_KEY"} <= set(settings):
-        for name in ("NERVESHUB_PRODUCT_KEY", "NERVESHUB_PRODUCT_SECRET"):
-            if _is_open(settings, name):
-                words.append(name)
-    if settings.get("CIRCUITPY_SAFE_MODE_DELAY") != "0":
-        words.append("CIRCUITPY_SAFE_MODE_DELAY = 0")
-    return words
-
-
-def _is_open(settings: dict, name: str) -> bool:
-    return settings.get(name, "") in {"", PLACEHOLDERS[name]}

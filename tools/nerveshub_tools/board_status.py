@@ -181,10 +181,15 @@ class Status:
         self._tell("guard", "; ".join(words) if words else "as these tools have it")
 
     def _settings(self) -> None:
-        settings = board_settings.read(self._drive.file(board_settings.NAME))
-        lacking = board_settings.lacking(settings)
+        try:
+            settings = board_settings.of_drive(self._drive)
+        except BoardError:  # told already
+            settings = board_settings.load(self._drive.file(board_settings.NAME))
+        lacking = settings.lacking()
         self._tell("settings", "lacking: " + ", ".join(lacking) if lacking else "complete")
-        if board_settings.develops(self._drive.file(board_settings.NAME)):
+        for remark in settings.remarks():
+            self._tell("", remark)
+        if settings.develops():
             self._tell("develop", "NERVESHUB_DEVELOP leaves the drive to the computer: no updates")
 
 

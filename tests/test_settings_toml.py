@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+Odd files of settings, each with the value that CircuitPython 10.1 (``shared-module/os/getenv.c``)
+and 10.2 (``supervisor/shared/settings.c``) read; and what the commands for a board make of them.
+"""
+
+import pytest
+from click.testing import CliRunner
+from nerveshub_tools import board_settings, settings_toml
+from nerveshub_tools.board_settings import Settings, with_develop
+from nerveshub_tools.cli import main
+from nerveshub_tools.simulated_board import make_drive
+
+VOID = object()  # the default
+
+# What stands in the file, what 10.1 gives for K, what 10.2 gives.
+FILES = [
+    # Which line counts
+    (b'K = "first"\nK = "second"\n', "first", "first"),
+    (b"K = 0\n\nK = 1\n", 0, "0"),
+    (b"K = 'void'\nK = 1\n", ValueError, "'void'"),
+    (b'K = "open\nK = 1\n', ValueError, VOID),
+    (b'[table]\nK = "below"\n', VOID, VOID),
+    (b'  [table]\nK = "below"\n', VOID, VOID),
+    (b'K = "above"\n[table]\nK = "below"\n', "above", "above"),
+    (b'# [no table]\nK = "here"\n', "here", "here"),
+    (b'x = [1,\n2]\nK = "here"\n', "here", "here"),
+    (b'x = """\n[ends]\n"""\nK = 1\n', VOID, VOID),
+    (b'\xef\xbb\xbfK = "behind a mark"\n', VOID, VOID),
+    (b'\xef\xbb\xbf# a mark\nK = "below it"\n', "below it", "below it"),
+    (b'K\nK = "eaten by the name alone"\nK = "third"\n', "third", "third"),
+    (b'K\n= "its value"\n', "its value", "its value"),
+    (b'K # comment\nK = "next"\n', "next", "next"),
+    (b'\0\nK = "behind a NUL"\n', VOID, VOID),
+    (b'x = 1\0K = "behind it in the line"\n', "behind it in the line", "behind it in the line"),
+    (b'KEY = "longer"\nk = "small"\n"K" = "quoted"\nA.K = "dotted"\n', VOID, VOID),
+    (b'\t K\t=\t"blanks"', "blanks", "blanks"),
+    (b'K="none"', "none", "none"),
+    (b"", VOID, VOID),
+    # Texts
+    (b'K = "a" # comment\r\n', "a", "a"),
+    (b'K = "a" oops\n', ValueError, VOID),
+    (b'K = "a"; b\n', ValueError, VOID),
+    (b'K = ""\n', "", ""),
+    (b'K = "a\\\nb"\n', ValueError, VOID),
+    (b'K = "\\t\\n\\"\\\\\\q#="\n', '\t\n"\\q#=', '\t\n"\\q#='),
+    (b'K = "\\u00e9 \\U0001F600 \xc3\xa9"\n', "\xe9 \U0001f600 \xe9", "\xe9 \U0001f600 \xe9"),
+    (b'K = "\\u00g0"\n', ValueError, VOID),
+    (b'K = "\\U00110000"\n', ValueError, VOID),
+    (b'K = "\xe9"\n', UnicodeError, UnicodeError),
+    # Values without quotes
+    (b"K = 42 # comment\r\n", 42, "42"),
+    (b"K = 0x1F\n", 31, "0x1F"),
+    (b"K = -1_000\n", -1000, "-1_000"),
+    (b"K = 010\n", ValueError, "010"),
+    (b"K = 00\n", 0, "00"),
+    (b"K = true\n", ValueError, "true"),
+    (b"K = 1.5\n", ValueError, "1.5"),
+    (b"K = a b \t\r\n", ValueError, "a b"),
+    (b"K =\n", ValueError, VOID),
+    (b"K = # nothing\n", ValueError, ""),
+    (b'K = x"y"\n', ValueError, 'x"y"'),
+]
+
+
+def value(data, version):
+    try:
+        return settings_toml.getenv(data, "K", VOID, version)
+    except ValueError as error:
+        return type(error) if isinstance(error, UnicodeError) else ValueError
+
+
+@pytest.mark.parametrize("data, old, new", FILES, ids=[repr(data)[2:40] for data, _, _ in FILES])
+def test_each_version_reads_an_odd_file_in_its_own_way(data, old, new):
+    old, new = (UnicodeDecodeError if found is UnicodeError else found for found in (old, new))
+    assert value(data, (10, 1)) == old
+    assert value(data, (10, 2)) == new
+    assert value(data, (11, 0)) == new
+
+
+def test_wifi_takes_texts_in_double_quotes_that_fit():
+    for data in (b"K = 12345678\n", b"K = 'a'\n", b'K = "123456789"\n', b'K = "a" b\n', b"K =\n"):
+        assert settings_toml.core_text(data, "K", 8) is None
+    assert settings_toml.core_text(b'K = "12345678"\n', "K", 8) == "12345678"
+    assert settings_toml.core_text(b'K = ""\n', "K", 8) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ['quote " and \\ and {}', "Gew\xe4chshaus \U0001f331", "\x07\x7f\t"]
+)
+def test_the_template_keeps_every_text(text):
+    data = board_settings.template(CIRCUITPY_WIFI_PASSWORD=text, NERVESHUB_IDENTIFIER=text).encode()
+    for version in ((10, 1), (10, 2)):
+        assert Settings(data, version).getenv("CIRCUITPY_WIFI_PASSWORD") == text
+        assert Settings(data, version).getenv("NERVESHUB_IDENTIFIER") == text
+
+
+# The commands
+
+GOOD = """\
+CIRCUITPY_WIFI_SSID = "n"
+CIRCUITPY_WIFI_PASSWORD = "p"
+NERVESHUB_HOST = "hub.example.org"
+NERVESHUB_PRODUCT_KEY = "nhp_1"
+NERVESHUB_PRODUCT_SECRET = "s"
+CIRCUITPY_SAFE_MODE_DELAY = 0
+"""
+ALL = [line.split(" ")[0] for line in GOOD.splitlines()]
+ALL[-1] += " = 0"
+
+
+@pytest.mark.parametrize(
+    "text, lacking",
+    [
+        (GOOD, []),
+        ("", ALL),
+        (board_settings.template() + GOOD, ALL[:-1]),
+        ("[board]\n" + GOOD, ALL),
+        (GOOD.replace('"hub.example.org"', '"hub.example.org" oops'), ["NERVESHUB_HOST"]),
+        (GOOD.replace('"hub.example.org"', "'hub.example.org'"), ["NERVESHUB_HOST"]),
+        (GOOD.replace('"p"', "12345678"), ["CIRCUITPY_WIFI_PASSWORD"]),
+        (GOOD.replace('"p"', '""'), []),
+        (GOOD.replace('"n"', '""'), ["CIRCUITPY_WIFI_SSID"]),
+        (GOOD.replace('"n"', '"' + "n" * 33 + '"'), ["CIRCUITPY_WIFI_SSID"]),
+        (GOOD.replace("= 0", '= "0"'), ["CIRCUITPY_SAFE_MODE_DELAY = 0"]),
+        (GOOD.replace("= 0", "= 0.0"), []),
+        ("\ufeff" + GOOD, ["CIRCUITPY_WIFI_SSID"]),
+    ],
+)
+def test_what_a_board_lacks_is_what_it_does_not_read(text, lacking):
+    assert Settings(text.encode()).lacking() == lacking
+
+
+def test_a_host_without_quotes_is_read_from_10_2_on():
+    data = GOOD.replace('"hub.example.org"', "hub.example.org").encode()
+    assert Settings(data, (10, 1)).lacking() == ["NERVESHUB_HOST"]
+    assert Settings(data, (10, 2)).lacking() == []
+
+
+@pytest.fixture
+def drive(tmp_path):
+    return make_drive(tmp_path / "CIRCUITPY", meta={"product": "demo"}, library="none")
+
+
+def board(*words):
+    return CliRunner().invoke(main, ["board", *map(str, words)])
+
+
+def test_status_tells_which_line_counts_and_which_value_is_void(drive):
+    text = (
+        'NERVESHUB_HOST = "one"\nNERVESHUB_HOST = "two"\nNERVESHUB_PRODUCT_KEY = "k" x\n'
+        "CIRCUITPY_WIFI_PASSWORD = 1\nNERVESHUB_SSL = true\n"
+        "[mine \x1b]\nNERVESHUB_DEVELOP = 1\n"
+    )
+    (drive / "settings.toml").write_text(text)
+    words = " ".join(board("status", drive).output.split())
+    for remark in (
+        "NERVESHUB_HOST: line 1 counts, not line 2",
+        "NERVESHUB_PRODUCT_KEY in line 3 can't be read: text behind the closing quote",
+        "CIRCUITPY_WIFI_PASSWORD in line 4 can't be read: CircuitPython takes it in double quotes",
+        "NERVESHUB_SSL in line 5 can't be read: CircuitPython 10.1 takes whole numbers, and texts",
+        "nothing is read from line 6 on, [mine ?]",
+        "NERVESHUB_DEVELOP in line 7 is not read",
+    ):
+        assert remark in words
+    assert "leaves the drive" not in words
+
+
+@pytest.mark.parametrize(
+    "before, on, off",
+    [
+        ("", "NERVESHUB_DEVELOP = 1\n", ""),
+        ("A = 1", "A = 1\nNERVESHUB_DEVELOP = 1\n", "A = 1"),
+        ("A = 1\r\n", "A = 1\r\nNERVESHUB_DEVELOP = 1\r\n", "A = 1\r\n"),
+        (
+            "NERVESHUB_DEVELOP = 0\nA = 1\nNERVESHUB_DEVELOP = 1\n",
+            "NERVESHUB_DEVELOP = 1\nA = 1\nNERVESHUB_DEVELOP = 1\n",
+            "NERVESHUB_DEVELOP = 0\nA = 1\nNERVESHUB_DEVELOP = 1\n",
+        ),
+        (
+            "[mine]\nNERVESHUB_DEVELOP = 1\n",
+            "NERVESHUB_DEVELOP = 1\n[mine]\nNERVESHUB_DEVELOP = 1\n",
+            "[mine]\nNERVESHUB_DEVELOP = 1\n",
+        ),
+        ("NERVESHUB_DEVELOP = true\r\n", "NERVESHUB_DEVELOP = 1\r\n", "NERVESHUB_DEVELOP = 0\r\n"),
+        (
+            "NERVESHUB_DEVELOP",
+            "NERVESHUB_DEVELOP = 1\nNERVESHUB_DEVELOP",
+            "NERVESHUB_DEVELOP",
+        ),
+    ],
+)
+def test_develop_changes_the_line_that_counts_and_nothing_else(drive, before, on, off):
+    path = drive / "settings.toml"
+    for switch, after in (("on", on), ("off", off)):
+        path.write_bytes(before.encode())
+        done = board("develop", drive, switch)
+        assert done.exit_code == 0, done.output
+        assert path.read_bytes().decode() == after
+        for version in ((10, 1), (10, 2)):
+            assert board_settings.load(path, version).develops() == (switch == "on")
+
+
+@pytest.mark.parametrize("data", [data.replace(b"K", b"NERVESHUB_DEVELOP") for data, _, _ in FILES])
+def test_develop_holds_in_any_file(data):
+    for on in (True, False):
+        changed = with_develop(data, on)
+        assert {Settings(changed, version).develops() for version in ((10, 1), (10, 2))} == {on}
