@@ -5,20 +5,23 @@
 `nerveshub_tools.ca`
 ================================================================================
 
-A throwaway certificate authority: for tests, for the demonstration, for a desk. Not for a fleet.
+A certificate authority for tests, for the demonstration, for a desk. Not for a fleet: its key lies
+unprotected beside its certificate.
 """
 
 import datetime
 import ipaddress
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _DAYS = 30
+_LEFT = 1  # a CA that is about to end is not used again
 
 
 class Authority:
@@ -27,14 +30,17 @@ class Authority:
 
     :param folder: where all files go; made if it is not there
     :param str name: common name of the CA
+    :param int days: how long the CA is valid; what it issues is for 30 days at most
     """
 
-    def __init__(self, folder, name: str = "nerveshub_tools throwaway CA") -> None:
+    def __init__(
+        self, folder, name: str = "nerveshub_tools throwaway CA", days: int = _DAYS
+    ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(self._name, self._key.public_key()).add_extension(
+        builder = self._builder(self._name, self._key.public_key(), days).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         usage = dict.fromkeys(
@@ -46,6 +52,26 @@ class Authority:
         builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
         self.cert, self._key_path = self._write("ca", self._certificate, self._key)
+
+    @classmethod
+    def kept(cls, folder) -> Optional["Authority"]:
+        """The CA that was made in a folder; None if there is none that can be used any longer."""
+        kept = cls.__new__(cls)
+        kept.folder = Path(folder)
+        cert, key = kept.folder / "ca.pem", kept.folder / "ca.key"
+        if not cert.is_file() or not key.is_file():
+            return None
+        try:
+            kept._certificate = x509.load_pem_x509_certificate(cert.read_bytes())
+            kept._key = serialization.load_pem_private_key(key.read_bytes(), None)
+        except (TypeError, ValueError, UnsupportedAlgorithm):
+            return None
+        kept._name = kept._certificate.subject
+        kept.cert, kept._key_path = str(cert), str(key)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        left = kept._certificate.not_valid_after_utc - now
+        fits = kept._certificate.public_key() == kept._key.public_key()
+        return kept if fits and left > datetime.timedelta(days=_LEFT) else None
 
     def server(
         self, name: str = "server", hosts: Sequence[str] = ("localhost", "127.0.0.1")
@@ -79,7 +105,7 @@ class Authority:
             builder = builder.add_extension(extension, critical=False)
         return self._write(file, builder.sign(self._key, hashes.SHA256()), key)
 
-    def _builder(self, subject, public_key) -> x509.CertificateBuilder:
+    def _builder(self, subject, public_key, days: int = _DAYS) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.timezone.utc)
         issuer_key = self._key.public_key()
         return (
@@ -90,7 +116,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             # A device's clock may lag behind this one.
             .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=_DAYS))
+            .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False

@@ -11,6 +11,7 @@ boards, `nerveshub_tools.board_cli` adds, and what is for a fleet, `nerveshub_to
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import shlex
 import signal
@@ -21,22 +22,27 @@ from pathlib import Path
 
 import click
 
+from . import __version__
 from . import page as page_package
 from .board_cli import board, keygen, pack_command, with_library
 from .ca import Authority
 from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
-from .images import read_meta
+from .hub_folder import FirmwareFolder, kept_keys
 from .server import Server
-from .signatures import BROKEN
+from .settings_toml import quote
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
 _PATH = click.Path(exists=True, dir_okay=False)
-_EVERYWHERE = ("0.0.0.0", "::")
+_NEAR = ("localhost", "127.0.0.1", "::1")
+_CA_DAYS = 3650
+_PORT = click.IntRange(0, 65535)
+_PROBES = {"0.0.0.0": ("192.0.2.1", "127.0.0.1"), "::": ("2001:db8::1", "::1")}
 
 
 @click.group()
+@click.version_option(__version__, prog_name="nerveshub-link")
 def main() -> None:
     """Prepare boards for nerveshub_link, pack releases, bring them to NervesHub, or try it all."""
 
@@ -55,9 +61,13 @@ def demo(timeout: float) -> None:
 @main.command()
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=4000, show_default=True, help="Port to listen on, 0 for any.")
+@click.option(
+    "--port", default=4000, type=_PORT, show_default=True, help="Port to listen on, 0 for any."
+)
 @click.option("--product", default="demo", show_default=True, help="Name of the product.")
-@click.option("--key", envvar="NERVESHUB_PRODUCT_KEY", help="Product key; made up if not given.")
+@click.option(
+    "--key", envvar="NERVESHUB_PRODUCT_KEY", help="Product key; FOLDER's own if not given."
+)
 @click.option("--secret", envvar="NERVESHUB_PRODUCT_SECRET", help="Product secret; likewise.")
 @click.option("--cert", type=_PATH, help="TLS certificate chain (PEM).")
 @click.option("--cert-key", type=_PATH, help="Private key of --cert.")
@@ -65,10 +75,12 @@ def demo(timeout: float) -> None:
 @click.option(
     "--make-cert",
     type=click.Path(file_okay=False),
-    help="Make a CA and a certificate in this folder and use them.",
+    help="Use the CA in this folder; it is made at the first start.",
 )
 @click.option("--page", is_flag=True, help="Show a page for the operator, on this computer.")
-@click.option("--page-port", default=4080, show_default=True, help="Its port, 0 for any.")
+@click.option(
+    "--page-port", default=4080, type=_PORT, show_default=True, help="Its port, 0 for any."
+)
 def hub(  # noqa: PLR0913, PLR0917 - one for each option
     folder,
     host,
@@ -87,36 +99,71 @@ def hub(  # noqa: PLR0913, PLR0917 - one for each option
     Run a development hub that offers the firmware in FOLDER.
 
     It prints what a board needs in its settings.toml. Listening on anything but this computer
-    takes --host; then everybody in the network can reach it.
+    takes --host; then everybody in the network can reach it. Key and secret are kept in FOLDER, and
+    what appears there later is offered, too.
     """
     if page and not page_package.is_available():
         raise click.ClickException(page_package.MISSING)
-    shown = _reachable(host)
-    ca = None
-    if make_cert:
-        ca = str(Path(make_cert) / "ca.pem")
-        cert, cert_key = Authority(make_cert).server(hosts=["localhost", "127.0.0.1", shown])
-        click.echo(f"# the device must trust {ca}")
     if bool(cert) != bool(cert_key):
         raise click.UsageError("--cert and --cert-key belong together")
-    tls = ServerTls(cert, cert_key, client_ca) if cert else None
-    served = Hub(product=product, product_key=key, product_secret=secret)
-    for path in sorted(Path(folder).iterdir()) if folder else []:
-        if path.suffix in {".fw", ".bin"}:
-            _add(served, path)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(served, host, port, tls, shown, ca, page_port if page else None))
-
-
-def _add(served: Hub, path: Path) -> None:
+    if cert and make_cert:
+        raise click.UsageError("--cert and --make-cert exclude each other")
+    if client_ca and not cert and not make_cert:
+        raise click.UsageError("--client-ca needs TLS: --make-cert, or --cert and --cert-key")
+    host = _listening(host)
+    shown = _reachable(host)
+    ca = None
     try:
-        meta = read_meta(path)
-    except BROKEN as error:
-        reason = error if isinstance(error, ValueError) else f"{path.name} is damaged: {error}"
-        click.echo(f"# skipped: {reason}", err=True)
-        return
-    uuid = served.add_firmware(path.read_bytes(), meta)
-    click.echo(f"# {path.name}: {meta.get('product')} {meta.get('version')}, {uuid}")
+        if make_cert:
+            ca = str(Path(make_cert) / "ca.pem")
+            cert, cert_key = _certificate(make_cert, shown)
+        tls = ServerTls(cert, cert_key, client_ca) if cert else None
+        if tls:
+            tls.context()  # to see whether the files are good
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"the certificates can't be used: {error}") from error
+    served = _hub(folder, product, key, secret)
+    look = FirmwareFolder(served, folder, _tell).look if folder else lambda: None
+    look()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(served, host, port, tls, shown, ca, page_port if page else None, look))
+
+
+def _certificate(folder: str, shown: str):
+    """Certificate and key for this start, by the CA of the folder."""
+    authority = Authority.kept(folder)
+    if authority is None:
+        for name in ("ca.pem", "ca.key"):
+            old = Path(folder) / name
+            if old.exists():
+                old.replace(old.with_name(name + ".old"))
+                click.echo(f"# {old} can't be used any more: boards need the new one")
+        authority = Authority(folder, days=_CA_DAYS)
+    click.echo(f"# the device must trust {authority.cert}")
+    return authority.server(hosts=list(dict.fromkeys((*_NEAR, shown))))
+
+
+def _hub(folder, product: str, key, secret) -> Hub:
+    kept = {}
+    if folder:
+        try:
+            kept = kept_keys(folder)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            text = f"# key and secret are for this start only: {folder}: {error.strerror}"
+            click.echo(text, err=True)
+    key, secret = key or kept.get("key"), secret or kept.get("secret")
+    if secret and secret.startswith(("nhp_", "nhd_")):
+        raise click.UsageError("--secret begins like a key: were --key and --secret swapped?")
+    served = Hub(product=product, product_key=key, product_secret=secret)
+    if kept:
+        served.organization.token = kept["token"]
+    return served
+
+
+def _tell(text: str, fault: bool) -> None:
+    click.echo("# " + _plain(text), err=fault)
 
 
 async def _show_page(served: Hub, port: int):
@@ -132,7 +179,7 @@ async def _show_page(served: Hub, port: int):
     return page
 
 
-async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_port) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
+async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_port, look) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
     server = Server(served, host, port, tls)
     try:
         await server.start()
@@ -142,13 +189,10 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_po
     served.url = f"{scheme}://{_bracketed(shown)}:{server.port}"
     page = None if page_port is None else await _show_page(served, page_port)
     click.echo("# settings.toml of a device")
-    click.echo(f'NERVESHUB_HOST = "{shown}"')
-    click.echo(f"NERVESHUB_PORT = {server.port}")
-    click.echo(f"NERVESHUB_SSL = {1 if tls else 0}")
-    click.echo(f'NERVESHUB_PRODUCT_KEY = "{served.product_key}"')
-    click.echo(f'NERVESHUB_PRODUCT_SECRET = "{served.product_secret}"')
+    for line in settings_lines(served, shown, server.port, bool(tls)):
+        click.echo(line)
     trust = f"--cacert {shlex.quote(ca)} " if ca else ""
-    near = "localhost" if host in {*_EVERYWHERE, "127.0.0.1"} else _bracketed(host)
+    near = "localhost" if host in {*_PROBES, *_NEAR} else _bracketed(host)
     uri, token = f"{scheme}://{near}:{server.port}", served.organization.token
     click.echo("# for nerveshub-link's upload, deploy, devices, push, ... on this computer:")
     click.echo(f"# export NERVES_HUB_URI={uri} NERVES_HUB_TOKEN={token}")
@@ -168,6 +212,7 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_po
     while not stop.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.5)
+        look()
         for text in served.violations[told:]:
             click.echo(f"# the real server would refuse: {_plain(text)}", err=True)
         told = len(served.violations)
@@ -176,6 +221,19 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_po
     if page:
         await page.stop()
     await server.stop()
+
+
+def settings_lines(served: Hub, shown: str, port: int, tls: bool) -> list:
+    """What a device needs in its settings.toml."""
+    near = ["# only this computer can reach it; with --host 0.0.0.0, boards can, too"]
+    return [
+        *(near if _is_near(shown) else []),
+        f"NERVESHUB_HOST = {quote(shown)}",
+        f"NERVESHUB_PORT = {port}",
+        f"NERVESHUB_SSL = {int(tls)}",
+        f"NERVESHUB_PRODUCT_KEY = {quote(served.product_key)}",
+        f"NERVESHUB_PRODUCT_SECRET = {quote(served.product_secret)}",
+    ]
 
 
 def _report(identifier: str, topic: str, event: str, payload) -> None:
@@ -194,21 +252,44 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _listening(host: str) -> str:
+    """The address to listen on, as the system understands what was given."""
+    host = host.strip().strip("[]")
+    if not host:
+        raise click.UsageError("--host is empty; for all addresses it is 0.0.0.0")
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        text = f"{_plain(host)} is no address of this computer: {error}"
+        raise click.ClickException(text) from error
+    everywhere = [info[4][0] for info in found if info[4][0] in _PROBES]
+    return everywhere[0] if everywhere else host
+
+
 def _reachable(host: str) -> str:
     """The address that a device in the network would use."""
-    if host not in _EVERYWHERE:
+    if host not in _PROBES:
         return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        with contextlib.suppress(OSError):
-            # No packet is sent: a datagram socket only looks the route up.
-            probe.connect(("192.0.2.1", 9))
-            return probe.getsockname()[0]
-    return "127.0.0.1"
+    far, near = _PROBES[host]
+    family = socket.AF_INET6 if ":" in far else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        # No packet is sent: a datagram socket only looks the route up.
+        probe.connect((far, 9))
+        return probe.getsockname()[0]
+    return near
+
+
+def _is_near(host: str) -> bool:
+    """Does this name lead a device to itself only?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @main.command()
 @click.option("--host", required=True, help="Name or address of the hub.")
-@click.option("--port", required=True, type=int, help="Its port.")
+@click.option("--port", required=True, type=click.IntRange(1, 65535), help="Its port.")
 @click.option("--identifier", default="simulated", show_default=True, help="The device's name.")
 @click.option("--key", envvar="NERVESHUB_PRODUCT_KEY", help="Product or device key.")
 @click.option("--secret", envvar="NERVESHUB_PRODUCT_SECRET", help="Its secret.")

@@ -29,6 +29,7 @@ from .upgrade import SOCKET_PATHS, Answer, Request, decide, elsewhere
 
 _KEEP_ALIVE = 60
 _START_TIMEOUT = 10
+_NEAR = {"127.0.0.1", "localhost"}
 _REFUSAL = {"vary": "accept-encoding", "cache-control": "max-age=0, private, must-revalidate"}
 
 
@@ -62,13 +63,20 @@ class Server:
         )
         await self._runner.setup()
         context = self._tls.context() if self._tls else None
-        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=context)
+        # localhost may have two addresses, and port 0 would give each its own.
+        host = "127.0.0.1" if self.host in _NEAR else self.host
+        site = web.TCPSite(self._runner, host, self.port, ssl_context=context)
         try:
             await site.start()
         except BaseException:
             await self._runner.cleanup()
             raise
         self.port = self._runner.addresses[0][1]
+        if self.host in _NEAR:
+            # On many computers localhost is ::1 first.
+            near = web.TCPSite(self._runner, "::1", self.port, ssl_context=context)
+            with contextlib.suppress(OSError):  # no IPv6, or somebody else is there
+                await near.start()
         if self._hub.url is None:
             scheme = "https" if self._tls else "http"
             shown = f"[{self.host}]" if ":" in self.host else self.host

@@ -46,8 +46,11 @@ class PageServer:
 
     async def start(self) -> None:
         """Listen. `port` is the real one afterwards."""
-        listener = socket.create_server((HOST, self.port))
-        self.port = listener.getsockname()[1]
+        listeners = [socket.create_server((HOST, self.port))]
+        self.port = listeners[0].getsockname()[1]
+        with contextlib.suppress(OSError):  # no IPv6, or somebody else is there
+            # On many computers localhost is ::1 first.
+            listeners.append(socket.create_server(("::1", self.port), family=socket.AF_INET6))
         app = FastAPI(openapi_url=None)
         register(self._hub)
         # Nothing is asked from elsewhere: no style framework that compiles in the browser.
@@ -56,7 +59,7 @@ class PageServer:
             _Guard(app), log_level="warning", timeout_graceful_shutdown=_STOP_TIMEOUT
         )
         self._server = _Server(config)
-        self._task = asyncio.ensure_future(self._server.serve(sockets=[listener]))
+        self._task = asyncio.ensure_future(self._server.serve(sockets=listeners))
         while not self._server.started:
             if self._task.done():
                 await self._task
