@@ -218,10 +218,42 @@ def test_the_architecture_comes_from_the_chip(drive, chip, architecture):
     assert read_meta(str(drive / "app"))["architecture"] == architecture
 
 
-def test_an_unknown_chip_needs_the_architecture_in_words(drive):
-    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", "rp2040\n"))
+def test_an_unknown_espressif_chip_needs_the_architecture_in_words(drive):
+    (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", "ESP32-H99\n"))
     assert "--architecture" in refused(drive, *PRODUCT)
-    assert prepare(drive, *PRODUCT, "--architecture", "arm").exit_code == 0
+    done = prepare(drive, *PRODUCT, "--architecture", "riscv")
+    assert done.exit_code == 0
+    assert "untried: nerveshub_link is made for ESP32-S2" in done.output
+
+
+def test_a_chip_of_another_maker_is_not_supported(drive):
+    for chip in ("rp2040", "rp2350a", "nRF52840", "samd51j19", "xESP32S3"):
+        (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", chip + "\n"))
+        words = refused(drive, *PRODUCT, "--architecture", "arm")
+        assert f"{chip} is not supported" in words
+    code, words = status(drive)
+    assert code == 1
+    assert "xESP32S3 is not supported" in words
+
+
+def espressif_boards():
+    """All of CircuitPython's boards with a chip of Espressif: id, name, chip, target."""
+    text = (checkout.ROOT / "tests" / "data" / "espressif_boards.tsv").read_text()
+    return [line.split("\t")[:4] for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_every_espressif_board_of_circuitpython_is_known_by_its_boot_out_txt(drive):
+    boards = espressif_boards()
+    assert len(boards) == 246
+    for board_id, name, chip, target in boards:
+        first = f"Adafruit CircuitPython 10.2.1 on 2026-08-01; {name} with {chip}"
+        (drive / "boot_out.txt").write_text(f"{first}\r\nBoard ID:{board_id}\r\n")
+        info = Drive(drive).check()
+        assert (info.board_id, info.version, info.chip) == (board_id, "10.2.1", chip)
+        assert info.family == target, chip
+        xtensa = target in {"esp32", "esp32s2", "esp32s3"}
+        assert info.architecture == ("xtensa" if xtensa else "riscv"), chip
+        assert bool(info.untried) == (target not in {"esp32s2", "esp32s3"})
 
 
 def test_product_and_version_are_asked_for_by_name(drive, app):

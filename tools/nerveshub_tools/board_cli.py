@@ -92,6 +92,8 @@ def prepare(path, app, reset, library, yes, **meta) -> None:
             work = board_prepare.Preparation(drive, wish, ask, tell, progress)
             bar.update(task, total=work.total)
             tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
+            if work.info.untried:
+                tell(work.info.untried)
             if not work.run():
                 raise click.ClickException("nothing was changed")
     except (BoardError, ValueError) as error:

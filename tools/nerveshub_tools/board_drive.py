@@ -23,9 +23,12 @@ BOOT_OUT = "boot_out.txt"
 OLDEST = (10, 1)
 """The first CircuitPython whose hashlib knows SHA-256."""
 _SECTOR = 512
-_VERSION = re.compile(r"CircuitPython (\d+)\.(\d+)\.(\S+) on .*? with (\S+)")
+_VERSION = re.compile(r"CircuitPython (\d+)\.(\d+)\.(\S+) on .* with (\S+)")
 _BOARD_ID = re.compile(r"^Board ID:\s*(\S+)", re.M)
-_ARCHITECTURES = dict(CHIPS.values())
+_ARCHITECTURES = {**dict(CHIPS.values()), "esp32c61": "riscv"}
+# The family of an Espressif chip; what follows is its package: ESP32-S3FN8, ESP32-D0WD-V3.
+_FAMILY = re.compile(r"esp32(?:-?[chps]\d+)?")
+_TRIED = {"esp32s2", "esp32s3"}
 # What CircuitPython and desktops put on every drive.
 _OF_EVERY_DRIVE = {"boot_out.txt", "code.py", "settings.toml", "sd", "system volume information"}
 
@@ -49,9 +52,34 @@ class BoardInfo:
     chip: str
 
     @property
+    def family(self) -> Optional[str]:
+        """The chip without its package, such as ``esp32s3``; None if it is not Espressif's."""
+        found = _FAMILY.match(self.chip.lower())
+        return found[0].replace("-", "") if found else None
+
+    @property
     def architecture(self) -> Optional[str]:
         """What NervesHub calls the chip's architecture; None if that is unknown (read-only)."""
-        return _ARCHITECTURES.get(self.chip.lower().replace("-", ""))
+        return _ARCHITECTURES.get(self.family or "")
+
+    @property
+    def untried(self) -> Optional[str]:
+        """The words for a chip that nobody has tried this on; None for the others (read-only)."""
+        if self.family in _TRIED:
+            return None
+        return (
+            f"untried: nerveshub_link is made for ESP32-S2 and ESP32-S3, and this is {self.chip}."
+            " Try updates, and a release that crashes, while you can still reach the board"
+        )
+
+    def unsupported(self) -> Optional[str]:
+        """The words for a chip that this can't work on; None for the others."""
+        if self.family is not None:
+            return None
+        return (
+            f"{self.chip} is not supported: nerveshub_link is made for CircuitPython on ESP32-S2"
+            " and ESP32-S3"
+        )
 
 
 class Drive:
@@ -93,6 +121,8 @@ class Drive:
         :raises BoardError: if not
         """
         info = self.info()
+        if info.unsupported():
+            raise BoardError(info.unsupported())
         if tuple(int(part) for part in info.version.split(".")[:2]) < OLDEST:
             raise BoardError(
                 f"this board runs CircuitPython {info.version}, and nerveshub_link needs 10.1 or"

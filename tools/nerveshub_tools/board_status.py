@@ -135,6 +135,10 @@ class Status:
         try:
             info = self._drive.info()
             self._tell("board", f"{info.board_id}, CircuitPython {info.version}, {info.chip}")
+            if info.unsupported():
+                self.faults.append(info.unsupported())
+            elif info.untried:
+                self._tell("", info.untried)
         except BoardError as error:
             self.faults.append(str(error))
         size = kilobytes(self._drive.free())
