@@ -6,7 +6,7 @@ A whole session with an update, health and logs, in which now and then a poll() 
 heap is locked, or filled up to a few bytes.
 
 Options (JSON, on standard input): ``host``, ``port``, ``product_key``, ``product_secret``;
-``first``, ``every``: which polls; ``free``: how many bytes they find, 0 for a locked heap. Prints
+``log``: True to print what the link logs; ``first``, ``every``: which polls; ``free``: how many bytes they find, 0 for a locked heap. Prints
 one JSON line for each thing that happens.
 """
 
@@ -76,6 +76,13 @@ class Clock:
         return (ticks_ms() + self.offset) % (1 << 29)
 
 
+class Logger:
+    """Prints what the link logs, where there is memory for it."""
+
+    def log(self, level, text):
+        tell("log", text=text)
+
+
 def fill(free):
     """Take all memory but so much; return what holds it."""
     spare = bytearray(free)
@@ -105,6 +112,8 @@ def poll_without_memory(link, free):
 
 
 def main(options):
+    # What the connection manager loses for lack of memory, a board's collector closes.
+    socketpool.limit = 10_000
     app, writer, clock = App(), Writer(), Clock()
     link = NervesHubLink(
         socketpool.SocketPool(None),
@@ -118,11 +127,12 @@ def main(options):
         fwup_writer=writer,
         extensions={"health": Health(), "logging": True},
         chunk_size=1024,
+        logger=Logger() if options.get("log") else None,
         clock=clock,
     )
     polls = exhausted = after = 0
     begun = ticks_ms()
-    while after < 2000 and (ticks_ms() - begun) % (1 << 29) < SECONDS * 1000:
+    while after < 4000 and (ticks_ms() - begun) % (1 << 29) < SECONDS * 1000:
         polls += 1
         if polls % options["every"] == options["first"] and not after:
             exhausted += 1
@@ -134,8 +144,8 @@ def main(options):
         if app.restarts:
             # It does not restart, so that what the link does from now on can be watched.
             after += 1
-            clock.offset += 50
-            if after % 200 == 0:
+            clock.offset += 10
+            if after % 400 == 0:
                 link.log("info", "still here")
     tell("end", polls=polls, exhausted=exhausted, restarts=app.restarts, finished=writer.finished)
     tell("image", count=writer.count, sha256=writer.hash.digest().hex())
