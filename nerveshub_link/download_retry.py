@@ -60,6 +60,11 @@ class DownloadRetry:
         self._restarts = 0
         self._last = ""
 
+    @property
+    def over(self) -> bool:
+        """True if there is no further try, whatever breaks (read-only)."""
+        return not self._retries or self._restarts > _RESTARTS
+
     def check(self, now: int) -> None:
         """
         See whether there is time left.
@@ -100,7 +105,7 @@ class DownloadRetry:
         if then == "restart":
             self._restarts += 1
             self._furthest = 0
-        if not self._retries or self._restarts > _RESTARTS:
+        if self.over:
             raise error
         self.check(now)
         if self._failures > self._retries:

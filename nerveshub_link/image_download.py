@@ -13,11 +13,15 @@ A power cut ends it: what has come is kept by the writer and this object alone, 
 starts from zero.
 """
 
+from micropython import const
+
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
 from .errors import DownloadError, describe, keep_timeout
 from .image_check import ImageCheck
 from .ticks import elapsed
+
+_SOON = const(1000)  # milliseconds
 
 NO_ROOM = 5
 """Result, beside those of `nerveshub_link.downloader`: no memory for the connection."""
@@ -207,6 +211,12 @@ class ImageDownload:
             self.alone = True
             return NO_ROOM
         then = getattr(error, "then", None)
+        received, total = loader.received, loader.total
+        # Before all that may find no memory: bytes that come behind lost ones must not be taken.
+        if lost or then == "restart" or self._offer.checksum is None:
+            loader.restart()  # without a checksum nobody would notice halves of two images
+        else:
+            loader.hang_up()
         try:
             if loader.html and then is not None:
                 error = DownloadError(describe(error) + " (the server calls it text/html)", then)
@@ -215,17 +225,17 @@ class ImageDownload:
             keep_timeout(another)
             self.why = "no memory for the reason"
         if then == "renew":
-            loader.hang_up()
             return EXPIRED
         # Where the link had to hang up, it is no sign of anything that the device is not joined.
         online = self.online or alone
-        self._wait = wait = self.retry.after(error, loader.received, now, online, lost)
         self._since = None
-        received, total = loader.received, loader.total
-        if lost or then == "restart" or self._offer.checksum is None:
-            loader.restart()  # without a checksum nobody would notice halves of two images
-        else:
-            loader.hang_up()
+        self._wait = _SOON  # if there is no memory to find out more
+        try:
+            self._wait = self.retry.after(error, received, now, online, lost)
+        except MemoryError:
+            if self.retry.over:
+                raise
+        wait = self._wait
         try:
             words = "download broke off at %d of %d bytes: %s; next try " % (
                 received,

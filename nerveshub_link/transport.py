@@ -62,6 +62,7 @@ class Transport:
         self._managed = manager._key_by_managed_socket
         self._context = ssl_context
         self._socket = None
+        self._left = None  # closed, but the manager had no memory to let go of it: again later
         self._poller = None
         self._ipoll = None
         self._more = False
@@ -172,7 +173,9 @@ class Transport:
         if self._socket not in self._managed:
             self._more = False
             raise TransportError(
-                "the application has closed all sockets: connection_manager_close_all"
+                "not connected"
+                if self._socket is None
+                else "the application has closed all sockets: connection_manager_close_all"
             )
 
     def close(self) -> None:
@@ -182,24 +185,29 @@ class Transport:
         self._ipoll = None
         self._more = False
         if socket is None:
+            socket, self._left = self._left, None
+        if socket is None:
             return
         try:
             if poller is not None:
                 poller.unregister(socket)
-        except (OSError, KeyError, ValueError):
+        # Below no "except (A, B)": there may be no memory for that tuple.
+        except Exception:
             pass  # it was not registered, or is closed already
         for _ in range(2):
             # If closing raises, the manager keeps the socket; closing it a second time is harmless.
             try:
                 self._manager.close_socket(socket)
                 return
-            except OSError:
-                pass
             except RuntimeError:
                 break  # the user closed all of the manager's sockets behind our back
+            except Exception:
+                pass
+        else:
+            self._left = socket
         try:
             socket.close()
-        except OSError:
+        except Exception:
             pass
 
 

@@ -50,6 +50,7 @@ BUSY = 6
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NO_CODE = const(1005)  # RFC 6455, 7.4.1: stands for "the close frame had no code"
 _NO_CLOSE = const(1006)  # stands for "there was no close frame"
+_LATER = (TransportError, MemoryError)  # made before memory is short
 _TRIES = const(3)  # to find memory for a message
 _CONGESTED = const(8)  # frames that wait; then nothing more is received
 _MOST_QUEUED = const(32 * 1024)  # bytes behind the first frame; then the connection is given up
@@ -272,7 +273,7 @@ class WebSocket:
             from .utf8 import mend  # noqa: PLC0415 seldom needed
 
             self.text = mend(bytes(first)).decode() + "\n" + mend(bytes(last)).decode()
-        except (MemoryError, ImportError):
+        except Exception:
             self.text = ""
         return OVERLONG
 
@@ -326,7 +327,7 @@ class WebSocket:
     def _try_flush(self) -> None:
         try:
             self._flush()
-        except (TransportError, MemoryError):
+        except _LATER:
             # The message is queued. step() meets the same and tells, unless it is the end anyway.
             pass
 

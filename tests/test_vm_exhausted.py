@@ -26,7 +26,7 @@ def vm(micropython, tmp_path_factory):
 
 
 @pytest.mark.parametrize("free", [0, 1000])
-@pytest.mark.parametrize(("first", "every"), [(0, 7), (1, 3)])
+@pytest.mark.parametrize(("first", "every"), [(0, 7), (3, 11)])
 def test_polls_without_memory_do_no_harm(vm, free, first, every, record_property):
     with HubThread(product="p") as hub:
         hub.deploy(hub.add_firmware(IMAGE, META))
