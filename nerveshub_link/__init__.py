@@ -79,27 +79,30 @@ from .fwup_writer import FwupWriter
 
 # Their memory is taken when they are asked for: most are parts that not every board needs, and of
 # the link itself a program that only writes or looks at what is installed needs nothing.
-_ON_DEMAND = {
-    "AppSlotWriter": "app_slot_writer",
-    "BoardHealth": "board_health",
-    "Console": "console",
-    "DeviceLogs": "device_logs",
-    "DualBankWriter": "dual_bank_writer",
-    "Extension": "extensions",
-    "FileWriter": "file_writer",
-    "Geo": "geo",
-    "GeoIp": "geo_ip",
-    "HealthProvider": "health",
-    "LocalShell": "local_shell",
-    "NervesHubLink": "link",
-    "NetworkIdentity": "network_identity",
-}
+# One text: a table of short ones would cost a board several times as much.
+_ON_DEMAND = (
+    "AppSlotWriter app_slot_writer"
+    " BoardHealth board_health"
+    " Console console"
+    " DeviceLogs device_logs"
+    " DualBankWriter dual_bank_writer"
+    " Extension extensions"
+    " FileWriter file_writer"
+    " Geo geo"
+    " GeoIp geo_ip"
+    " HealthProvider health"
+    " LocalShell local_shell"
+    " NervesHubLink link"
+    " NetworkIdentity network_identity"
+)
 
 
 def __getattr__(name: str):
     # On a board, "from . import x" comes here before x was ever imported: so it is a module's name,
     # unless it stands in the table.
-    module = __name__ + "." + _ON_DEMAND.get(name, name)
+    words = _ON_DEMAND.split(" ")
+    wanted = name in words[::2]
+    module = __name__ + "." + (words[words.index(name) + 1] if wanted else name)
     try:
         if name[:1] == "_":
             raise ImportError(name)
@@ -107,4 +110,4 @@ def __getattr__(name: str):
     except ImportError as error:
         raise AttributeError(name) from error
     found = sys.modules[module]
-    return getattr(found, name) if name in _ON_DEMAND else found
+    return getattr(found, name) if wanted else found

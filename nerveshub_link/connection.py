@@ -99,6 +99,11 @@ class Connection:
         self._home = Url(config.ssl, config.host, config.port, _TARGET)
         self._start_over()
 
+    @property
+    def is_open(self) -> bool:
+        """True while the WebSocket is open (read-only)."""
+        return self.phase == OPEN
+
     def _start_over(self) -> None:
         self._url = self._home
         self._redirects = 0

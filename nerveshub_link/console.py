@@ -11,13 +11,11 @@ when the operator leaves or does nothing for a while: a board that nobody looks 
 its console.
 """
 
-import gc
-
 from micropython import const
 
 from . import channel
 from .errors import describe, printable, text_of
-from .memory import forget
+from .memory import forget, load
 from .ticks import elapsed
 
 TOPIC = "console"
@@ -115,7 +113,7 @@ class Console:
         """Return the `ConsoleSession`; a new one if there is none."""
         self._touched = True
         if self._session is None:
-            gc.collect()  # what stays shall not lie scattered among what goes
+            load("output_buffer", "console_session")
             from .console_session import ConsoleSession  # noqa: PLC0415 with the first message
 
             self._session = ConsoleSession(self, self._push, self._log)

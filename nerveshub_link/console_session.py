@@ -16,12 +16,12 @@ Keys are only kept when they come, and used in `ConsoleSession.work`: the operat
 few frames above it, and what it prints can wait until the network has taken what was before.
 """
 
-import gc
 import sys
 
 from micropython import const
 
 from .errors import printable
+from .memory import load
 from .output_buffer import OutputBuffer
 
 _KEYS = const(256)  # used by one poll at most
@@ -235,7 +235,7 @@ class ConsoleSession:
     # The prompt
 
     def _open(self) -> None:
-        gc.collect()  # as before each import here: what stays shall lie close together
+        load("line_editor", "python_source", "python_prompt")
         from .python_prompt import PythonPrompt  # noqa: PLC0415 not for a mere upload
 
         self._wanted = False
@@ -250,7 +250,7 @@ class ConsoleSession:
     def runner(self):
         """Return the `CodeRunner` with the prompt's names."""
         if self._runner is None:
-            gc.collect()
+            load("code_runner")
             from .code_runner import CodeRunner  # noqa: PLC0415 not for a mere upload
 
             names = {"link": self._console.link}
@@ -268,7 +268,7 @@ class ConsoleSession:
 
     def _transfer(self):
         if self._files is None:
-            gc.collect()
+            load("file_transfer")
             from .file_transfer import FileTransfer  # noqa: PLC0415 with the first file
 
             console = self._console

@@ -72,19 +72,21 @@ class Downloader:
     :param int idle_timeout: milliseconds for the head as a whole, and between two bytes of the body
     :param int minimum_speed: bits per second; a try that needs longer for the rest of the image,
         and longer than five minutes, has failed. 0: it may take as long as it wants
+    :param bytearray buffer: of ``chunk_size`` bytes; by default it makes one
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 limits of all kinds
         self,
         transport,
         chunk_size: int,
         connect_timeout: int,
         idle_timeout: int,
         minimum_speed: int = 0,
+        buffer=None,
     ) -> None:
         self._transport = transport
         self._chunk_size = chunk_size
-        self._buffer = bytearray(chunk_size)
+        self._buffer = bytearray(chunk_size) if buffer is None else buffer
         self._view = memoryview(self._buffer)
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout

@@ -192,16 +192,19 @@ def printable(text: str) -> str:
 
     :param str text: such as an exception's, or what a server says
     """
-    words = mask(text)[: 4 * _MAX_TEXT].split(" ")
-    for index, word in enumerate(words):
-        at = word.find("?")
-        if 0 <= at < len(word) - 1:  # not a mere question mark
-            # Punctuation that ends the word is not the query's, or tells nothing.
-            end = word[len(word.rstrip("\"'<>(),.;:")) :]
-            words[index] = word[:at] + "?..." + end
-    shown = " ".join(words)[:_MAX_TEXT]
-    for char in shown:
+    # Lists only where something is to be changed: often it is said that there is no memory left.
+    text = mask(text)[: 4 * _MAX_TEXT]
+    if "?" in text:
+        words = text.split(" ")
+        for index, word in enumerate(words):
+            at = word.find("?")
+            if 0 <= at < len(word) - 1:  # not a mere question mark
+                # Punctuation that ends the word is not the query's, or tells nothing.
+                end = word[len(word.rstrip("\"'<>(),.;:")) :]
+                words[index] = word[:at] + "?..." + end
+        text = " ".join(words)
+    text = text[:_MAX_TEXT]
+    for char in text:
         if not " " <= char <= "~":
-            # A list of characters takes much memory, which may be what went wrong.
-            return "".join([char if " " <= char <= "~" else "_" for char in shown])
-    return shown
+            return "".join([char if " " <= char <= "~" else "_" for char in text])
+    return text

@@ -26,31 +26,48 @@ import gc
 
 from micropython import const
 
-from .memory import forget, load
-
-# All that a link needs, from the bottom up: so that its buffers find room behind it.
-load(
-    *"ticks backoff server_time channel frames http_head transport websocket connection reporter"
-    " device conversation download_retry image_answer image_check downloader image_download"
-    " update_reports update_manager parts".split(" ")
-)
-
-from . import connection
-from . import update_manager as updates
-from .channel import Channels
-from .connection import Connection
-from .conversation import Conversation
-from .device import Device
-from .downloader import Downloader
+from . import update_actions
 from .errors import describe, keep_timeout, timeouts
-from .parts import Parts
+from .memory import forget
 from .reporter import LEVELS, Reporter
 from .ticks import elapsed
-from .transport import Transport
-from .update_manager import UpdateManager
 
 _TICK = const(25)  # milliseconds between two looks at the timers
 _NO_WORDS = "fault: out of memory"  # made before memory is short
+
+
+# What is needed once, while a link is made, is imported in functions of its own: a function that
+# runs keeps what its variables hold, and the memory of these modules would not be free behind them.
+# Not by "from . import x": on a board that asks the package's __getattr__ first.
+
+
+def _configure(ssl_context, options: dict):
+    from .configurator import configure  # noqa: PLC0415 see above
+
+    config = configure(ssl_context, options)
+    del configure
+    forget("configurator", "metadata", "settings", "known_secrets")
+    return config
+
+
+def _assemble(config, socket_pool, ssl_context, reporter, log):
+    # The buffer is taken first: behind the parts the heap may be too fragmented for it.
+    downloads = config.fwup_writer is not None or config.archive_folder
+    buffer = bytearray(config.chunk_size if downloads else 0)
+    from .assembly import assemble  # noqa: PLC0415 see above
+
+    parts = assemble(config, socket_pool, ssl_context, reporter, log, buffer)
+    del assemble
+    forget("assembly")
+    return parts
+
+
+def _add_optional(link, parts) -> None:
+    from .optional_parts import add_parts  # noqa: PLC0415 see above; and few boards have all of them
+
+    add_parts(link, parts)
+    del add_parts
+    forget("optional_parts", "extension_setup")
 
 
 class NervesHubLink:
@@ -149,9 +166,7 @@ class NervesHubLink:
         logger=None,
         **further,
     ) -> None:
-        from .configurator import configure  # noqa: PLC0415 see forget
-
-        self._config = config = configure(
+        self._config = config = _configure(
             ssl_context,
             {
                 "host": host,
@@ -173,61 +188,24 @@ class NervesHubLink:
                 "further": further,
             },
         )
-        forget("configurator", "metadata", "settings", "known_secrets")
         self._clock = config.clock
         self._reporter = Reporter(config.logger)
-        call, self._log = self._reporter.call, self._reporter.log
+        self._log = self._reporter.log
         if config.warning:
             self._log("warning", config.warning)
         if config.fwup_writer is not None:
             from .fwup_writer import give_log  # noqa: PLC0415 with a writer only
 
             give_log(config.fwup_writer, self._log)
-        self._connection = Connection(config, socket_pool, call, self._log)
-        self._channels = Channels(
-            self._connection.socket.send_text,
-            config.reply_timeout * 1000,
-            config.heartbeat_interval * 1000,
-        )
-        self._device = Device(config, self._channels, call, self._log, self.log)
-        self._connection.before_open = self._device.before_open
-
-        def transport():
-            made = Transport(socket_pool, ssl_context)
-            made.before_open = self._device.before_open
-            return made
-
-        loader = Downloader(
-            transport(),
-            # The buffer is taken now: when an update comes, the heap may be too fragmented for it.
-            config.chunk_size if config.fwup_writer is not None or config.archive_folder else 0,
-            config.connect_timeout,
-            config.idle_timeout * 1000,
-            config.minimum_speed,
-        )
-        self._updates = UpdateManager(config, loader, self._device.push, call, self._log)
-        self._device.updates = self._updates
-        self._conversation = Conversation(self._connection, self._channels, self._device, self._log)
-        self._parts = Parts(
-            config=config,
-            clock=self._clock,
-            log=self._log,
-            call=call,
-            time=self._connection.time,
-            channels=self._channels,
-            device=self._device,
-            updates=self._updates,
-            downloader=loader,
-            conversation=self._conversation,
-            transport=transport,
-        )
+        self._parts = parts = _assemble(config, socket_pool, ssl_context, self._reporter, self.log)
+        self._connection = parts.connection
+        self._channels = parts.channels
+        self._device = parts.device
+        self._updates = parts.updates
+        self._conversation = parts.conversation
         wanted = config.extensions or config.archive_folder or config.console
         if wanted or config.scripts is not None:
-            # Not "from . import x": on a board that asks the package's __getattr__ first.
-            from .optional_parts import add_parts  # noqa: PLC0415 not every board has some
-
-            add_parts(self, self._parts)
-            forget("optional_parts", "extension_setup")
+            _add_optional(self, parts)
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -270,10 +248,9 @@ class NervesHubLink:
         """The phase, one of the words in the table above (read-only)."""
         if self._closed:
             return "closed"
-        phase = self._connection.phase
-        if phase == connection.OPEN:
+        if self._connection.is_open:
             return "joined" if self.connected else "joining"
-        return phase
+        return self._connection.phase
 
     @property
     def connected(self) -> bool:
@@ -394,14 +371,14 @@ class NervesHubLink:
     def _update(self, now: int) -> bool:
         """Do the next bit of an update. True if it may have blocked."""
         action = self._updates.step(now)
-        if action == updates.REBOOT:
+        if action == update_actions.REBOOT:
             self._device.reboot(now)
             self._updates.restart_noted()
-        elif action == updates.REJOIN and self.connected:
+        elif action == update_actions.REJOIN and self.connected:
             self._device.join(now)
-        elif action == updates.BLOCKS and self.connected:
+        elif action == update_actions.BLOCKS and self.connected:
             self._channels.beat(now)
-        elif action == updates.NEED_ROOM:
+        elif action == update_actions.NEED_ROOM:
             self._make_room(now)
         return self._updates.blocked
 
@@ -418,7 +395,7 @@ class NervesHubLink:
             link.stay(now)  # no reconnecting now, and no loss of the network either
         else:
             link.tick(now, drained)
-        if link.phase == connection.OPEN:
+        if link.is_open:
             self._conversation.tick(now, drained)
         elif self._updates.paused or not self._updates.active:
             why = link.why_restart(now)
@@ -427,7 +404,7 @@ class NervesHubLink:
                 self._log("error", why + ": restarting")
                 self._reporter.call(self._config.client.reboot)
         # Last, because it may block.
-        if archives is not None and (link.phase == connection.OPEN or archives.alone):
+        if archives is not None and (link.is_open or archives.alone):
             if archives.tick(now):
                 self._make_room(now)
 

@@ -44,6 +44,7 @@ from .errors import UpdateError, describe, keep_timeout
 from .image_download import EXPIRED, NO_ROOM, ImageDownload
 from .memory import forget
 from .ticks import elapsed
+from .update_actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
 from .update_reports import UpdateReports
 
 IDLE = 0
@@ -54,19 +55,6 @@ INSTALLING = 4
 REPORTING = 5
 INSTALLED = 6
 CLOSED = 7
-
-NEED_ROOM = 1
-"""
-Action: close the WebSocket; there is no memory for a second connection until this one is done.
-"""
-REJOIN = 2
-"""
-Action: the server may have forgotten the update, or is to forget it; join the device topic again.
-"""
-REBOOT = 3
-"""Action: restart into the new firmware; call `UpdateManager.restart_noted` when that is sure."""
-BLOCKS = 4
-"""Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
 
 _BETWEEN = "between"  # neither the network nor the writer has its turn
 _RETRIED = (_BETWEEN, "download", "verify")

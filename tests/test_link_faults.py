@@ -238,7 +238,7 @@ def test_running_out_of_memory_in_the_middle_of_a_download_breaks_off_this_try_o
 def test_fault_while_handling_a_fault_does_not_raise():
     desk = Desk()
     peer = desk.joined()
-    with mock.patch("nerveshub_link.link.Connection.lost", side_effect=MemoryError()):
+    with mock.patch("nerveshub_link.connection.Connection.lost", side_effect=MemoryError()):
         peer.end()
         desk.wait(0.2)
     assert desk.link.last_error == "fault while handling a fault"

@@ -21,22 +21,22 @@ NAMES = {path.relative_to(PACKAGE.parent).as_posix() for path in MODULES}
 LAYERS = (
     "__init__",
     "link",
-    "configurator optional_parts",
+    "assembly configurator optional_parts",
     "app_slot_writer dual_bank_writer extension_setup writer_choice",
     "bank_trial board_health console fwup_archive geo_ip local_shell update_manager",
     "update_offer",
     "archives bad_release connection console_session conversation device_logs geo health"
     " image_download network_identity shell_session zip_reader",
-    "client device downloader extensions firmware_bank inflate nvm_copy python_prompt refusals"
-    " scripts shell_commands slot_files websocket",
+    "client device downloader extensions firmware_bank inflate nvm_copy parts python_prompt"
+    " refusals scripts shell_commands slot_files websocket",
     "archive_paths channel chunked_body code_runner device_state download_retry"
     " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
     " image_check known_secrets python_source reporter shell_drive slot_drive transport"
     " update_reports",
     "connect_errors rare_events network odd_answer",
     "addresses backoff brief config errors fwup_writer json_numbers line_editor memory"
-    " output_buffer parts metadata public_keys server_time settings shared_secret slot_manifest"
-    " file_names url_text utf8",
+    " output_buffer metadata public_keys server_time settings shared_secret slot_manifest"
+    " file_names update_actions url_text utf8",
     "app_watchdog http_date ticks",
 )
 
@@ -259,18 +259,18 @@ def imported_modules(name) -> set:
     return found
 
 
-def test_the_link_loads_all_that_it_needs_one_by_one_from_the_bottom_up():
+def test_a_link_loads_all_that_it_needs_one_by_one_from_the_bottom_up():
     (listed,) = [
         node.value.args[0].value.func.value.value.split(" ")
-        for node in ast.parse((PACKAGE / "link.py").read_text()).body
+        for node in ast.parse((PACKAGE / "assembly.py").read_text()).body
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ]
-    there = imported_modules("__init__") | {"memory"}
+    there = imported_modules("__init__") | imported_modules("link")
     for name in listed:
         assert imported_modules(name) <= there, name
         there.add(name)
-    assert imported_modules("link") <= there
-    needed = set().union(*(imported_modules(name) for name in [*listed, "link"]))
+    assert imported_modules("assembly") <= there
+    needed = set().union(*(imported_modules(name) for name in [*listed, "assembly"]))
     assert set(listed) <= needed
 
 
