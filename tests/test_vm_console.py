@@ -154,6 +154,7 @@ def test_a_block_an_error_completion_files_and_a_script_fit_into_a_small_heap(vm
         assert "path" in board.type("import sys\rsys.\t", "version")
         board.type("\x03")
 
+        (vm.folder / "uploads" / "up load.bin").unlink(missing_ok=True)  # of the other VM
         board.after(lambda: board.upload("../up load.bin", IMAGE), "5120 bytes received]")
         board.type("download('uploads/up load.bin')\r", "5120 bytes sent]")
         assert board.files[0] == ("file-data/start", {"filename": "up load.bin"})
