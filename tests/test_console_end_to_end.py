@@ -23,12 +23,15 @@ def board(request, tmp_path):
     ca = ThrowawayCa(tmp_path) if request.param == "tls" else None
     tls = ServerTls(*ca.issue("localhost", "127.0.0.1")) if ca else None
     console = Console({"answer": 42}, upload_folder=str(tmp_path / "uploads"))
-    with HubThread(tls=tls) as hub, Board(
-        hub,
-        ssl_context=ca.client_context() if ca else None,
-        console=console,
-        scripts={"answer": 41},
-    ) as found:
+    with (
+        HubThread(tls=tls) as hub,
+        Board(
+            hub,
+            ssl_context=ca.client_context() if ca else None,
+            console=console,
+            scripts={"answer": 41},
+        ) as found,
+    ):
         found.until(lambda: "console" in topics(found))
         yield found
         assert hub.violations == []

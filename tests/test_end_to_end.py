@@ -266,9 +266,12 @@ def test_extension_is_switched_off_and_on_by_the_operator(hub):
 
 
 def test_several_links_live_side_by_side_on_two_hubs(hub):
-    with HubThread() as other, Board(hub, "a") as one, Board(hub, "b") as two, Board(
-        other, "a"
-    ) as three:
+    with (
+        HubThread() as other,
+        Board(hub, "a") as one,
+        Board(hub, "b") as two,
+        Board(other, "a") as three,
+    ):
         boards = (one, two, three)
         for board in boards:
             board.until(lambda b=board: b.link.connected and b.device.joined, boards)
@@ -339,9 +342,10 @@ def test_device_certificate_of_another_ca_is_not_let_in(tmp_path):
     ca, tls = tls_of(tmp_path)
     cert, key = ThrowawayCa(tmp_path, "another CA").issue_device("dev-1")
     context = ca.client_context()
-    with HubThread(tls=tls) as hub, Board(
-        hub, ssl_context=context, device_cert=cert, device_key=key
-    ) as board:
+    with (
+        HubThread(tls=tls) as hub,
+        Board(hub, ssl_context=context, device_cert=cert, device_key=key) as board,
+    ):
         board.until(lambda: board.link.last_error)
         assert not hub.device("dev-1").connected
         assert not board.link.connected

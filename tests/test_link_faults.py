@@ -361,8 +361,9 @@ def test_fault_before_the_join_and_in_its_handling_does_not_leave_a_socket_that_
     desk = Desk()
     peer = desk.connect()
     peer.accept()
-    with mock.patch("nerveshub_link.device.Device.join", side_effect=MemoryError()), mock.patch(
-        "nerveshub_link.connection.Connection.lost", side_effect=MemoryError()
+    with (
+        mock.patch("nerveshub_link.device.Device.join", side_effect=MemoryError()),
+        mock.patch("nerveshub_link.connection.Connection.lost", side_effect=MemoryError()),
     ):
         desk.wait(0.05)
     desk.until(lambda: peer.closed, 60)

@@ -187,9 +187,10 @@ def test_a_paste_of_70_kb_in_one_frame_is_refused_in_words_and_the_prompt_lives(
 @pytest.mark.parametrize("bits", [32], indirect=True)  # one is enough: it takes its 270 ticks
 def test_a_paste_of_70_kb_in_one_frame_runs_where_the_application_gave_room_for_it(vm, heap):
     paste = "".join("total += %4d  # %s\r" % (number, "y" * 900) for number in range(80))
-    with HubThread() as hub, Board(
-        vm, hub, heap + 600 * 1024, link={"max_message_size": 131072}
-    ) as board:
+    with (
+        HubThread() as hub,
+        Board(vm, hub, heap + 600 * 1024, link={"max_message_size": 131072}) as board,
+    ):
         board.open()
         board.type("total = 0\r")
         board.push("dn", {"data": paste + "print('sum', total)\r"})

@@ -143,9 +143,10 @@ def test_a_download_that_breaks_off_once_too_often_is_told_and_the_link_goes_on(
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(IMAGE))
         peer.sendall(IMAGE[:100_000])
 
-    with RawServer(break_off) as server, HubThread(
-        public_url="http://{}:{}".format(server.host, server.port)
-    ) as hub:
+    with (
+        RawServer(break_off) as server,
+        HubThread(public_url="http://{}:{}".format(server.host, server.port)) as hub,
+    ):
         offer(hub)
         result = vm.run("session", options_for(hub, "failed", link={"download_retries": 0}))
         hub.wait(lambda hub: "failed" in statuses(hub))

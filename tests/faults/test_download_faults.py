@@ -117,9 +117,10 @@ def test_breaks_pile_up_and_the_rest_gets_ever_smaller(hub, lengths):
 
 def test_1_4_megabytes_broken_20_times_take_no_more_than_a_tenth_more_bytes():
     image = random.Random(14).randbytes(1_400_000)
-    with HubThread() as hub, FaultProxy(
-        hub.port, [Fault("cut", "down", 65_000 + 7 * at) for at in range(20)]
-    ) as proxy:
+    with (
+        HubThread() as hub,
+        FaultProxy(hub.port, [Fault("cut", "down", 65_000 + 7 * at) for at in range(20)]) as proxy,
+    ):
         hub.add_firmware(image, NEW_META)
         hub.url = "http://%s:%d" % (proxy.host, proxy.port)
         hub.deploy(UUID)

@@ -156,8 +156,9 @@ class Desk:
         options.setdefault("time", self.clock.time)
         options.setdefault("random", lambda: self.jitter)
         options.setdefault("urandom", lambda count: bytes(range(count)))
-        with mock.patch("nerveshub_link.connection.Transport", self.network.transport), mock.patch(
-            "nerveshub_link.parts.Transport", self.network.transport
+        with (
+            mock.patch("nerveshub_link.connection.Transport", self.network.transport),
+            mock.patch("nerveshub_link.parts.Transport", self.network.transport),
         ):
             self.link = NervesHubLink(None, options.pop("ssl_context", None), **options)
 

@@ -187,8 +187,9 @@ class Machine:
         test.__dict__.update(names or {})
         sys.modules["test"] = test
         try:
-            with mock.patch.object(time, "sleep", self.slept.append), mock.patch.object(
-                os, "getenv", self._getenv
+            with (
+                mock.patch.object(time, "sleep", self.slept.append),
+                mock.patch.object(os, "getenv", self._getenv),
             ):
                 path = self._folder / file
                 program = compile(path.read_text(), file, "exec")

@@ -68,7 +68,7 @@ class Authority:
             return None
         kept._name = kept._certificate.subject
         kept.cert, kept._key_path = str(cert), str(key)
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         left = kept._certificate.not_valid_after_utc - now
         fits = kept._certificate.public_key() == kept._key.public_key()
         return kept if fits and left > datetime.timedelta(days=_LEFT) else None
@@ -106,7 +106,7 @@ class Authority:
         return self._write(file, builder.sign(self._key, hashes.SHA256()), key)
 
     def _builder(self, subject, public_key, days: int = _DAYS) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         issuer_key = self._key.public_key()
         return (
             x509.CertificateBuilder()

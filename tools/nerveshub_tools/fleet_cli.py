@@ -14,7 +14,7 @@ Separate from the commands for a board on the desk, `nerveshub_tools.board_cli`.
 import json
 import os
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Optional, Tuple
 
 import click
@@ -80,7 +80,7 @@ def updates(item: dict) -> str:
 
 def _is_over(time: str) -> bool:
     try:
-        return datetime.fromisoformat(time.replace("Z", "+00:00")) <= datetime.now(timezone.utc)
+        return datetime.fromisoformat(time.replace("Z", "+00:00")) <= datetime.now(UTC)
     except (TypeError, ValueError):
         return False
 

@@ -162,7 +162,7 @@ class RestClient:
                 **body,
             ) as answer:
                 return await self._understood(answer)
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise RestError(self._unreached(error)) from None
 
     async def _understood(self, answer: aiohttp.ClientResponse) -> Any:

@@ -16,7 +16,7 @@ import base64
 import binascii
 import contextlib
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, List, Optional
 
 from aiohttp import web
@@ -122,7 +122,7 @@ def shape(hub, device: Device) -> dict:
 def _last_seen(device: Device) -> str:
     if device.seen_at is None:
         return "never"
-    at = datetime.fromtimestamp(device.seen_at, timezone.utc)
+    at = datetime.fromtimestamp(device.seen_at, UTC)
     return at.strftime("%Y-%m-%d %H:%M:%S.%fZ")
 
 

@@ -12,7 +12,7 @@ Separate because several modules need it: `nerveshub_tools.rest_api`, ``rest_dev
 """
 
 import functools
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Awaitable, Callable, Optional
 from urllib.parse import quote
 
@@ -78,4 +78,4 @@ def moment(time: Optional[float]) -> Optional[str]:
     """A unix time as the server writes it, in UTC and without a zone."""
     if time is None:
         return None
-    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S")
