@@ -37,6 +37,7 @@ from support.update_bench import (
 from nerveshub_link import ignore, reschedule
 from nerveshub_link import update_manager as updates
 from nerveshub_link.errors import TransportError
+from nerveshub_link.reporter import LEVELS
 
 SIZE = len(IMAGE)
 REFUSED = TransportError("can't connect to files.example: OSError: [Errno 111] ECONNREFUSED")
@@ -532,11 +533,11 @@ def test_server_hears_nothing_of_a_break_and_no_progress_twice():
 
 def test_each_break_is_one_line_in_the_log_without_the_query():
     one = bench(part(700), REFUSED, rest(700)).offer().run(100)
-    lines = [text for level, text in one.log.lines if level == "warning"]
+    lines = [text for level, text in one.log.lines if level == LEVELS["warning"]]
     assert lines == [
-        "download broke off at 700 of 2000 bytes: ended after 700 of 2000 bytes: "
+        "nerveshub_link: download broke off at 700 of 2000 bytes: ended after 700 of 2000 bytes: "
         "connection closed by the server; next try in 15 s",
-        "download broke off at 700 of 2000 bytes: can't connect to files.example: "
+        "nerveshub_link: download broke off at 700 of 2000 bytes: can't connect to files.example: "
         "OSError: [Errno 111] ECONNREFUSED; next try in 15 s",
     ]
 

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-An update manager on the bench: the downloader is the real one, on a scripted connection; the
-server's ear, the application, the flash and the clock are the test's.
+An update manager on the bench. Downloader, device, channels and reporter around it are the real
+ones; the connections, the application, the flash and the clock are the test's.
 """
 
 import json
@@ -11,8 +11,10 @@ import random
 from types import SimpleNamespace
 
 from nerveshub_link import update_manager as updates
+from nerveshub_link.channel import JOINED, Channels
+from nerveshub_link.device import Device
 from nerveshub_link.downloader import Downloader
-from nerveshub_link.errors import describe
+from nerveshub_link.reporter import Reporter
 from nerveshub_link.update_manager import UpdateManager
 
 from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update
@@ -107,7 +109,6 @@ class Bench:
         self.client = options.pop("client", None) or RecordingClient()
         self.writer = RecordingWriter() if writer is True else writer
         self.log = Log()
-        self.joined = True
         self.jitter = 0.0
         self.heard = []
         self.actions = []
@@ -123,25 +124,42 @@ class Bench:
             download_timeout=options.pop("download_timeout", 86400),
             random=lambda: self.jitter,
             running_meta=lambda: META,
+            known_meta=META,
         )
         speed = options.pop("minimum_speed", 0)
         loader = Downloader(self.transport, chunk_size, 7, MINUTE, speed)
-        self.manager = UpdateManager(config, loader, self.push, self.call, self.log.log)
+        reporter = Reporter(self.log)
+        self._channels = Channels(self._send, MINUTE, HOUR)
+        self.device = Device(config, self._channels, reporter.call, reporter.log, reporter.log)
+        self.manager = UpdateManager(config, loader, self.device.push, reporter.call, reporter.log)
+        self.device.updates = self.manager
+        self.joined = True
         assert not options
 
-    def push(self, event, payload):
-        """As `Device.push`."""
-        if not self.joined:
-            return False
-        self.heard.append((event, json.loads(json.dumps(payload))))
-        return True
+    @property
+    def joined(self):
+        """Is the device topic joined? To be set, too: the manager does not notice by that."""
+        return self.device.joined
 
-    def call(self, function, *args):
-        """As `NervesHubLink` calls what belongs to the user."""
-        try:
-            function(*args)
-        except Exception as error:
-            self.log.log("error", function.__name__ + ": " + describe(error))
+    @joined.setter
+    def joined(self, joined):
+        now = self.clock()
+        self._channels.reset(now)
+        if joined:
+            self._channels.join("device", dict, now)
+            reply = {"status": "ok", "response": {}}
+            text = json.dumps([self._join_ref, self._join_ref, "device", "phx_reply", reply])
+            assert self._channels.receive(text, now)[0] == JOINED
+
+    def _send(self, text):
+        """What the WebSocket takes: one message of Phoenix."""
+        _, ref, topic, event, payload = json.loads(text)
+        assert topic == "device"
+        if event == "phx_join":
+            self._join_ref = ref
+        else:
+            self.heard.append((event, payload))
+        return True
 
     def offer(self, image=IMAGE, answered=True, **tweaks):
         """
