@@ -57,6 +57,10 @@ link = NervesHubLink(
     confirm_after=10,
 )
 
+state = error = None
 while True:
     link.poll()
+    if link.state != state or link.last_error != error:
+        state, error = link.state, link.last_error
+        print(state, error or "", flush=True)
     time.sleep(0.01)

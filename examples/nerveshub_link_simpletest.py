@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""The board shows up in NervesHub and stays there. Settings are in settings.toml."""
+"""
+The board shows up in NervesHub and stays there. Settings are in settings.toml. It prints what the
+link does: waiting, connecting, joining, joined, and why something failed.
+"""
 
 import board
 import wifi
@@ -20,5 +23,9 @@ FIRMWARE = {
 
 link = NervesHubLink.from_settings(wifi.radio, firmware_meta=FIRMWARE)
 
+state = error = None
 while True:
     link.poll()
+    if link.state != state or link.last_error != error:
+        state, error = link.state, link.last_error
+        print(state, error or "")

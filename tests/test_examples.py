@@ -12,6 +12,8 @@ import subprocess
 import sys
 
 import pytest
+from nerveshub_tools.auth import Credential
+from nerveshub_tools.server import HubThread
 from support import checkout
 from support.vm import dotted, modules
 
@@ -87,6 +89,34 @@ def test_an_example_starts(example, tmp_path):
     )
     assert done.stdout.endswith("polled\n"), done.stdout
     assert done.returncode == 0
+
+
+def test_the_example_for_a_computer_prints_what_happens(tmp_path):
+    with HubThread() as hub:
+        settings = {
+            "NERVESHUB_HOST": hub.host,
+            "NERVESHUB_PORT": str(hub.port),
+            "NERVESHUB_SSL": "false",
+            "NERVESHUB_PRODUCT_KEY": hub.product_key,
+            "NERVESHUB_PRODUCT_SECRET": "a wrong one",
+        }
+        with subprocess.Popen(
+            [sys.executable, str(checkout.ROOT / "examples" / "nerveshub_link_cpython.py")],
+            cwd=tmp_path,
+            env={**os.environ, **settings, "PYTHONPATH": os.pathsep.join(PLACES)},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            said = program.stdout.readline()
+            while "401" not in said:
+                line = program.stdout.readline()
+                assert line, said
+                said += line
+            hub.credentials[hub.product_key] = Credential("a wrong one")
+            while "joined" not in line:
+                line = program.stdout.readline()
+                assert line, said
+            program.kill()
 
 
 def test_every_example_is_in_the_documentation():

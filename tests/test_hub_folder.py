@@ -14,6 +14,7 @@ from nerveshub_tools import cli
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.hub import Hub
 from nerveshub_tools.hub_folder import KEYS, FirmwareFolder, kept_keys
+from nerveshub_tools.hub_settings import settings_lines
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.settings_toml import getenv
 from test_hub_cli import archive, esp_image, hub_command
@@ -172,7 +173,8 @@ def test_what_is_printed_is_what_library_and_board_take(host):
     shown = cli._reachable(cli._listening(host))
     assert shown not in {"0.0.0.0", "::", "0"}
     served = Hub(product_key='nhp_"\\', product_secret='"#e')
-    data = "\n".join(cli.settings_lines(served, shown, 4000, False)).encode()
+    served.url = f"http://{cli._bracketed(shown)}:4000"
+    data = "\n".join(settings_lines(served)).encode()
     for version in ((10, 1), (10, 2)):
         found = {
             name: getenv(data, "NERVESHUB_" + name.upper(), None, version)
@@ -189,9 +191,11 @@ def test_what_is_printed_is_what_library_and_board_take(host):
 def test_boards_are_told_when_they_can_not_reach_the_hub():
     hint = "# only this computer can reach it; with --host 0.0.0.0, boards can, too"
     for shown in ("127.0.0.1", "::1", "localhost"):
-        assert cli.settings_lines(Hub(), shown, 1, False)[0] == hint
+        url = f"https://{cli._bracketed(shown)}:1"
+        assert settings_lines(Hub(public_url=url))[0] == hint
     for shown in ("192.0.2.1", "2001:db8::1", "hub.example.org"):
-        assert hint not in cli.settings_lines(Hub(), shown, 1, False)
+        url = f"https://{cli._bracketed(shown)}:1"
+        assert hint not in settings_lines(Hub(public_url=url))
 
 
 def test_localhost_works_by_both_of_its_addresses():

@@ -77,7 +77,8 @@ def hub_with_page(tmp_path_factory):
         reader.join()
         assert process.wait(20) == 0
     assert "Traceback" not in "".join(lines), "".join(lines)
-    assert sorted(path.name for path in folder.iterdir()) == ["demo.bin", "demo.bin.json"]
+    kept = [".nerveshub-hub.json", "demo.bin", "demo.bin.json"]
+    assert sorted(path.name for path in folder.iterdir()) == kept
 
 
 def api(hub, path):
@@ -142,6 +143,21 @@ def typed(board):
 
 def sizes(board):
     return [fields for _, event, fields in board.received if event == "window_size"]
+
+
+def test_page_without_a_device_shows_the_lines_for_its_settings(hub, page):
+    # The first test of this module: later, the hub knows devices.
+    page.goto(hub.url)
+    code = page.locator(".waiting .code")
+    code.wait_for()
+    assert code.inner_text().splitlines() == [
+        "# only this computer can reach it; with --host 0.0.0.0, boards can, too",
+        'NERVESHUB_HOST = "127.0.0.1"',
+        f"NERVESHUB_PORT = {hub.port}",
+        "NERVESHUB_SSL = 0",
+        f'NERVESHUB_PRODUCT_KEY = "{hub.key}"',
+        f'NERVESHUB_PRODUCT_SECRET = "{hub.secret}"',
+    ]
 
 
 def test_expression_typed_into_the_terminal_is_answered(hub, page, board):
@@ -273,6 +289,7 @@ def test_buttons_logs_health_and_details(hub, page, board):
     page.goto(hub.url + "devices/feather-12")
     page.get_by_role("button", name="Identify").click()
     board.wait(lambda board: ("device", "identify", {}) in board.received)
+    page.get_by_text("Asked the device to show itself").wait_for()
     board.log("error", "<b>no such device</b>")
     page.locator(".log-error", has_text="<b>no such device</b>").wait_for()
     board.report(mem_used_percent=63.5, disk_used_percentage=12)
@@ -289,9 +306,49 @@ def test_page_follows_a_device_that_comes_and_goes(hub, page):
         page.get_by_role("button", name="Reconnect").click()
         visitor.wait(lambda visitor: visitor.ended)
     page.locator(".head .chip", has_text="offline").wait_for()
+    for name in ("Identify", "Reconnect", "Reboot"):
+        assert page.get_by_role("button", name=name).is_disabled()
     page.locator(".terminal-console").click()
     page.keyboard.type("x")
     page.get_by_text("visitor is not connected").wait_for()
+
+
+def box(locator):
+    """Left, top, right and bottom edge."""
+    found = locator.bounding_box()
+    left, top = found["x"], found["y"]
+    return left, top, left + found["width"], top + found["height"]
+
+
+def test_the_last_column_of_the_terminal_is_seen(hub, page, board):
+    page.goto(hub.url + "devices/feather-12")
+    shown(page)
+    board.wait(sizes)
+    width = sizes(board)[-1]["width"]
+    board.send("console", "up", {"data": "\r\n" + "x" * (width - 1) + "#"})
+    page.locator(".terminal-console .xterm-rows").get_by_text("x#").wait_for()
+    outer = box(page.locator(".terminal-console"))
+    inner = box(page.locator(".terminal-console .xterm-screen"))
+    assert inner[0] >= outer[0] and inner[2] <= outer[2]
+    assert inner[1] >= outer[1] and inner[3] <= outer[3]
+
+
+@pytest.mark.parametrize("width", [1360, 900, 380])
+def test_nothing_overlaps_and_nothing_sticks_out_whatever_the_width(hub, page, board, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(hub.url + "devices/feather-12")
+    shown(page)
+    for step in range(3):
+        board.report(mem_used_percent=40 + step, cpu_temp=30, wifi_rssi=-60, uptime_seconds=step)
+    page.locator(".tile", has_text="Uptime").wait_for()
+    boxes = [box(card) for card in page.locator(".card").all()]
+    assert len(boxes) == 6
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        assert 0 <= left and right <= width
+        for other in boxes[number + 1 :]:
+            apart = other[0] >= right or other[2] <= left or other[1] >= bottom or other[3] <= top
+            assert apart, (boxes[number], other)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
 def test_picture_for_the_documentation(hub, page, board):

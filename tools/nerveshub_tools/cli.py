@@ -11,7 +11,6 @@ boards, `nerveshub_tools.board_cli` adds, and what is for a fleet, `nerveshub_to
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import shlex
 import signal
@@ -29,8 +28,8 @@ from .ca import Authority
 from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
 from .hub_folder import FirmwareFolder, kept_keys
+from .hub_settings import settings_lines
 from .server import Server
-from .settings_toml import quote
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
@@ -189,7 +188,7 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_po
     served.url = f"{scheme}://{_bracketed(shown)}:{server.port}"
     page = None if page_port is None else await _show_page(served, page_port)
     click.echo("# settings.toml of a device")
-    for line in settings_lines(served, shown, server.port, bool(tls)):
+    for line in settings_lines(served):
         click.echo(line)
     trust = f"--cacert {shlex.quote(ca)} " if ca else ""
     near = "localhost" if host in {*_PROBES, *_NEAR} else _bracketed(host)
@@ -221,19 +220,6 @@ async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_po
     if page:
         await page.stop()
     await server.stop()
-
-
-def settings_lines(served: Hub, shown: str, port: int, tls: bool) -> list:
-    """What a device needs in its settings.toml."""
-    near = ["# only this computer can reach it; with --host 0.0.0.0, boards can, too"]
-    return [
-        *(near if _is_near(shown) else []),
-        f"NERVESHUB_HOST = {quote(shown)}",
-        f"NERVESHUB_PORT = {port}",
-        f"NERVESHUB_SSL = {int(tls)}",
-        f"NERVESHUB_PRODUCT_KEY = {quote(served.product_key)}",
-        f"NERVESHUB_PRODUCT_SECRET = {quote(served.product_secret)}",
-    ]
 
 
 def _report(identifier: str, topic: str, event: str, payload) -> None:
@@ -277,14 +263,6 @@ def _reachable(host: str) -> str:
         probe.connect((far, 9))
         return probe.getsockname()[0]
     return near
-
-
-def _is_near(host: str) -> bool:
-    """Does this name lead a device to itself only?"""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @main.command()

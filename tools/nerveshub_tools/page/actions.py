@@ -18,6 +18,11 @@ from ..received_files import MAX_SIZE
 from ..rest_devices import NO_ANSWER, SCRIPT_WAIT
 from .summary import progress_of, size_text, state_of, time_text
 
+_BUTTONS = (
+    ("lightbulb", "Identify", "Asked the device to show itself"),
+    ("sync", "Reconnect", "Told the device to reconnect"),
+    ("power_settings_new", "Reboot", "Asked the device to reboot"),
+)
 _DOTS = {"offline": "dot off", "connecting": "dot trial", "on trial": "dot trial"}
 
 
@@ -42,24 +47,27 @@ class HeadPanel:
                 self._version = ui.label().classes("chip version")
                 self._state = ui.label().classes("chip")
                 self._about = ui.label().classes("quiet grow")
-                for icon, text in (
-                    ("lightbulb", "Identify"),
-                    ("sync", "Reconnect"),
-                    ("power_settings_new", "Reboot"),
-                ):
-                    ui.button(
-                        text,
-                        icon=icon,
-                        on_click=lambda method=getattr(hub, text.lower()): act(method, identifier),
-                    ).props("outline no-caps dense size=13px").classes("action")
+                self._buttons = [self._button(hub, identifier, *words) for words in _BUTTONS]
             with ui.element("div").classes("head-row") as self._update:
                 self._bar = ui.linear_progress(0, show_value=False, size="8px").props("rounded")
                 self._bar.classes("bar grow")
                 self._text = ui.label().classes("bar-text")
 
+    @staticmethod
+    def _button(hub, identifier: str, icon: str, text: str, done: str):
+        def click() -> None:
+            # The protocol has no answer: that it was sent is all there is to tell.
+            if act(getattr(hub, text.lower()), identifier):
+                ui.notify(done, type="positive")
+
+        button = ui.button(text, icon=icon, on_click=click)
+        return button.props("outline no-caps dense size=13px").classes("action")
+
     def refresh(self, device) -> None:
         """Show what has changed."""
         state = state_of(device)
+        for button in self._buttons:
+            button.set_enabled(device.joined)
         self._dot.classes(replace=_DOTS.get(state, "dot on"))
         self._version.set_text(device.meta.get("version") or "no firmware known")
         self._state.set_text(state)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from ..hub_settings import settings_lines
 from .actions import FilesPanel, FirmwarePanel, HeadPanel, ScriptPanel, act
 from .panels import DetailsPanel, HealthPanel, LogPanel, TerminalPanel
 from .summary import progress_of, state_of
@@ -79,11 +80,8 @@ class Dashboard:
         hub = self._hub
         with ui.element("section").classes("card waiting"):
             ui.label("No device has connected yet").classes("head-name")
-            ui.label(f"This hub listens at {hub.url}. A device needs these in its settings:")
-            ui.label(
-                f'NERVESHUB_PRODUCT_KEY = "{hub.product_key}"\n'
-                "NERVESHUB_PRODUCT_SECRET: the hub has printed it when it started"
-            ).classes("code")
+            ui.label(f"This hub listens at {hub.url}. A device needs this in its settings.toml:")
+            ui.label("\n".join(settings_lines(hub))).classes("code")
 
     def _device(self, identifier: str) -> None:
         hub = self._hub

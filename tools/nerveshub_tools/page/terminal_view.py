@@ -47,7 +47,8 @@ class TerminalView:
         self._loop = asyncio.get_running_loop()
         self.version = None
         """Of the device's console"""
-        with ui.element("div").classes(f"terminal terminal-{kind}") as self.element:
+        # Not "terminal": xterm.js calls its own element so, and would get our margins.
+        with ui.element("div").classes(f"terminal-box terminal-{kind}") as self.element:
             self._xterm = ui.xterm(_OPTIONS)
             self._xterm.on_data(lambda event: self._send(event.data))
             self._xterm.on_resize(lambda event: self._resized(event.cols, event.rows))
