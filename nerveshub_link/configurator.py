@@ -243,18 +243,16 @@ def _check_auth(config, options: dict) -> None:
 def _check_callbacks(config, options: dict) -> None:
     config.client = options["client"] if options["client"] is not None else Client()
     _check_methods("client", config.client, _CLIENT_METHODS, "Client")
-    config.fwup_writer = _writer(options["fwup_writer"])
+    config.fwup_writer = _writer(options["fwup_writer"], options["join_writers"])
     config.extensions = {} if options["extensions"] is None else options["extensions"]
     if not isinstance(config.extensions, dict):
         raise ValueError("extensions must be a dict of name and object")
-    if config.extensions:
-        from .extension_setup import check_extension  # noqa: PLC0415
     for name in config.extensions:
         _check_text("extensions: a name", name)
         if ":" in name:
             raise ValueError("extensions: " + name + ": a name has no colon")
         value = config.extensions[name]
-        if not hasattr(value, "handle_event") and check_extension(name, value):
+        if not hasattr(value, "handle_event") and _is_extension(name, value):
             continue
         _check_methods("extensions: " + name, value, _EXTENSION_METHODS, "Extension")
         _check_text("extensions: version of " + name, getattr(value, "version", None))
@@ -281,7 +279,7 @@ def _check_callbacks(config, options: dict) -> None:
         raise ValueError("logger must be an adafruit_logging or logging logger")
 
 
-def _writer(given):
+def _writer(given, join_writers):
     """One writer, whether one or several were given."""
     if given is None:
         return None
@@ -294,9 +292,24 @@ def _writer(given):
         _check_methods("fwup_writer[%d]" % number, writer, _WRITER_METHODS, "FwupWriter")
     if len(given) == 1:
         return given[0]
-    from .writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
+    return join_writers(given)
 
-    return WriterChoice(given)
+
+def _is_extension(name: str, value) -> bool:
+    """Is it one of the values that the link makes an extension of, as it knows this key?"""
+    if name in ("health", "logging", "local_shell") and value is True:
+        return True
+    if name == "health":
+        return callable(getattr(value, "health_check", None))
+    if name == "geo":
+        return callable(value) or callable(getattr(value, "location", None))
+    if name == "network_identity":
+        return (
+            callable(value)
+            or isinstance(value, (list, tuple))
+            or callable(getattr(value, "identities", None))
+        )
+    return False
 
 
 def _check_operators(config, options: dict) -> None:

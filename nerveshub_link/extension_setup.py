@@ -15,28 +15,6 @@ import gc
 from .extensions import TOPIC, Extensions
 
 
-def check_extension(name: str, value) -> bool:
-    """
-    Tell whether a value of the option ``extensions`` is one of those that `make_extension` knows.
-
-    :param str name: the key
-    :param value: what the user gave for it
-    """
-    if name in ("health", "logging", "local_shell") and value is True:
-        return True
-    if name == "health":
-        return callable(getattr(value, "health_check", None))
-    if name == "geo":
-        return callable(value) or callable(getattr(value, "location", None))
-    if name == "network_identity":
-        return (
-            callable(value)
-            or isinstance(value, (list, tuple))
-            or callable(getattr(value, "identities", None))
-        )
-    return False
-
-
 def make_extension(name: str, value):
     """
     Make the extension for one key.

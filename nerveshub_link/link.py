@@ -180,6 +180,7 @@ class NervesHubLink:
                 "firmware_meta": firmware_meta,
                 "client": client,
                 "fwup_writer": fwup_writer,
+                "join_writers": _join_writers,
                 "extensions": extensions,
                 "console": console,
                 "scripts": scripts,
@@ -423,3 +424,9 @@ class NervesHubLink:
         except Exception as another:
             keep_timeout(another)
             self._reporter.last_error = "fault while handling a fault"
+
+
+def _join_writers(writers):
+    from .writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
+
+    return WriterChoice(writers)
