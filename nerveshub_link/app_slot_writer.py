@@ -31,14 +31,14 @@ from adafruit_ticks import ticks_ms
 from micropython import const
 
 from .client import reschedule
+from .common.memory import forget
+from .common.ticks import elapsed
 from .device_state import DeviceState, StateError, pack
 from .errors import UpdateError, describe, mask_cut
 from .fwup_archive import ArchiveReader
 from .fwup_writer import FwupWriter
-from .memory import forget
 from .slot_files import Slot
 from .slot_manifest import Manifest, read_meta
-from .ticks import elapsed
 
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
@@ -144,7 +144,7 @@ class AppSlotWriter(FwupWriter):
         if state.get("safe"):
             words.append("%d starts in safe mode" % state["safe"])
         if state.get("tb"):
-            from .brief import brief  # noqa: PLC0415 after a failure only
+            from .common.brief import brief  # noqa: PLC0415 after a failure only
 
             words.append(brief(mask_cut(state["tb"])))
         return ": ".join(words) or None

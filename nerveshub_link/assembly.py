@@ -10,7 +10,7 @@ is a module of its own, which gives its memory back. It is imported when the opt
 the configurator's memory is free again.
 """
 
-from .memory import load
+from .common.memory import load
 
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
@@ -35,7 +35,7 @@ def assemble(config, socket_pool, ssl_context, reporter, log, buffer) -> Parts: 
     :param Config config: the checked options
     :param socket_pool: a socket pool
     :param ssl_context: an SSL context, or None
-    :param Reporter reporter: the link's
+    :param Callbacks reporter: the link's
     :param log: function of level and text: `NervesHubLink.log`
     :param bytearray buffer: for chunks of an update; empty if nothing is downloaded
     """

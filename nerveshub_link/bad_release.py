@@ -89,7 +89,7 @@ def refusal(state: dict, uuid):
     """
     why, text = None, ""
     if uuid == state.get("bad") and state.get("why") in _WORDS:
-        from .brief import brief  # noqa: PLC0415 after a failure only
+        from .common.brief import brief  # noqa: PLC0415 after a failure only
 
         why, text = state["why"], brief(mask_cut(state.get("tb", "")))
     elif used_up(state.get("tried"), uuid):

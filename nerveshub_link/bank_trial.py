@@ -180,7 +180,7 @@ class BankTrial:
                 return
             ends = ends[:-1] + how
             if how == "c" and traceback:
-                from .brief import brief  # noqa: PLC0415 after a failure only
+                from .common.brief import brief  # noqa: PLC0415 after a failure only
 
                 record["tb"] = printable(brief(mask_cut(traceback)))[:_TRACEBACK]
         record["ends"] = ends

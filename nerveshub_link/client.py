@@ -110,7 +110,7 @@ class Client:
         :return: None; or a generator that does it step by step, of the milliseconds to its next
             step: so the main loop goes on meanwhile
         """
-        from .identify import blink  # noqa: PLC0415 when somebody asks
+        from .common.identify import blink  # noqa: PLC0415 when somebody asks
 
         return blink()
 

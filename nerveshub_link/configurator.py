@@ -17,10 +17,10 @@ import time as _time
 from adafruit_ticks import ticks_ms
 
 from .client import Client
+from .common.ticks import LONGEST
 from .config import Config
 from .errors import describe
 from .metadata import NEEDED, check_metadata
-from .ticks import LONGEST
 
 _CLIENT_METHODS = (
     "update_available",
@@ -95,7 +95,9 @@ def configure(ssl_context, options: dict) -> Config:
     _check_tables(config, options["further"])
     _check_server(config, options)
     _check_auth(config, options)
-    from .known_secrets import keep_secrets  # noqa: PLC0415 it reads settings.toml: not on import
+    from .common.known_secrets import (  # noqa: PLC0415 it reads settings.toml: not on import
+        keep_secrets,
+    )
 
     keep_secrets(config)  # before anything can fail with one of them in its text
     _check_callbacks(config, options)

@@ -26,10 +26,10 @@ from micropython import const
 
 from . import websocket
 from .backoff import Backoff
+from .common.ticks import elapsed
 from .errors import TransportError, describe
 from .http_head import Url
 from .server_time import ServerTime
-from .ticks import elapsed
 from .transport import Transport
 from .websocket import WebSocket
 

@@ -14,9 +14,9 @@ its console.
 from micropython import const
 
 from . import channel
+from .common.memory import forget, load
+from .common.ticks import elapsed
 from .errors import describe, printable, text_of
-from .memory import forget, load
-from .ticks import elapsed
 
 TOPIC = "console"
 

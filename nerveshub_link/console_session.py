@@ -20,8 +20,8 @@ import sys
 
 from micropython import const
 
+from .common.memory import load
 from .errors import printable
-from .memory import load
 from .output_buffer import OutputBuffer
 
 _KEYS = const(256)  # used by one poll at most

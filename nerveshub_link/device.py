@@ -18,8 +18,8 @@ The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 from micropython import const
 
 from . import channel
+from .common.ticks import elapsed
 from .errors import describe, printable, text_of
-from .ticks import elapsed
 
 TOPIC = "device"
 
@@ -198,7 +198,7 @@ class Device:
             if words:
                 words = str(words)
                 if "\n" in words:
-                    from .brief import brief  # noqa: PLC0415 after a failure only
+                    from .common.brief import brief  # noqa: PLC0415 after a failure only
 
                     words = brief(words)
                 self._tell_all("error", "earlier: " + words)

@@ -20,10 +20,10 @@ that is complete; ``logging`` calls ``handle``, and the record knows how to comp
 
 from micropython import const
 
+from .common.callbacks import LEVELS
+from .common.ticks import elapsed
 from .errors import keep_timeout, mask
 from .extensions import Extension
-from .reporter import LEVELS
-from .ticks import elapsed
 
 _INTERVAL = const(250)
 _MAX_LINE = const(1000)

@@ -22,8 +22,8 @@ The numbers are those of NervesHub's own client (its ``lib/nerves_hub_link/downl
 
 from micropython import const
 
+from .common.ticks import elapsed
 from .errors import UpdateError, describe, keep_timeout
-from .ticks import elapsed
 
 WHEN_ONLINE = -1
 """Result: the next try has to wait until the device is online again."""

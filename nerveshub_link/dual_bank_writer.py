@@ -19,12 +19,12 @@ from adafruit_ticks import ticks_ms
 from micropython import const
 
 from .bank_trial import BankTrial
+from .common.ticks import elapsed
 from .errors import UpdateError, printable
 from .esp_image import Search, is_word_part, read_head
 from .firmware_bank import ERASE_SECONDS, HOW_TO_SHRINK, RESTART, FirmwareBank, is_extended
 from .fwup_writer import FwupWriter
 from .nvm_copy import NvmCopy
-from .ticks import elapsed
 
 _MINUTE = const(60 * 1000)
 _LATER = const(10 * 60 * 1000)

@@ -21,8 +21,8 @@ rest.
 from micropython import const
 
 from . import channel
+from .common.ticks import elapsed
 from .errors import describe, mask
-from .ticks import elapsed
 
 TOPIC = "extensions"
 

@@ -18,9 +18,9 @@ import os
 
 from micropython import const
 
+from .common.ticks import elapsed
 from .errors import describe, keep_timeout
 from .file_names import place, safe_name
-from .ticks import elapsed
 
 _CHUNK = const(1024)
 _RESERVE = const(16384)  # bytes that stay free on the drive

@@ -10,9 +10,9 @@ once for each connection (its ``lib/nerves_hub/extensions/geo.ex``) and shows a 
 device is, the user's function knows, or `GeoIp` (`nerveshub_link.geo_ip`).
 """
 
+from .common.ticks import elapsed
 from .errors import describe
 from .extensions import Extension, check_interval
-from .ticks import elapsed
 
 
 class Geo(Extension):

@@ -18,9 +18,9 @@ the metrics would break the server's batch insert, and a null its pages.
 
 from micropython import const
 
+from .common.ticks import elapsed
 from .errors import describe
 from .extensions import Extension
-from .ticks import elapsed
 
 _ALARM_PAUSE = const(10 * 1000)  # between two reports that nobody asked for
 _PARTS = ("metrics", "metadata", "alarms", "checks")

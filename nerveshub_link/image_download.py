@@ -15,11 +15,11 @@ starts from zero.
 
 from micropython import const
 
+from .common.ticks import elapsed
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
 from .errors import DownloadError, describe, keep_timeout
 from .image_check import ImageCheck
-from .ticks import elapsed
 
 _SOON = const(1000)  # milliseconds
 

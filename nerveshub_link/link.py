@@ -27,10 +27,10 @@ import gc
 from micropython import const
 
 from . import update_actions
+from .common.callbacks import LEVELS, Callbacks
+from .common.memory import forget
+from .common.ticks import elapsed
 from .errors import describe, keep_timeout, timeouts
-from .memory import forget
-from .reporter import LEVELS, Reporter
-from .ticks import elapsed
 
 _TICK = const(25)  # milliseconds between two looks at the timers
 _NO_WORDS = "fault: out of memory"  # made before memory is short
@@ -46,7 +46,7 @@ def _configure(ssl_context, options: dict):
 
     config = configure(ssl_context, options)
     del configure
-    forget("configurator", "metadata", "settings", "known_secrets")
+    forget("configurator", "metadata", "settings", "common.known_secrets")
     return config
 
 
@@ -190,7 +190,7 @@ class NervesHubLink:
             },
         )
         self._clock = config.clock
-        self._reporter = Reporter(config.logger)
+        self._reporter = Callbacks(config.logger)
         self._log = self._reporter.log
         if config.warning:
             self._log("warning", config.warning)

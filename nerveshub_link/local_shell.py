@@ -19,9 +19,9 @@ goes again after five minutes without one.
 
 from micropython import const
 
+from .common.memory import forget
+from .common.ticks import elapsed
 from .extensions import Extension
-from .memory import forget
-from .ticks import elapsed
 
 _IDLE = const(5 * 60 * 1000)
 

@@ -19,8 +19,8 @@ Wi-Fi, but the server is not reached   joined anew each 30 minutes; a restart af
 A radio that raises when it is asked counts as one without network.
 """
 
+from .common.ticks import elapsed
 from .errors import keep_timeout
-from .ticks import elapsed
 
 
 class Network:

@@ -14,9 +14,9 @@ import json
 
 from micropython import const
 
+from .common.ticks import elapsed
 from .errors import describe
 from .extensions import Extension, check_interval, check_json
-from .ticks import elapsed
 
 _SERVICES = ("iroh", "netbird", "tailscale", "wireguard")
 _MOST = const(10)

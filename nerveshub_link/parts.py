@@ -25,7 +25,7 @@ class Parts:
     :param Config config: the checked options
     :param socket_pool: a socket pool
     :param ssl_context: an SSL context, or None
-    :param Reporter reporter: the link's
+    :param Callbacks reporter: the link's
     """
 
     logs = None

@@ -10,8 +10,8 @@ script that can't be run. Part of `nerveshub_link.device`, and imported only whe
 comes, since memory is scarce on a board.
 """
 
+from .common.ticks import LONGEST, elapsed
 from .errors import describe
-from .ticks import LONGEST, elapsed
 
 
 def handle(device, event: str, payload: dict, now: int) -> None:

@@ -18,9 +18,9 @@ import sys
 
 from micropython import const
 
+from .common.memory import forget
+from .common.ticks import elapsed
 from .errors import describe
-from .memory import forget
-from .ticks import elapsed
 
 _LIMIT = const(10)  # seconds, as in nerves_hub_link
 _MAX_OUTPUT = const(4096)  # characters

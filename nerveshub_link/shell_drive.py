@@ -205,7 +205,7 @@ def _entry(path: str, name: str, long: bool) -> str:
 
 def _texts(file):
     """A file piece by piece, as texts that a terminal can bear."""
-    from .utf8 import cut, is_ascii, mend  # noqa: PLC0415
+    from .common.utf8 import cut, is_ascii, mend  # noqa: PLC0415
 
     rest = b""
     while True:

@@ -39,11 +39,11 @@ Longer than other modules: what each state does, and what may strike in it, must
 
 from micropython import const
 
+from .common.memory import forget
+from .common.ticks import elapsed
 from .downloader import DATA, DONE, HEAD
 from .errors import UpdateError, describe, keep_timeout
 from .image_download import EXPIRED, NO_ROOM, ImageDownload
-from .memory import forget
-from .ticks import elapsed
 from .update_actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
 from .update_reports import UpdateReports
 

@@ -270,7 +270,7 @@ class WebSocket:
 
     def _keep_ends(self, first, last) -> int:
         try:
-            from .utf8 import mend  # noqa: PLC0415 seldom needed
+            from .common.utf8 import mend  # noqa: PLC0415 seldom needed
 
             self.text = mend(bytes(first)).decode() + "\n" + mend(bytes(last)).decode()
         except Exception:

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from nerveshub_link.brief import brief
+from nerveshub_link.common.brief import brief
 
 BOARD = (
     "Traceback (most recent call last):\r\n"

@@ -13,8 +13,8 @@ from support.fakes import FakeClock
 from support.machine import Machine
 
 from nerveshub_link import AppSlotWriter, BoardHealth, Extension, Geo, ignore
+from nerveshub_link.common.known_secrets import keep_secrets
 from nerveshub_link.errors import describe, keep_secret, mask, mask_cut
-from nerveshub_link.known_secrets import keep_secrets
 
 WIFI = "correct horse battery staple 0123456"
 
@@ -77,9 +77,13 @@ def test_on_a_board_every_setting_is_masked_whose_name_says_that_it_is_a_secret(
     }
     lines = ["%s = %s" % (name, json.dumps(values[name])) for name in values]
     (tmp_path / "settings.toml").write_bytes("\r\n".join(lines).encode() + b"\r\n\xff = broken\n")
-    monkeypatch.setattr("nerveshub_link.known_secrets._SETTINGS", str(tmp_path / "settings.toml"))
+    monkeypatch.setattr(
+        "nerveshub_link.common.known_secrets._SETTINGS", str(tmp_path / "settings.toml")
+    )
     # As on a board, where os has no environ and getenv reads the file.
-    monkeypatch.setattr("nerveshub_link.known_secrets.os", types.SimpleNamespace(getenv=values.get))
+    monkeypatch.setattr(
+        "nerveshub_link.common.known_secrets.os", types.SimpleNamespace(getenv=values.get)
+    )
     keep_secrets(options())
     for value in values.values():
         hidden = value in ("mqtt-word", "aio_0123", "tok-tok-tok", 12345678)
@@ -90,7 +94,9 @@ def test_a_setting_that_a_board_can_not_read_does_no_harm(monkeypatch):
     def getenv(name):
         raise ValueError("invalid syntax for integer")  # CircuitPython 10.1 for a bare word
 
-    monkeypatch.setattr("nerveshub_link.known_secrets.os", types.SimpleNamespace(getenv=getenv))
+    monkeypatch.setattr(
+        "nerveshub_link.common.known_secrets.os", types.SimpleNamespace(getenv=getenv)
+    )
     keep_secrets(options(product_secret="s3cret-0ption"))
     assert mask("s3cret-0ption") == "***"
 

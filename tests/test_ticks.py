@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import nerveshub_link
-from nerveshub_link.ticks import LONGEST, elapsed
+from nerveshub_link.common.ticks import LONGEST, elapsed
 
 PACKAGE = Path(nerveshub_link.__file__).parent
 END = 1 << 29

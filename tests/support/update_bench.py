@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 from nerveshub_link import update_manager as updates
 from nerveshub_link.channel import JOINED, Channels
+from nerveshub_link.common.callbacks import Callbacks
 from nerveshub_link.device import Device
 from nerveshub_link.downloader import Downloader
-from nerveshub_link.reporter import Reporter
 from nerveshub_link.update_manager import UpdateManager
 
 from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update
@@ -128,7 +128,7 @@ class Bench:
         )
         speed = options.pop("minimum_speed", 0)
         loader = Downloader(self.transport, chunk_size, 7, MINUTE, speed)
-        reporter = Reporter(self.log)
+        reporter = Callbacks(self.log)
         self._channels = Channels(self._send, MINUTE, HOUR)
         self.device = Device(config, self._channels, reporter.call, reporter.log, reporter.log)
         self.manager = UpdateManager(config, loader, self.device.push, reporter.call, reporter.log)

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.memory`
+`nerveshub_link.common.memory`
 ====================================================
 
 Giving memory back, and taking it so that the rest stays in one piece. A leaf, for whoever has parts

@@ -2,21 +2,21 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.reporter`
+`nerveshub_link.common.callbacks`
 ====================================================
 
 How the application hears of what happens, and how it is called without harm: all parts of a link
-share one `Reporter`. Nothing that the application does in a callback or a logger comes back as an
+share one `Callbacks`. Nothing that the application does in a callback or a logger comes back as an
 exception.
 """
 
-from .errors import describe, mask
+from ..errors import describe, mask
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 """Level names and their numbers in ``adafruit_logging`` and ``logging``."""
 
 
-class Reporter:
+class Callbacks:
     """
     Tells the logger, and remembers the last error.
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.ticks`
+`nerveshub_link.common.ticks`
 ====================================================
 
 How long ago something was, in the milliseconds of ``adafruit_ticks``, which begin again at zero

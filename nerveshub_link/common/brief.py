@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.brief`
+`nerveshub_link.common.brief`
 ====================================================
 
 A traceback in one line. NervesHub cuts a reason at 200 characters, and a traceback begins with what

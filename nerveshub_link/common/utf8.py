@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.utf8`
+`nerveshub_link.common.utf8`
 ====================================================
 
 Texts that a strict reader takes. Imported when a text is not plain ASCII, or holds what

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.identify`
+`nerveshub_link.common.identify`
 ====================================================
 
 How a board makes itself noticeable where the application has no better idea: its NeoPixel or its
@@ -14,7 +14,7 @@ milliseconds to the next one. However it ends, the pin is free again.
 
 from micropython import const
 
-from .errors import NervesHubError
+from ..errors import NervesHubError
 
 _HALF = const(250)  # milliseconds on, and as many off
 _TIMES = const(20)

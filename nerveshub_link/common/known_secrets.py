@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.known_secrets`
+`nerveshub_link.common.known_secrets`
 ====================================================
 
 Collects the secrets of a device, so that `nerveshub_link.errors.mask` keeps them out of what leaves
@@ -13,7 +13,7 @@ the options are checked.
 import json
 import os
 
-from .errors import keep_secret
+from ..errors import keep_secret
 
 _ALWAYS = (
     "CIRCUITPY_WIFI_PASSWORD",
