@@ -87,7 +87,7 @@ class AppSlotWriter(FwupWriter):
         self._state = self._record.load()
         self._running = running(root, self._state)
         del check, read_only, running
-        forget("slot_drive", "settings")
+        forget("slot_drive", "config.settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._max_files = max_files

@@ -42,11 +42,11 @@ _NO_WORDS = "fault: out of memory"  # made before memory is short
 
 
 def _configure(ssl_context, options: dict):
-    from .configurator import configure  # noqa: PLC0415 see above
+    from .config.options import configure  # noqa: PLC0415 see above
 
     config = configure(ssl_context, options)
     del configure
-    forget("configurator", "metadata", "settings", "common.known_secrets")
+    forget("config.options", "config.metadata", "config.settings", "common.known_secrets")
     return config
 
 
@@ -228,7 +228,7 @@ class NervesHubLink:
             get_radio_ssl_context,
         )
 
-        from .settings import read_settings  # noqa: PLC0415
+        from .config.settings import read_settings  # noqa: PLC0415
 
         settings = read_settings()
         # Other radios can't be brought back by the link.

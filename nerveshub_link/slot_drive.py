@@ -26,7 +26,7 @@ def read_only(root: str):
             return None
     except (ImportError, OSError):
         return None
-    from .settings import develops  # noqa: PLC0415 seldom needed
+    from .config.settings import develops  # noqa: PLC0415 seldom needed
 
     if develops():
         return "NERVESHUB_DEVELOP in settings.toml leaves the drive to the computer"

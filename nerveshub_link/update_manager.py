@@ -174,7 +174,7 @@ class UpdateManager:
         try:
             take_up(self, payload, now)
         finally:
-            forget("update_offer", "metadata")  # the download needs the memory
+            forget("update_offer", "config.metadata")  # the download needs the memory
 
     def _say(self, level: str, *words) -> None:
         try:

@@ -13,10 +13,10 @@ first byte is asked for (the payload's source is NervesHub's
 from micropython import const
 
 from .client import Decision, ignore
+from .config.metadata import check_metadata
 from .errors import UpdateError, describe
 from .image_check import sha256_text
 from .image_download import Offer
-from .metadata import check_metadata
 
 _RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
 _SCARCE_DELAY = const(10 * 60 * 1000)

@@ -270,7 +270,7 @@ def test_identifier_may_have_blanks_and_letters_of_any_language():
 def test_identifier_is_the_chips_unique_id_by_default(monkeypatch):
     chip = types.SimpleNamespace(cpu=types.SimpleNamespace(uid=bytes([0x0F, 0xA0])))
     monkeypatch.setitem(sys.modules, "microcontroller", chip)
-    from nerveshub_link.settings import chip_id  # noqa: PLC0415
+    from nerveshub_link.config.settings import chip_id  # noqa: PLC0415
 
     assert chip_id() == "0fa0"
     make(identifier=...).deinit()
@@ -436,7 +436,7 @@ def test_mistake_in_the_settings_is_said(environment, name, value, said):
 
 def test_setting_that_is_a_number_in_toml_is_a_number_here(monkeypatch, environment):
     values = {"NERVESHUB_HOST": "hub.example", "NERVESHUB_PORT": 4000, "NERVESHUB_SSL": 0}
-    from nerveshub_link import settings  # noqa: PLC0415
+    from nerveshub_link.config import settings  # noqa: PLC0415
 
     monkeypatch.setattr(settings.os, "getenv", values.get)
     assert settings.read_settings() == {"host": "hub.example", "port": 4000, "ssl": False}

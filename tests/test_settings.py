@@ -10,7 +10,7 @@ import pytest
 from nerveshub_tools import board_settings
 from support.machine import FILES
 
-from nerveshub_link import settings
+from nerveshub_link.config import settings
 
 VERSIONS = [(10, 1), (10, 2)]
 

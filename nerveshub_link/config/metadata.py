@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.metadata`
+`nerveshub_link.config.metadata`
 ====================================================
 
 What metadata of firmware must be like: one set of rules for the option ``firmware_meta``, for what

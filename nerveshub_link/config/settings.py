@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.settings`
+`nerveshub_link.config.settings`
 ====================================================
 
 What the board itself tells: the options in ``settings.toml``, and the chip's unique id. Apart from

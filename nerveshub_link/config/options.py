@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.configurator`
+`nerveshub_link.config.options`
 ====================================================
 
 All options, checked once, before anything happens: every mistake raises ``ValueError`` here, names
@@ -16,10 +16,10 @@ import time as _time
 
 from adafruit_ticks import ticks_ms
 
-from .client import Client
-from .common.ticks import LONGEST
+from ..client import Client
+from ..common.ticks import LONGEST
+from ..errors import describe
 from .config import Config
-from .errors import describe
 from .metadata import NEEDED, check_metadata
 
 _CLIENT_METHODS = (
@@ -95,7 +95,7 @@ def configure(ssl_context, options: dict) -> Config:
     _check_tables(config, options["further"])
     _check_server(config, options)
     _check_auth(config, options)
-    from .common.known_secrets import (  # noqa: PLC0415 it reads settings.toml: not on import
+    from ..common.known_secrets import (  # noqa: PLC0415 it reads settings.toml: not on import
         keep_secrets,
     )
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.config`
+`nerveshub_link.config.config`
 ====================================================
 
 The checked options, for all modules to read. Apart from the configurator, which checks them,
