@@ -14,18 +14,18 @@ from .common.memory import load
 
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
-    *"backoff server_time channel frames http_head transport websocket connection device"
+    *"wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head wire.transport wire.websocket wire.connection device"
     " conversation download_retry image_answer image_check downloader image_download update_reports"
     " update_manager parts".split(" ")
 )
 
-from .channel import Channels
-from .connection import Connection
 from .conversation import Conversation
 from .device import Device
 from .downloader import Downloader
 from .parts import Parts
 from .update_manager import UpdateManager
+from .wire.connection import Connection
+from .wire.phoenix import Channels
 
 
 def assemble(config, socket_pool, ssl_context, reporter, log, buffer) -> Parts:  # noqa: PLR0913

@@ -13,10 +13,10 @@ its console.
 
 from micropython import const
 
-from . import channel
 from .common.memory import forget, load
 from .common.ticks import elapsed
 from .errors import describe, printable, text_of
+from .wire import phoenix
 
 TOPIC = "console"
 
@@ -104,7 +104,7 @@ class Console:
         self._log = log
 
     def _join_payload(self) -> dict:
-        return {"console_version": _VERSION, "device_api_version": channel.API_VERSION}
+        return {"console_version": _VERSION, "device_api_version": phoenix.API_VERSION}
 
     def _push(self, event: str, payload: dict) -> bool:
         return self._channels.push(TOPIC, event, payload) is not None
@@ -128,11 +128,11 @@ class Console:
         :param payload: the message's payload, or the join's response
         """
         try:
-            if kind == channel.MESSAGE:
+            if kind == phoenix.MESSAGE:
                 self.session().handle(event, payload)
-            elif kind == channel.REFUSED:
+            elif kind == phoenix.REFUSED:
                 self._log("error", "console refused: " + printable(text_of(payload)))
-            elif kind == channel.CRASHED:
+            elif kind == phoenix.CRASHED:
                 self._log("warning", "the server closed the console's channel")
                 self.lost()
         except Exception as error:

@@ -15,9 +15,9 @@ import gc
 from micropython import const
 
 from . import device as device_topic
-from . import websocket
 from .common.ticks import elapsed
 from .errors import ProtocolError, describe
+from .wire import websocket
 
 _MESSAGES = const(4)  # handled by one poll() at most
 _FIRST = const(96)  # characters of a message for which there is no memory: they tell what it was

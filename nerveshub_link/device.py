@@ -17,9 +17,9 @@ The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 
 from micropython import const
 
-from . import channel
 from .common.ticks import elapsed
 from .errors import describe, printable, text_of
+from .wire import phoenix
 
 TOPIC = "device"
 
@@ -112,7 +112,7 @@ class Device:
         """
         config = self._config
         self._meta = self._ask("firmware_meta", config.running_meta, None) or self._meta
-        payload = {"device_api_version": channel.API_VERSION}
+        payload = {"device_api_version": phoenix.API_VERSION}
         for key in self._meta:
             if key in _META_KEYS and self._meta[key] is not None:
                 payload["nerves_fw_" + key] = self._meta[key]
@@ -158,14 +158,14 @@ class Device:
         :param int now: ticks in milliseconds
         :return: True if the device has just joined
         """
-        if kind == channel.MESSAGE:
+        if kind == phoenix.MESSAGE:
             self._event(event, payload, now)
-        elif kind == channel.JOINED:
+        elif kind == phoenix.JOINED:
             self._joined(payload, now)
             return True
-        elif kind == channel.REFUSED:
+        elif kind == phoenix.REFUSED:
             self._log("error", "join refused: " + printable(text_of(payload)))
-        elif kind == channel.CRASHED:
+        elif kind == phoenix.CRASHED:
             reason = "the server closed the device's channel"
             self._log("error", reason)
             self.lost(reason)

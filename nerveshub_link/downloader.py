@@ -32,8 +32,8 @@ from micropython import const
 
 from .common.ticks import elapsed
 from .errors import DownloadError, TransportError, UpdateError
-from .http_head import HeadReader, parse_url, request_head, resolve
 from .image_answer import judge
+from .wire.http_head import HeadReader, parse_url, request_head, resolve
 
 WAITING = 0
 """Result: nothing to do now."""

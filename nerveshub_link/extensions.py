@@ -20,9 +20,9 @@ rest.
 
 from micropython import const
 
-from . import channel
 from .common.ticks import elapsed
 from .errors import describe, mask
+from .wire import phoenix
 
 TOPIC = "extensions"
 
@@ -161,17 +161,17 @@ class Extensions:
         :param str event: for ``channel.MESSAGE``
         :param payload: the message's payload, or the join's response
         """
-        if kind == channel.JOINED:
+        if kind == phoenix.JOINED:
             self.lost()
             self._each(payload, self._attach)
-        elif kind == channel.CRASHED:
+        elif kind == phoenix.CRASHED:
             self.lost()
-        elif kind == channel.ERROR and payload[1] == "detach":
+        elif kind == phoenix.ERROR and payload[1] == "detach":
             # The server listens to none of this key's events. Its ref says which message it was.
             for key in list(self._attached):
                 if self._attached[key] == payload[0]:
                     self._detach(key)
-        elif kind == channel.MESSAGE:
+        elif kind == phoenix.MESSAGE:
             if event in ("attach", "detach"):
                 keys = payload.get("extensions")
                 self._each(keys, self._attach if event == "attach" else self._detach)

@@ -23,7 +23,7 @@ from micropython import const
 from .common.ticks import elapsed
 from .errors import NervesHubError, ProtocolError, describe
 from .geo import answer, failure
-from .http_head import HeadReader, parse_url, request_head
+from .wire.http_head import HeadReader, parse_url, request_head
 
 _TIMEOUT = const(10 * 1000)  # for the whole answer
 _LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have some 600

@@ -9,7 +9,7 @@ What a link is made of, for its optional parts: each takes what it needs. A modu
 that an optional part knows neither the link nor the others.
 """
 
-from .transport import Transport
+from .wire.transport import Transport
 
 
 class Parts:

@@ -6,7 +6,7 @@
 import pytest
 from support.fakes import FakeRandom
 
-from nerveshub_link.backoff import Backoff
+from nerveshub_link.wire.backoff import Backoff
 
 
 def test_delay_doubles_from_the_minimum_to_the_maximum_and_stays_there():

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nerveshub_link.channel import CRASHED, ERROR, JOINED, MESSAGE, REFUSED, Channels
 from nerveshub_link.errors import ProtocolError
+from nerveshub_link.wire.phoenix import CRASHED, ERROR, JOINED, MESSAGE, REFUSED, Channels
 
 TRANSCRIPTS = Path(__file__).parent / "data" / "transcripts"
 

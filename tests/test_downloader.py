@@ -26,7 +26,7 @@ from nerveshub_link.errors import (
     TransportError,
     UpdateError,
 )
-from nerveshub_link.transport import Transport
+from nerveshub_link.wire.transport import Transport
 
 IMAGE = random.Random(4).randbytes(10_000)
 SECRET = "X-Amz-Signature=topsecret"

@@ -346,7 +346,7 @@ def scarce(monkeypatch):
         return dumps(value)
 
     with_traps = types.SimpleNamespace(loads=json.loads, dumps=dumps_or_not)
-    monkeypatch.setattr("nerveshub_link.channel.json", with_traps)
+    monkeypatch.setattr("nerveshub_link.wire.phoenix.json", with_traps)
     return events
 
 

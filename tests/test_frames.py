@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.raw_server import server_frame
 
-from nerveshub_link import frames
 from nerveshub_link.errors import ProtocolError
-from nerveshub_link.frames import (
+from nerveshub_link.wire import frames
+from nerveshub_link.wire.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -26,7 +26,7 @@ from nerveshub_link.frames import (
     FrameReader,
     encode,
 )
-from nerveshub_link.http_head import HeadReader
+from nerveshub_link.wire.http_head import HeadReader
 
 KEY = b"\x37\xfa\x21\x3d"  # of the examples in RFC 6455, 5.7
 

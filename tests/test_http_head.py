@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerveshub_link.errors import ProtocolError
-from nerveshub_link.http_head import NAMES, HeadReader, Url, parse_url, request_head, resolve
+from nerveshub_link.wire.http_head import NAMES, HeadReader, Url, parse_url, request_head, resolve
 
 TRANSCRIPTS = Path(__file__).parent / "data" / "transcripts"
 

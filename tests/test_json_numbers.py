@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerveshub_link.json_numbers import has_long_number
+from nerveshub_link.wire.json_numbers import has_long_number
 
 LONG = "7" * 65
 

@@ -162,10 +162,10 @@ def test_text_that_is_no_phoenix_message_is_passed_over():
 @pytest.mark.parametrize(
     "target",
     [
-        "nerveshub_link.channel.json.dumps",
+        "nerveshub_link.wire.phoenix.json.dumps",
         "nerveshub_link.device.Device.tick",
         "nerveshub_link.extensions.Extensions.poll",
-        "nerveshub_link.connection.Connection.step",
+        "nerveshub_link.wire.connection.Connection.step",
     ],
 )
 def test_running_out_of_memory_leads_to_a_calm_reconnect(target, clock_gain):
@@ -193,7 +193,7 @@ def test_message_without_memory_is_understood_when_there_is_some_again(without):
             raise errors.pop()
         return real(text)
 
-    with mock.patch("nerveshub_link.channel.json.loads", loads):
+    with mock.patch("nerveshub_link.wire.phoenix.json.loads", loads):
         desk.peer.say(None, None, "device", "identify", {})
         desk.wait(0.2)
     assert desk.client.named("identify") == [("identify",)]
@@ -203,7 +203,7 @@ def test_message_without_memory_is_understood_when_there_is_some_again(without):
 def test_message_that_there_is_no_memory_for_is_passed_over_and_the_link_stays():
     desk = talkative()
     desk.peer.say(None, None, "device", "scripts/run", {"ref": "1", "text": "1"})
-    with mock.patch("nerveshub_link.channel.json.loads", side_effect=MemoryError()):
+    with mock.patch("nerveshub_link.wire.phoenix.json.loads", side_effect=MemoryError()):
         desk.wait(0.1)
     assert desk.link.connected
     assert desk.link.last_error == "no memory for a message: it was passed over"
@@ -238,7 +238,7 @@ def test_running_out_of_memory_in_the_middle_of_a_download_breaks_off_this_try_o
 def test_fault_while_handling_a_fault_does_not_raise():
     desk = Desk()
     peer = desk.joined()
-    with mock.patch("nerveshub_link.connection.Connection.lost", side_effect=MemoryError()):
+    with mock.patch("nerveshub_link.wire.connection.Connection.lost", side_effect=MemoryError()):
         peer.end()
         desk.wait(0.2)
     assert desk.link.last_error == "fault while handling a fault"
@@ -363,7 +363,7 @@ def test_fault_before_the_join_and_in_its_handling_does_not_leave_a_socket_that_
     peer.accept()
     with (
         mock.patch("nerveshub_link.device.Device.join", side_effect=MemoryError()),
-        mock.patch("nerveshub_link.connection.Connection.lost", side_effect=MemoryError()),
+        mock.patch("nerveshub_link.wire.connection.Connection.lost", side_effect=MemoryError()),
     ):
         desk.wait(0.05)
     desk.until(lambda: peer.closed, 60)
@@ -438,7 +438,7 @@ def test_long_number_in_a_message_is_refused_before_it_is_read():
     peer = desk.joined()
     peer.put(server_frame(TEXT, b'[null,null,"device","identify",{"n":' + b"7" * 9000 + b"}]"))
     peer.say(None, None, "device", "identify", {"id": "7" * 9000})
-    with mock.patch("nerveshub_link.channel.json.loads", wraps=json.loads) as loads:
+    with mock.patch("nerveshub_link.wire.phoenix.json.loads", wraps=json.loads) as loads:
         desk.wait(0.2)
     assert "message with a number of more than 64 digits" in desk.log.text
     assert len(loads.mock_calls) == 1  # the digits in a text are no number

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from support.desk import NEW_META, Desk, RecordingWriter, update
-from support.wires import Network as Connections
+from support.wires import WifiRadio as Connections
 
 from nerveshub_link.errors import TransportError
-from nerveshub_link.network import Network
+from nerveshub_link.wire.wifi_radio import WifiRadio
 
 HALF_AN_HOUR = 1800
 
@@ -62,7 +62,7 @@ class Radio:
 def network_of(radio, **options):
     config = {"wifi_ssid": None, "wifi_password": None}
     config.update({"network_reset_after": 1800, "server_reset_after": 21600}, **options)
-    return Network(SimpleNamespace(radio=radio, **config), 0)
+    return WifiRadio(SimpleNamespace(radio=radio, **config), 0)
 
 
 def with_radio(**options):

@@ -280,7 +280,7 @@ def test_a_script_for_whose_message_there_is_no_memory_is_answered(monkeypatch):
         return json.loads(text)
 
     scarce_json = types.SimpleNamespace(loads=scarce, dumps=json.dumps)
-    monkeypatch.setattr("nerveshub_link.channel.json", scarce_json)
+    monkeypatch.setattr("nerveshub_link.wire.phoenix.json", scarce_json)
     message = {"ref": "5W9YlQ", "text": "x = 1\n" * 300}
     peer.put(
         server_frame(0x1, ('[null,null,"device","scripts/run",%s]' % compact(message)).encode())
@@ -302,7 +302,7 @@ def test_an_answer_for_which_there_is_no_memory_at_first_is_sent_later(monkeypat
         return dumps(value)
 
     scarce_json = types.SimpleNamespace(loads=json.loads, dumps=scarce)
-    monkeypatch.setattr("nerveshub_link.channel.json", scarce_json)
+    monkeypatch.setattr("nerveshub_link.wire.phoenix.json", scarce_json)
     peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "1 + 1"})
     desk.wait(3)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakes import FakeClock
 
-from nerveshub_link.http_date import parse_http_date
-from nerveshub_link.server_time import ServerTime
+from nerveshub_link.wire.http_date import parse_http_date
+from nerveshub_link.wire.server_time import ServerTime
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nerveshub_link import shared_secret
-from nerveshub_link.shared_secret import ALGORITHM, build_headers
+from nerveshub_link.wire import signing
+from nerveshub_link.wire.signing import ALGORITHM, build_headers
 
 VECTORS = json.loads((Path(__file__).parent / "data" / "shared_secret_vectors.json").read_text())[
     "vectors"
@@ -85,7 +85,7 @@ def test_headers_equal_a_reference_from_the_standard_library(secret, identifier,
     ],
 )
 def test_number_is_written_as_erlang_writes_it(value, term):
-    assert shared_secret._integer(value) == term
+    assert signing._integer(value) == term
 
 
 def test_signing_takes_4004_native_calls(monkeypatch):

@@ -19,7 +19,7 @@ from support.driving import read, wait, write
 from support.raw_server import DEADLINE, RawServer, hold, read_exactly, read_to_end, reset
 
 from nerveshub_link.errors import TransportError
-from nerveshub_link.transport import Transport
+from nerveshub_link.wire.transport import Transport
 
 
 @pytest.fixture(scope="module")
@@ -614,7 +614,7 @@ def test_no_memory_for_the_words_is_told_as_no_memory(pool, monkeypatch):
     def no_memory(*args):
         raise MemoryError
 
-    monkeypatch.setattr("nerveshub_link.connect_errors.connect_error", no_memory)
+    monkeypatch.setattr("nerveshub_link.wire.connect_errors.connect_error", no_memory)
     pool.connect_error = OSError(errno.ETIMEDOUT, "")
     assert refused(Transport(pool, None), "h.example", 80, False, 7).no_memory
 

@@ -28,12 +28,12 @@ from support.raw_server import (
     upgrade_answer,
 )
 
-from nerveshub_link import websocket
 from nerveshub_link.errors import TransportError
-from nerveshub_link.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode
-from nerveshub_link.http_head import Url
-from nerveshub_link.transport import Transport
-from nerveshub_link.websocket import (
+from nerveshub_link.wire import websocket
+from nerveshub_link.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode
+from nerveshub_link.wire.http_head import Url
+from nerveshub_link.wire.transport import Transport
+from nerveshub_link.wire.websocket import (
     BUSY,
     CLOSED,
     CLOSING,

@@ -157,7 +157,7 @@ class Desk:
         options.setdefault("random", lambda: self.jitter)
         options.setdefault("urandom", lambda count: bytes(range(count)))
         with (
-            mock.patch("nerveshub_link.connection.Transport", self.network.transport),
+            mock.patch("nerveshub_link.wire.connection.Transport", self.network.transport),
             mock.patch("nerveshub_link.parts.Transport", self.network.transport),
         ):
             self.link = NervesHubLink(None, options.pop("ssl_context", None), **options)

@@ -16,7 +16,7 @@ END = TransportError("connection closed by the server")
 
 class FakeTransport:
     """
-    A `nerveshub_link.transport.Transport` without a network.
+    A `nerveshub_link.wire.transport.Transport` without a network.
 
     :param incoming: what the server sends: each item is one packet, `AGAIN`, or an exception.
         A read never crosses the border of a packet

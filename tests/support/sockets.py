@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What a board's network is made of, as stand-ins below the real `nerveshub_link.transport.Transport`:
+What a board's network is made of, as stand-ins below the real `nerveshub_link.wire.transport.Transport`:
 a socket pool, its sockets, ``select`` and ``wifi.radio``. Each of their calls belongs to a seam
 (`support.seams`), so a test can let any of them raise. What the connections lead to, the test says
 through `support.wires.Peer`.
@@ -10,7 +10,7 @@ through `support.wires.Peer`.
 
 import errno
 
-from nerveshub_link.transport import Transport
+from nerveshub_link.wire.transport import Transport
 
 from .fakes import END
 from .wires import Network

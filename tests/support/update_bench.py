@@ -11,11 +11,11 @@ import random
 from types import SimpleNamespace
 
 from nerveshub_link import update_manager as updates
-from nerveshub_link.channel import JOINED, Channels
 from nerveshub_link.common.callbacks import Callbacks
 from nerveshub_link.device import Device
 from nerveshub_link.downloader import Downloader
 from nerveshub_link.update_manager import UpdateManager
+from nerveshub_link.wire.phoenix import JOINED, Channels
 
 from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update
 from .fakes import END, FakeClock, FakeTransport

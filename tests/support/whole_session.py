@@ -15,9 +15,10 @@ from types import SimpleNamespace
 
 from nerveshub_tools.board_modules import WATCHDOG_MODES, Board
 
-from nerveshub_link import AppSlotWriter, HealthProvider, transport
+from nerveshub_link import AppSlotWriter, HealthProvider
 from nerveshub_link.device_state import DeviceState
-from nerveshub_link.shared_secret import build_headers
+from nerveshub_link.wire import transport
+from nerveshub_link.wire.signing import build_headers
 
 from .applications import META, archive
 from .desk import CLIENT_METHODS, Desk, Log, RecordingClient

@@ -153,7 +153,7 @@ class Network:
         self._transports = []
 
     def transport(self, pool, ssl_context):
-        """Make a transport, in place of `nerveshub_link.transport.Transport`."""
+        """Make a transport, in place of `nerveshub_link.wire.transport.Transport`."""
         made = _Wired(self)
         self._transports.append(made)
         return made

@@ -9,7 +9,7 @@ each.
 import json
 import sys
 
-from nerveshub_link.shared_secret import build_headers
+from nerveshub_link.wire.signing import build_headers
 
 for vector in json.load(sys.stdin)["vectors"]:
     headers = build_headers(

@@ -9,7 +9,7 @@ what the channel sends, each as hex of its UTF-8 in a JSON line.
 import json
 import sys
 
-from nerveshub_link.channel import Channels
+from nerveshub_link.wire.phoenix import Channels
 
 
 def main():

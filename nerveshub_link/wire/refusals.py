@@ -2,15 +2,15 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.refusals`
+`nerveshub_link.wire.refusals`
 ====================================================
 
 What the end of a connection means, in words that help: an upgrade that was refused or redirected,
-and a close frame. Part of `nerveshub_link.connection`, and imported only when one of these happens,
+and a close frame. Part of `nerveshub_link.wire.connection`, and imported only when one of these happens,
 since memory is scarce on a board.
 """
 
-from .errors import printable
+from ..errors import printable
 from .http_head import resolve
 
 _MAX_REDIRECTS = 2  # as nerves_hub_link

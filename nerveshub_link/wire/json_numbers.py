@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.json_numbers`
+`nerveshub_link.wire.json_numbers`
 ====================================================
 
 Finds numbers in JSON that are too long to be read. A number of 16,000 digits is read by a board in

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.addresses`
+`nerveshub_link.wire.addresses`
 ====================================================
 
 All addresses of a name, for CPython only: on a desktop ``localhost`` is often ``::1`` first, while

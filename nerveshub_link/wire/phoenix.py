@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.channel`
+`nerveshub_link.wire.phoenix`
 ====================================================
 
 Phoenix channels, version 2 of the serializer: `[join_ref, ref, topic, event, payload]` as JSON
@@ -21,8 +21,8 @@ import json
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import ProtocolError
+from ..common.ticks import elapsed
+from ..errors import ProtocolError
 
 API_VERSION = "2.2.0"
 """
@@ -150,13 +150,13 @@ class Channels:
         # Every text that leaves passes here, so that nothing is sent that the server can't take.
         text = json.dumps([join_ref, ref, topic, event, payload])
         if "\\u0000" in text or "\\ud" in text:
-            from .common.utf8 import mend_escapes  # noqa: PLC0415 seldom needed
+            from ..common.utf8 import mend_escapes  # noqa: PLC0415 seldom needed
 
             text = mend_escapes(text)
         data = text.encode()
         if len(data) != len(text):
             # Not plain ASCII; on a board it may be no UTF-8 either.
-            from .common.utf8 import mend  # noqa: PLC0415 as above
+            from ..common.utf8 import mend  # noqa: PLC0415 as above
 
             mended = mend(data)
             if mended is not data:

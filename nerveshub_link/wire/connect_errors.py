@@ -2,16 +2,16 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.connect_errors`
+`nerveshub_link.wire.connect_errors`
 ====================================================
 
-What a connect that failed means, in words that help. Part of `nerveshub_link.transport`, and
+What a connect that failed means, in words that help. Part of `nerveshub_link.wire.transport`, and
 imported only when that happens, since memory is scarce on a board.
 """
 
 import errno
 
-from .errors import TransportError, describe
+from ..errors import TransportError, describe
 
 # mbedTLS: certificate verification failed; a record that is no TLS.
 _TLS_NOT_VERIFIED = -0x2700

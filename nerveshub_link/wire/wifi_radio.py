@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.network`
+`nerveshub_link.wire.wifi_radio`
 ====================================================
 
 Brings the Wi-Fi back. After an outage the board is up long before its router: CircuitPython tries
@@ -19,11 +19,11 @@ Wi-Fi, but the server is not reached   joined anew each 30 minutes; a restart af
 A radio that raises when it is asked counts as one without network.
 """
 
-from .common.ticks import elapsed
-from .errors import keep_timeout
+from ..common.ticks import elapsed
+from ..errors import keep_timeout
 
 
-class Network:
+class WifiRadio:
     """
     Looks after a ``wifi.radio``.
 

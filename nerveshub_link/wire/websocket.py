@@ -2,12 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.websocket`
+`nerveshub_link.wire.websocket`
 ====================================================
 
 A WebSocket client (RFC 6455) over a `Transport`: the upgrade, the close handshake, and a queue of
 frames that the network has not taken yet. The rules of single frames are in
-`nerveshub_link.frames`.
+`nerveshub_link.wire.frames`.
 
 Call `WebSocket.open`, which blocks for the connect only, then `WebSocket.step` again and again:
 each call does what is possible without waiting and returns one event. The caller owns the clock:
@@ -19,8 +19,8 @@ import hashlib
 
 from micropython import const
 
+from ..errors import ProtocolError, TransportError
 from . import frames
-from .errors import ProtocolError, TransportError
 from .http_head import HeadReader, request_head
 
 CLOSED = 0
@@ -270,7 +270,7 @@ class WebSocket:
 
     def _keep_ends(self, first, last) -> int:
         try:
-            from .common.utf8 import mend  # noqa: PLC0415 seldom needed
+            from ..common.utf8 import mend  # noqa: PLC0415 seldom needed
 
             self.text = mend(bytes(first)).decode() + "\n" + mend(bytes(last)).decode()
         except Exception:

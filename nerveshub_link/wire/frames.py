@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.frames`
+`nerveshub_link.wire.frames`
 ====================================================
 
 WebSocket frames (RFC 6455, section 5) of a client, without a socket. `encode` makes the bytes to
@@ -17,7 +17,7 @@ Its first and last bytes are kept, since they tend to say what it was.
 
 from micropython import const
 
-from .errors import ProtocolError
+from ..errors import ProtocolError
 
 CONTINUATION = 0x0
 TEXT = 0x1

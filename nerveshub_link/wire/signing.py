@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.shared_secret`
+`nerveshub_link.wire.signing`
 ====================================================
 
 The four ``x-nh-*`` headers with which a device without a certificate proves who it is. No sockets

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.http_date`
+`nerveshub_link.wire.http_date`
 ====================================================
 
 Reads the ``Date`` header of an HTTP answer. Imported only when the time is to be learned from it.

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.transport`
+`nerveshub_link.wire.transport`
 ====================================================
 
 The only module that touches sockets: one TCP or TLS connection at a time, opened through
@@ -25,7 +25,7 @@ import sys
 
 from adafruit_connection_manager import get_connection_manager
 
-from .errors import NervesHubError, TransportError, describe
+from ..errors import NervesHubError, TransportError, describe
 
 # Nothing there now; and mbedTLS with TLS 1.3: a session ticket came, and no data.
 _AGAIN = [errno.EAGAIN, -0x7B00]
@@ -213,7 +213,9 @@ class Transport:
 
 def _connect_error(host: str, error: Exception) -> NervesHubError:
     try:
-        from .connect_errors import connect_error  # noqa: PLC0415 seldom needed, and it takes memory
+        from .connect_errors import (  # noqa: PLC0415 seldom needed, and it takes memory
+            connect_error,
+        )
 
         return connect_error(host, error)
     except MemoryError:

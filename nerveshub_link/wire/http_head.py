@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.http_head`
+`nerveshub_link.wire.http_head`
 ====================================================
 
 HTTP/1.1 heads, without a socket: what a WebSocket upgrade and a firmware download have in common.
@@ -15,7 +15,7 @@ the caller's to use next.
 
 from micropython import const
 
-from .errors import ProtocolError
+from ..errors import ProtocolError
 
 NAMES = (
     "connection",

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.backoff`
+`nerveshub_link.wire.backoff`
 ====================================================
 
 How long to wait before the next try: doubling, with jitter, so that a fleet which lost its server

@@ -2,12 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.url_text`
+`nerveshub_link.wire.url_text`
 ====================================================
 
 What few URLs need: following a redirect; and encoding, as browsers do (WHATWG URL, 1.3), characters
 that a request line can't hold, such as the blank or the umlaut in a file's name. Apart from
-`nerveshub_link.http_head` because this is imported only for such a URL.
+`nerveshub_link.wire.http_head` because this is imported only for such a URL.
 """
 
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.server_time`
+`nerveshub_link.wire.server_time`
 ====================================================
 
 The server's clock, as far as this device knows it. A shared-secret signature is refused when it is
@@ -14,7 +14,7 @@ hold today's date to the second.
 
 from micropython import const
 
-from .common.ticks import elapsed
+from ..common.ticks import elapsed
 
 _UNSET = 1_600_000_000  # 2020; a board without a set clock counts from 2000-01-01
 _LATEST = 4_102_444_800  # 2100: a date beyond is a mistake, not a time

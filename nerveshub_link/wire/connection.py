@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.connection`
+`nerveshub_link.wire.connection`
 ====================================================
 
 Getting an open WebSocket, and getting it again: waiting for the network, signing, connecting,
@@ -24,10 +24,10 @@ back-off.
 
 from micropython import const
 
+from ..common.ticks import elapsed
+from ..errors import TransportError, describe
 from . import websocket
 from .backoff import Backoff
-from .common.ticks import elapsed
-from .errors import TransportError, describe
 from .http_head import Url
 from .server_time import ServerTime
 from .transport import Transport
@@ -64,12 +64,12 @@ class Connection:
         now = config.clock()
         self._network = None
         if config.radio is not None:
-            from .network import Network  # noqa: PLC0415
+            from .wifi_radio import WifiRadio  # noqa: PLC0415
 
-            self._network = Network(config, now)
+            self._network = WifiRadio(config, now)
         self._build_headers = None
         if config.use_secret:
-            from .shared_secret import build_headers  # noqa: PLC0415
+            from .signing import build_headers  # noqa: PLC0415
 
             self._build_headers = build_headers
         self._backoff = Backoff(
@@ -114,7 +114,7 @@ class Connection:
         Send and receive what is possible now.
 
         :param int now: ticks in milliseconds
-        :return: an event of `nerveshub_link.websocket`; of ``REFUSED`` care was taken already
+        :return: an event of `nerveshub_link.wire.websocket`; of ``REFUSED`` care was taken already
         """
         event = self.socket.step()
         if event == websocket.OPENED:
