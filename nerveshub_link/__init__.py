@@ -75,7 +75,7 @@ if sys.implementation.name == "circuitpython" and sys.implementation.version[:2]
 
 from .client import APPLY, DOWNLOAD, IGNORE, Client, Decision, ignore, reschedule
 from .errors import NervesHubError, ProtocolError, TransportError, UpdateError
-from .fwup_writer import FwupWriter
+from .update.fwup_writer import FwupWriter
 
 # Their memory is taken when they are asked for: most are parts that not every board needs, and of
 # the link itself a program that only writes or looks at what is installed needs nothing.

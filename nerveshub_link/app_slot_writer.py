@@ -36,9 +36,9 @@ from .common.ticks import elapsed
 from .device_state import DeviceState, StateError, pack
 from .errors import UpdateError, describe, mask_cut
 from .fwup_archive import ArchiveReader
-from .fwup_writer import FwupWriter
 from .slot_files import Slot
 from .slot_manifest import Manifest, read_meta
+from .update.fwup_writer import FwupWriter
 
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
@@ -101,7 +101,7 @@ class AppSlotWriter(FwupWriter):
         self._finished = None  # slot of the last `fwup_finish`, and the record before
         self._put_off = None  # uuid of the bad release that was put off last
         if self._on_trial:
-            from .app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
+            from .update.app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
 
             self._dog = of_the_launcher()
 
@@ -179,13 +179,13 @@ class AppSlotWriter(FwupWriter):
         state = self._state
         if not deployment or ("bad" not in state and "tried" not in state):
             return None
-        from .bad_release import put_off, refusal  # noqa: PLC0415 after something went wrong
+        from .update.bad_release import put_off, refusal  # noqa: PLC0415 after something went wrong
 
         why, answer = refusal(state, meta.get("uuid")), None
         if why is not None:
             last, self._put_off = self._put_off, meta["uuid"]
             answer = put_off(self._put_off, last, why)
-        forget("bad_release")  # unpacking wants its memory
+        forget("update.bad_release")  # unpacking wants its memory
         return answer
 
     def fwup_accepts(self, first, conf) -> bool:
@@ -235,7 +235,7 @@ class AppSlotWriter(FwupWriter):
         try:
             self._reader.finish()
             self._reader = None
-            from .bad_release import after_install  # noqa: PLC0415 with an update only
+            from .update.bad_release import after_install  # noqa: PLC0415 with an update only
 
             # The rescue application is no slot to go back to: the guard comes back to it by itself.
             state = after_install(
@@ -292,7 +292,7 @@ class AppSlotWriter(FwupWriter):
             state.pop("bad")
             state.pop("why", None)
         if "tried" in state:
-            from .bad_release import confirmed  # noqa: PLC0415 once for each release
+            from .update.bad_release import confirmed  # noqa: PLC0415 once for each release
 
             if confirmed(state["tried"], uuid) is None:
                 state.pop("tried")

@@ -27,8 +27,8 @@ import os
 from micropython import const
 
 from .common.ticks import LONGEST, elapsed
-from .downloader import DATA, DONE, HEAD
 from .errors import NervesHubError, UpdateError, describe
+from .update.downloader import DATA, DONE, HEAD
 
 _REMEMBERED = const(16)  # uuids
 _ROOM = const(8192)  # bytes that stay free on the drive

@@ -15,15 +15,15 @@ from .common.memory import load
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
     *"wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head wire.transport wire.websocket wire.connection device"
-    " conversation download_retry image_answer image_check downloader image_download update_reports"
-    " update_manager parts".split(" ")
+    " conversation update.download_retry update.image_answer update.image_check update.downloader update.image_download update.reports"
+    " update.manager parts".split(" ")
 )
 
 from .conversation import Conversation
 from .device import Device
-from .downloader import Downloader
 from .parts import Parts
-from .update_manager import UpdateManager
+from .update.downloader import Downloader
+from .update.manager import UpdateManager
 from .wire.connection import Connection
 from .wire.phoenix import Channels
 

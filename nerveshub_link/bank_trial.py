@@ -148,7 +148,7 @@ class BankTrial:
             if letter == "c" and record["tb"]:
                 why += ": " + record["tb"]
             if meta and letter not in _REFUSED and record.get("tried"):
-                from .bad_release import used_up  # noqa: PLC0415 once for each such release
+                from .update.bad_release import used_up  # noqa: PLC0415 once for each such release
 
                 letter = "t" if used_up(record["tried"], meta["uuid"]) else letter
             if meta and letter in _REFUSED:
@@ -271,7 +271,7 @@ class BankTrial:
         if bad and bad[0] == uuid:
             return _ENDS[bad[1]]
         if tried:
-            from .bad_release import used_up  # noqa: PLC0415 after an update only
+            from .update.bad_release import used_up  # noqa: PLC0415 after an update only
 
             if used_up(tried, uuid):
                 return _ENDS["t"]
@@ -289,7 +289,7 @@ class BankTrial:
         :param bool by_deployment: False for a push by hand
         :raises UpdateError: if it is too long to be remembered
         """
-        from .bad_release import counted  # noqa: PLC0415 with an update only
+        from .update.bad_release import counted  # noqa: PLC0415 with an update only
 
         kept = {}
         for key in _META_KEYS:
@@ -351,7 +351,7 @@ class BankTrial:
         if record["bad"] and record["bad"][0] == uuid:
             record["bad"] = None
         if record.get("tried"):
-            from .bad_release import confirmed  # noqa: PLC0415 once for each install
+            from .update.bad_release import confirmed  # noqa: PLC0415 once for each install
 
             record["tried"] = confirmed(record["tried"], uuid)
         self._store.save(record)
@@ -372,7 +372,7 @@ def _record(run: dict) -> dict:
         "ends": "",
         "wait": 0,
         "bad": None,  # [uuid, why]: the release that was given up last
-        "tried": None,  # see `nerveshub_link.bad_release`
+        "tried": None,  # see `nerveshub_link.update.bad_release`
         "rev": "",
         "why": "",
         "tb": "",

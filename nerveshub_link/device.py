@@ -8,7 +8,7 @@
 
 What is said on the ``device`` topic: the join and its parameters, the server's events, the
 confirmation of new firmware, the restart. Updates have a module of their own,
-`nerveshub_link.update_manager`.
+`nerveshub_link.update.manager`.
 
 `Device` knows neither sockets nor phases: it is told of what `Channels` understood, and pushes.
 The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and

@@ -23,8 +23,8 @@ from .common.ticks import elapsed
 from .errors import UpdateError, printable
 from .esp_image import Search, is_word_part, read_head
 from .firmware_bank import ERASE_SECONDS, HOW_TO_SHRINK, RESTART, FirmwareBank, is_extended
-from .fwup_writer import FwupWriter
 from .nvm_copy import NvmCopy
+from .update.fwup_writer import FwupWriter
 
 _MINUTE = const(60 * 1000)
 _LATER = const(10 * 60 * 1000)
@@ -175,7 +175,7 @@ class DualBankWriter(FwupWriter):
         uuid = meta.get("uuid")
         bad = self._trial.refused(uuid) if deployment else None
         if bad:
-            from .bad_release import put_off  # noqa: PLC0415 with such an update only
+            from .update.bad_release import put_off  # noqa: PLC0415 with such an update only
 
             last, self._put_off = self._put_off, uuid
             return put_off(

@@ -26,11 +26,11 @@ import gc
 
 from micropython import const
 
-from . import update_actions
 from .common.callbacks import LEVELS, Callbacks
 from .common.memory import forget
 from .common.ticks import elapsed
 from .errors import describe, keep_timeout, timeouts
+from .update import actions
 
 _TICK = const(25)  # milliseconds between two looks at the timers
 _NO_WORDS = "fault: out of memory"  # made before memory is short
@@ -195,7 +195,7 @@ class NervesHubLink:
         if config.warning:
             self._log("warning", config.warning)
         if config.fwup_writer is not None:
-            from .fwup_writer import give_log  # noqa: PLC0415 with a writer only
+            from .update.fwup_writer import give_log  # noqa: PLC0415 with a writer only
 
             give_log(config.fwup_writer, self._log)
         self._parts = parts = _assemble(config, socket_pool, ssl_context, self._reporter, self.log)
@@ -372,14 +372,14 @@ class NervesHubLink:
     def _update(self, now: int) -> bool:
         """Do the next bit of an update. True if it may have blocked."""
         action = self._updates.step(now)
-        if action == update_actions.REBOOT:
+        if action == actions.REBOOT:
             self._device.reboot(now)
             self._updates.restart_noted()
-        elif action == update_actions.REJOIN and self.connected:
+        elif action == actions.REJOIN and self.connected:
             self._device.join(now)
-        elif action == update_actions.BLOCKS and self.connected:
+        elif action == actions.BLOCKS and self.connected:
             self._channels.beat(now)
-        elif action == update_actions.NEED_ROOM:
+        elif action == actions.NEED_ROOM:
             self._make_room(now)
         return self._updates.blocked
 

@@ -15,7 +15,7 @@ its ``meta.conf``. Until that has come, what was downloaded is kept, 16 KB at mo
 from micropython import const
 
 from .errors import UpdateError
-from .fwup_writer import FwupWriter, give_log
+from .update.fwup_writer import FwupWriter, give_log
 
 _MOST = const(16 * 1024)
 _FIRST = const(4)

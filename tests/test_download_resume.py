@@ -35,9 +35,9 @@ from support.update_bench import (
 )
 
 from nerveshub_link import ignore, reschedule
-from nerveshub_link import update_manager as updates
 from nerveshub_link.common.callbacks import LEVELS
 from nerveshub_link.errors import TransportError
+from nerveshub_link.update import manager as updates
 
 SIZE = len(IMAGE)
 REFUSED = TransportError("can't connect to files.example: OSError: [Errno 111] ECONNREFUSED")

@@ -6,8 +6,8 @@
 import pytest
 from support.fakes import FakeClock
 
-from nerveshub_link.download_retry import WHEN_ONLINE, DownloadRetry
 from nerveshub_link.errors import DownloadError, ProtocolError, TransportError, UpdateError
+from nerveshub_link.update.download_retry import WHEN_ONLINE, DownloadRetry
 
 BROKEN = TransportError("connection closed by the server")
 BAD = DownloadError("part 1 of 2 is damaged", "restart")

@@ -17,8 +17,6 @@ from support.ca import ThrowawayCa
 from support.fakes import AGAIN, END, FakeClock, FakeTransport
 from support.raw_server import DEADLINE, RawServer, hold, read_head, reset
 
-from nerveshub_link import downloader as download
-from nerveshub_link.downloader import Downloader
 from nerveshub_link.errors import (
     DownloadError,
     NervesHubError,
@@ -26,6 +24,8 @@ from nerveshub_link.errors import (
     TransportError,
     UpdateError,
 )
+from nerveshub_link.update import downloader as download
+from nerveshub_link.update.downloader import Downloader
 from nerveshub_link.wire.transport import Transport
 
 IMAGE = random.Random(4).randbytes(10_000)

@@ -322,7 +322,7 @@ def test_record_is_json_that_a_person_can_read(path):
 def test_a_board_refuses_it_since_nothing_there_would_run_the_file(path, monkeypatch):
     board = types.SimpleNamespace(name="circuitpython", version=(10, 2, 1))
     monkeypatch.setattr(
-        "nerveshub_link.file_writer.sys", types.SimpleNamespace(implementation=board)
+        "nerveshub_link.update.file_writer.sys", types.SimpleNamespace(implementation=board)
     )
     with pytest.raises(ValueError, match="nothing on a board runs it. Use AppSlotWriter"):
         FileWriter(str(path), FIRST)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nerveshub_link.errors import DownloadError
-from nerveshub_link.image_check import ImageCheck, sha256_text
+from nerveshub_link.update.image_check import ImageCheck, sha256_text
 
 PART = 1 << 20
 IMAGE = random.Random(8).randbytes(2 * PART + 1000)

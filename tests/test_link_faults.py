@@ -226,7 +226,7 @@ def test_running_out_of_memory_in_the_middle_of_a_download_breaks_off_this_try_o
     hub.say(None, None, "device", "update", update(b"x" * 100))
     files = desk.connect(5)
     files.answer(200, body=b"x" * 100)
-    with mock.patch("nerveshub_link.downloader.Downloader.step", side_effect=MemoryError()):
+    with mock.patch("nerveshub_link.update.downloader.Downloader.step", side_effect=MemoryError()):
         desk.wait(0.1)
     assert files.closed
     desk.connect(20).answer(200, body=b"x" * 100)

@@ -9,8 +9,9 @@ from unittest import mock
 import pytest
 from support.desk import META, NEW_META, Desk, Network, RecordingWriter, update
 
-from nerveshub_link import IGNORE, downloader, reschedule
+from nerveshub_link import IGNORE, reschedule
 from nerveshub_link.errors import TransportError
+from nerveshub_link.update import downloader
 
 IMAGE = bytes(range(256)) * 40
 VARIED = random.Random(3).randbytes(9000)  # no part of it is like another

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.desk import META, Desk, RecordingWriter, update
 
-from nerveshub_link import DeviceLogs, LocalShell, NervesHubError, update_manager
+from nerveshub_link import DeviceLogs, LocalShell, NervesHubError
 from nerveshub_link.shell_commands import Commands, split
 
 

@@ -25,8 +25,8 @@ from support.update_bench import (
     served,
 )
 
-from nerveshub_link import image_check, image_download, update_offer, update_reports
-from nerveshub_link import update_manager as updates
+from nerveshub_link.update import image_check, image_download
+from nerveshub_link.update import manager as updates
 
 SIZE = len(IMAGE)
 BEGIN_AGAIN = ["fwup_begin", "fwup_abort", "fwup_begin", "fwup_finish"]

@@ -30,9 +30,9 @@ from support.update_bench import (
     served,
 )
 
-from nerveshub_link import IGNORE, ignore, reschedule, update_offer
-from nerveshub_link import update_manager as updates
+from nerveshub_link import IGNORE, ignore, reschedule
 from nerveshub_link.errors import TransportError, describe
+from nerveshub_link.update import manager as updates
 
 # An update that goes well
 

@@ -24,8 +24,8 @@ from support.update_bench import (
 )
 
 from nerveshub_link import APPLY, IGNORE, reschedule
-from nerveshub_link import update_manager as updates
 from nerveshub_link.errors import TransportError
+from nerveshub_link.update import manager as updates
 
 # Reports while the device topic is not joined
 

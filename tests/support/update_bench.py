@@ -10,11 +10,11 @@ import json
 import random
 from types import SimpleNamespace
 
-from nerveshub_link import update_manager as updates
 from nerveshub_link.common.callbacks import Callbacks
 from nerveshub_link.device import Device
-from nerveshub_link.downloader import Downloader
-from nerveshub_link.update_manager import UpdateManager
+from nerveshub_link.update import manager as updates
+from nerveshub_link.update.downloader import Downloader
+from nerveshub_link.update.manager import UpdateManager
 from nerveshub_link.wire.phoenix import JOINED, Channels
 
 from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter, update

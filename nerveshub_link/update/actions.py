@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.update_actions`
+`nerveshub_link.update.actions`
 ====================================================
 
 What `UpdateManager.step` asks of the link. Apart from the manager, so that the link knows it before

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.download_retry`
+`nerveshub_link.update.download_retry`
 ====================================================
 
 What follows when a try to download an image has failed. Pure arithmetic: the caller owns the clock,
@@ -22,8 +22,8 @@ The numbers are those of NervesHub's own client (its ``lib/nerves_hub_link/downl
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import UpdateError, describe, keep_timeout
+from ..common.ticks import elapsed
+from ..errors import UpdateError, describe, keep_timeout
 
 WHEN_ONLINE = -1
 """Result: the next try has to wait until the device is online again."""

@@ -2,11 +2,11 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.image_answer`
+`nerveshub_link.update.image_answer`
 ====================================================
 
 Is this HTTP answer the image, or the rest of it that was asked for? Nearly all are plain, and taken
-here; of the others `nerveshub_link.odd_answer` knows, which costs memory only when there is one.
+here; of the others `nerveshub_link.update.odd_answer` knows, which costs memory only when there is one.
 """
 
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.update_offer`
+`nerveshub_link.update.offer`
 ====================================================
 
 The server's ``update``: is it sound, and is it wanted? Everything that is said about it before its
@@ -12,9 +12,9 @@ first byte is asked for (the payload's source is NervesHub's
 
 from micropython import const
 
-from .client import Decision, ignore
-from .config.metadata import check_metadata
-from .errors import UpdateError, describe
+from ..client import Decision, ignore
+from ..config.metadata import check_metadata
+from ..errors import UpdateError, describe
 from .image_check import sha256_text
 from .image_download import Offer
 
@@ -34,7 +34,7 @@ def take_up(manager, payload: dict, now: int) -> None:
     Handle an ``update`` message: the part of `UpdateManager.offer` that a download needs no memory
     for. As a part of the manager it uses what is private there.
 
-    :param UpdateManager manager: its states are those of `nerveshub_link.update_manager`
+    :param UpdateManager manager: its states are those of `nerveshub_link.update.manager`
     :param dict payload: the message
     :param int now: ticks in milliseconds
     """

@@ -2,12 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.downloader`
+`nerveshub_link.update.downloader`
 ====================================================
 
 The bytes of a firmware image over HTTP, a step at a time: one GET, and after a break another one
 for what is missing. It gets bytes and nothing else: whether they are good and whether there is
-another try, `nerveshub_link.image_download` knows.
+another try, `nerveshub_link.update.image_download` knows.
 
 Call `Downloader.start`, then `Downloader.step` until it returns `DONE`, and `Downloader.taken` when
 the bytes of a `DATA` are stored: only then do they count. When a step raises, either call
@@ -30,10 +30,10 @@ error.
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import DownloadError, TransportError, UpdateError
+from ..common.ticks import elapsed
+from ..errors import DownloadError, TransportError, UpdateError
+from ..wire.http_head import HeadReader, parse_url, request_head, resolve
 from .image_answer import judge
-from .wire.http_head import HeadReader, parse_url, request_head, resolve
 
 WAITING = 0
 """Result: nothing to do now."""

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.file_writer`
+`nerveshub_link.update.file_writer`
 ====================================================
 
 The simplest `FwupWriter`: the image becomes a file. For CPython hosts, simulators and tests, and
@@ -20,7 +20,7 @@ import json
 import os
 import sys
 
-from .errors import UpdateError
+from ..errors import UpdateError
 from .fwup_writer import FwupWriter
 
 

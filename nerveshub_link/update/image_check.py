@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.image_check`
+`nerveshub_link.update.image_check`
 ====================================================
 
 Is this the image that the server meant? SHA-256 of the whole, and of each part of it on the way, so
@@ -19,7 +19,7 @@ import hashlib
 
 from micropython import const
 
-from .errors import DownloadError
+from ..errors import DownloadError
 
 _PART = const(1 << 20)
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.update_reports`
+`nerveshub_link.update.reports`
 ====================================================
 
 What the server hears of one update: statuses and progress, in order, each once, kept while the
@@ -25,8 +25,8 @@ counted.
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import keep_timeout, mask
+from ..common.ticks import elapsed
+from ..errors import keep_timeout, mask
 
 _FORGOTTEN = const(25 * 60 * 1000)
 _PROGRESS_INTERVAL = const(500)
@@ -122,7 +122,7 @@ class UpdateReports:
                 try:
                     reason = mask(reason)
                     if "\n" in reason:
-                        from .common.brief import brief  # noqa: PLC0415 only a traceback has lines
+                        from ..common.brief import brief  # noqa: PLC0415 only a traceback has lines
 
                         reason = brief(reason)
                 except Exception as another:

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.image_download`
+`nerveshub_link.update.image_download`
 ====================================================
 
 One image, whole and verified, in as many tries as it takes: what `Downloader` gets is checked by
@@ -15,16 +15,16 @@ starts from zero.
 
 from micropython import const
 
-from .common.ticks import elapsed
+from ..common.ticks import elapsed
+from ..errors import DownloadError, describe, keep_timeout
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
-from .errors import DownloadError, describe, keep_timeout
 from .image_check import ImageCheck
 
 _SOON = const(1000)  # milliseconds
 
 NO_ROOM = 5
-"""Result, beside those of `nerveshub_link.downloader`: no memory for the connection."""
+"""Result, beside those of `nerveshub_link.update.downloader`: no memory for the connection."""
 EXPIRED = 6
 """Result: the URL is good no longer: `ImageDownload.why`."""
 
@@ -38,7 +38,7 @@ class Offer:
 
     def __init__(self, payload: dict) -> None:
         self.meta = payload["firmware_meta"]
-        """Metadata, checked by `nerveshub_link.update_offer`."""
+        """Metadata, checked by `nerveshub_link.update.offer`."""
         self.uuid = self.meta.get("uuid")
         self.url = payload["firmware_url"]
         self.size = payload.get("size")
@@ -46,7 +46,7 @@ class Offer:
         self.checksum = payload.get("checksum")
         """SHA-256 of the image, in lower-case hex once it was checked, or None."""
         self.partials = payload.get("partials_checksums")
-        """The parts' checksums, unchecked: see `nerveshub_link.image_check`."""
+        """The parts' checksums, unchecked: see `nerveshub_link.update.image_check`."""
         self.for_deployment = payload.get("deployment_id") is not None
         """True for a deployment's update, which the server can offer again; False for a push."""
 

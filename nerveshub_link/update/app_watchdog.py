@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.app_watchdog`
+`nerveshub_link.update.app_watchdog`
 ====================================================
 
 The board's one watchdog, which two want: the launcher arms it for a release on trial, and the

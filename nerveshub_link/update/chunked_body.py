@@ -2,17 +2,17 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.chunked_body`
+`nerveshub_link.update.chunked_body`
 ====================================================
 
 The chunked transfer coding (RFC 9112, 7.1), decoded in the buffer that it was read into. Some
-proxies send every body so, whatever length it has. Apart from `nerveshub_link.downloader`, which
+proxies send every body so, whatever length it has. Apart from `nerveshub_link.update.downloader`, which
 imports this only for such an answer.
 """
 
 from micropython import const
 
-from .errors import DownloadError
+from ..errors import DownloadError
 
 _SIZE = const(0)  # the hexadecimal digits in front of a chunk
 _EXTENSION = const(1)  # what may follow them on the line, which nobody needs

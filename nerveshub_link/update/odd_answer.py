@@ -2,19 +2,19 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.odd_answer`
+`nerveshub_link.update.odd_answer`
 ====================================================
 
 Is an HTTP answer that is not plain the image, or the rest of it that was asked for? Pure: head in,
 verdict out. All of a server's answers may be other ones at the next try, but a plain no (4xx).
-Apart from `nerveshub_link.image_answer`, which takes the plain ones, and imports this for others.
+Apart from `nerveshub_link.update.image_answer`, which takes the plain ones, and imports this for others.
 
 Where the update tells the image's size, labels do not matter: whatever a proxy makes of the content
 type, the length and the checksum decide. Where it does not, an answer that looks like something
 else is refused.
 """
 
-from .errors import DownloadError, UpdateError
+from ..errors import DownloadError, UpdateError
 
 _OTHERWISE = (408, 416, 425, 429)  # of the client's errors those that another try may mend
 _EXPIRED = (400, 401, 403)  # how object stores and gateways refuse a signed URL that is too old
@@ -25,7 +25,7 @@ def judge_odd(  # noqa: PLR0913, PLR0917 one answer, all that it has to agree wi
     status: int, headers: dict, shown: str, offset: int, total: int, size, signed: bool
 ) -> tuple:
     """
-    Judge an answer: parameters, result and errors as of `nerveshub_link.image_answer.judge`.
+    Judge an answer: parameters, result and errors as of `nerveshub_link.update.image_answer.judge`.
     """
     if status not in (200, 203, 206):
         raise _refusal(status, shown, signed)

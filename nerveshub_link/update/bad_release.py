@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.bad_release`
+`nerveshub_link.update.bad_release`
 ====================================================
 
 Which releases a deployment may not install here again, and how their offers are answered. Shared
@@ -26,8 +26,8 @@ import binascii
 
 from micropython import const
 
-from .client import reschedule
-from .errors import mask_cut
+from ..client import reschedule
+from ..errors import mask_cut
 
 _MOST = const(3)
 _HOUR = const(60 * 60 * 1000)
@@ -89,7 +89,7 @@ def refusal(state: dict, uuid):
     """
     why, text = None, ""
     if uuid == state.get("bad") and state.get("why") in _WORDS:
-        from .common.brief import brief  # noqa: PLC0415 after a failure only
+        from ..common.brief import brief  # noqa: PLC0415 after a failure only
 
         why, text = state["why"], brief(mask_cut(state.get("tb", "")))
     elif used_up(state.get("tried"), uuid):

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.update_manager`
+`nerveshub_link.update.manager`
 ====================================================
 
 An update from the server's word to the restart, and the only place that commits or aborts one.
@@ -26,26 +26,26 @@ state          what one step does                          what the server hears
 =============  ==========================================  ======================================
 
 Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. A
-try to download that failed is no such failure: `nerveshub_link.image_download` has further ones.
+try to download that failed is no such failure: `nerveshub_link.update.image_download` has further ones.
 Bytes count when the writer has taken them; whatever goes wrong between the network and the writer
 makes the download start from zero. Ctrl-C, a reload and the like abort the update, and pass.
 
 What is said never changes what is done: a state is left before that is told, and a message that
 can't be made is counted, not raised. What the server hears, and when it must not hear anything,
-`nerveshub_link.update_reports` knows.
+`nerveshub_link.update.reports` knows.
 
 Longer than other modules: what each state does, and what may strike in it, must be seen together.
 """
 
 from micropython import const
 
-from .common.memory import forget
-from .common.ticks import elapsed
+from ..common.memory import forget
+from ..common.ticks import elapsed
+from ..errors import UpdateError, describe, keep_timeout
+from .actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
 from .downloader import DATA, DONE, HEAD
-from .errors import UpdateError, describe, keep_timeout
 from .image_download import EXPIRED, NO_ROOM, ImageDownload
-from .update_actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
-from .update_reports import UpdateReports
+from .reports import UpdateReports
 
 IDLE = 0
 RENEWING = 1
@@ -169,12 +169,12 @@ class UpdateManager:
         """
         if self.state == CLOSED:
             return
-        from .update_offer import take_up  # noqa: PLC0415 seldom needed
+        from .offer import take_up  # noqa: PLC0415 seldom needed
 
         try:
             take_up(self, payload, now)
         finally:
-            forget("update_offer", "config.metadata")  # the download needs the memory
+            forget("update.offer", "config.metadata")  # the download needs the memory
 
     def _say(self, level: str, *words) -> None:
         try:

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.fwup_writer`
+`nerveshub_link.update.fwup_writer`
 ====================================================
 
 The port to the flash: whoever stores firmware implements `FwupWriter`. The update manager
