@@ -35,7 +35,7 @@ from .common.memory import forget
 from .common.ticks import elapsed
 from .device_state import DeviceState, StateError, pack
 from .errors import UpdateError, describe, mask_cut
-from .fwup_archive import ArchiveReader
+from .release.fw_reader import FwReader
 from .slot_files import Slot
 from .slot_manifest import Manifest, read_meta
 from .update.fwup_writer import FwupWriter
@@ -217,7 +217,7 @@ class AppSlotWriter(FwupWriter):
         kept["n"] = max(self._newest() + 1, self.next_install)
         self._slot.manifest = Manifest(kept)
         self._idle = idle
-        self._reader = ArchiveReader(self._slot, "/slots/a/", self._max_files)
+        self._reader = FwReader(self._slot, "/slots/a/", self._max_files)
 
     def _newest(self) -> int:
         return max((read_meta(self._path(slot)) or {}).get("n", 0) for slot in ("a", "b"))

@@ -195,7 +195,7 @@ class DualBankWriter(FwupWriter):
             # The others are none, but who sends them means this writer: it says what is wrong.
             start = bytes(first[:4])
             return start[:1] == b"\xe9" or start in (b"UF2\n", b"\xff\xff\xff\xff")
-        from .fwup_meta import resources  # noqa: PLC0415 with an update only
+        from .release.fwup_meta import resources  # noqa: PLC0415 with an update only
 
         names = [name for name, _ in resources(conf.encode())]
         return bool(names) and all(name.endswith(b".bin") for name in names)
@@ -227,9 +227,11 @@ class DualBankWriter(FwupWriter):
         if not self._searches:
             self._searches = [Search(_BANNER, _VERSION, _is_version)]
             if data[0] == 0x50:  # "PK"
-                from .fwup_archive import ArchiveReader  # noqa: PLC0415 with such an update only
+                from .release.fw_reader import (  # noqa: PLC0415 with such an update only
+                    FwReader,
+                )
 
-                self._reader = ArchiveReader(self)
+                self._reader = FwReader(self)
             else:
                 self._in_file = True
                 self._searches.append(Search(self._board_id.encode(), 1, _is_whole))
@@ -238,11 +240,11 @@ class DualBankWriter(FwupWriter):
         else:
             self._reader.feed(data)
 
-    # What the ArchiveReader calls
+    # What the FwReader calls
 
     def archive_meta(self, conf: bytes) -> None:
         """Check that the archive is for this board, and holds one image."""
-        from .fwup_meta import resources, value_of  # noqa: PLC0415 with such an update only
+        from .release.fwup_meta import resources, value_of  # noqa: PLC0415 with such an update only
 
         platform = (value_of(conf, b"meta-platform") or b"").decode()
         if platform != self._board_id:

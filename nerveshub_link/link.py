@@ -427,6 +427,6 @@ class NervesHubLink:
 
 
 def _join_writers(writers):
-    from .writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
+    from .release.writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
 
     return WriterChoice(writers)

@@ -5,7 +5,7 @@
 `nerveshub_link.slot_files`
 ====================================================
 
-One slot's files on the drive: what an `ArchiveReader` hands out becomes files, each read back.
+One slot's files on the drive: what an `FwReader` hands out becomes files, each read back.
 Apart from `AppSlotWriter`, which knows when a slot may be written and when it counts.
 
 The idle slot holds the release before last, and most files are the same in the next one. So it is
@@ -19,7 +19,7 @@ import os
 from binascii import crc32
 
 from .errors import UpdateError
-from .fwup_meta import length_of, resources
+from .release.fwup_meta import length_of, resources
 from .slot_manifest import FOLDER, checksum, invalidate
 
 _FOLDER_BIT = 0x4000
@@ -31,7 +31,7 @@ _OURS = FOLDER + "/"
 
 class Slot:
     """
-    The slot that an update is unpacked into; the sink of an `ArchiveReader`.
+    The slot that an update is unpacked into; the sink of an `FwReader`.
 
     :param str path: its folder, which must exist
     :param str drive: a path on the drive, for its free space

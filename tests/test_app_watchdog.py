@@ -17,7 +17,7 @@ from support.fakes import FakeClock
 from support.machine import Machine
 
 from nerveshub_link import AppSlotWriter, DualBankWriter, FileWriter
-from nerveshub_link.writer_choice import WriterChoice
+from nerveshub_link.release.writer_choice import WriterChoice
 
 RESET = "watchdog.WatchDogMode.RESET"
 CODE = """

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerveshub_link.archive_paths import PathRules, decode_path
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.release.member_paths import PathRules, decode_path
 
 
 @pytest.mark.parametrize(

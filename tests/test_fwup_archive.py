@@ -24,8 +24,8 @@ from support.archives import (
 )
 
 from nerveshub_link.errors import UpdateError
-from nerveshub_link.fwup_archive import ArchiveReader
-from nerveshub_link.fwup_meta import resources
+from nerveshub_link.release.fw_reader import FwReader
+from nerveshub_link.release.fwup_meta import resources
 
 FILES = [
     ("code.py", b"import lib.x\n"),
@@ -70,13 +70,13 @@ def test_an_archive_made_by_fwup_is_read_in_pieces_of_any_size(name, size):
 def test_the_signature_is_kept_for_who_wants_to_check_it(name):
     # Of the second, the signature's local head says nothing of its length; a signature has 64.
     data = (FWUP / name).read_bytes()
-    reader = ArchiveReader(Sink())
+    reader = FwReader(Sink())
     reader.feed(data)
     reader.finish()
 
     assert reader.is_fwup
     assert reader.signature == zipfile.ZipFile(io.BytesIO(data)).read("meta.conf.ed25519")
-    assert ArchiveReader(Sink()).signature is None
+    assert FwReader(Sink()).signature is None
 
 
 def test_a_zip_given_as_bytes_is_read():
@@ -189,7 +189,7 @@ def test_the_window_of_a_fw_is_allocated_once():
             windows.append(reader._inflater._window)
             super().file_data(view)
 
-    reader = ArchiveReader(Watching())
+    reader = FwReader(Watching())
     reader.feed(python_zip(fwup_files(files)))
 
     assert len({id(window) for window in windows}) == 1 and len(windows[0]) == 5120 + 258
@@ -347,7 +347,7 @@ def test_a_fault_of_the_sink_comes_through_and_ends_the_reading():
         def file_data(self, view):
             raise OSError(28)
 
-    reader = ArchiveReader(Full())
+    reader = FwReader(Full())
     with pytest.raises(OSError):
         reader.feed(python_zip(FILES))
     with pytest.raises(UpdateError, match="given up"):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.archives import deflate
 
 from nerveshub_link.errors import UpdateError
-from nerveshub_link.huffman import fill_table
-from nerveshub_link.inflate import LOOKAHEAD, Inflater
+from nerveshub_link.release.huffman import fill_table
+from nerveshub_link.release.inflate import LOOKAHEAD, Inflater
 
 PADDING = bytes(LOOKAHEAD)  # whatever follows in an archive
 MUCH = 1 << 30
@@ -301,7 +301,7 @@ def little_memory(monkeypatch):
             raise MemoryError
         return bytearray(size)
 
-    monkeypatch.setattr("nerveshub_link.inflate.bytearray", allocate, raising=False)
+    monkeypatch.setattr("nerveshub_link.release.inflate.bytearray", allocate, raising=False)
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -323,7 +323,7 @@ def test_a_stream_that_needs_a_larger_window_than_there_is_memory_for_is_refused
 
 def test_no_memory_at_all_is_told_in_words(monkeypatch):
     inflater = Inflater(None)
-    monkeypatch.setattr("nerveshub_link.inflate.bytearray", no_memory, raising=False)
+    monkeypatch.setattr("nerveshub_link.release.inflate.bytearray", no_memory, raising=False)
 
     with pytest.raises(UpdateError, match="deflate: no 2048 bytes of memory in one piece"):
         inflater.start(40_000)

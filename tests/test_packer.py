@@ -16,7 +16,7 @@ from nerveshub_tools.packer import make_keys, meta_conf, pack, read_key
 from support import checkout
 from support.board import application
 
-from nerveshub_link.fwup_archive import ArchiveReader
+from nerveshub_link.release.fw_reader import FwReader
 
 META = {
     "product": "weather-station",
@@ -64,7 +64,7 @@ def members(path):
 
 
 class Sink:
-    """What an `ArchiveReader` hands out."""
+    """What an `FwReader` hands out."""
 
     def __init__(self):
         self.conf, self.files = b"", {}
@@ -149,7 +149,7 @@ def test_a_board_unpacks_what_was_packed(app, key, tmp_path, compress):
     (tmp_path / "app" / "big.txt").write_text("what is written twice " * 5000)
     pack(app, tmp_path / "x.fw", META, key=key, compress=compress)
     sink = Sink()
-    reader = ArchiveReader(sink)
+    reader = FwReader(sink)
     data = (tmp_path / "x.fw").read_bytes()
     for at in range(0, len(data), 4096):
         reader.feed(memoryview(data)[at : at + 4096])

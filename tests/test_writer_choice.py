@@ -15,8 +15,8 @@ from support.update_bench import Bench
 
 from nerveshub_link import FwupWriter, NervesHubLink, ignore, reschedule
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.release.writer_choice import WriterChoice
 from nerveshub_link.update.fwup_writer import give_log
-from nerveshub_link.writer_choice import WriterChoice
 
 FIRMWARE = image("10.2.0", 5000)
 

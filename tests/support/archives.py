@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from struct import pack
 
-from nerveshub_link.fwup_archive import ArchiveReader
+from nerveshub_link.release.fw_reader import FwReader
 
 FWUP = Path(__file__).resolve().parents[1] / "data" / "fwup"
 
@@ -144,7 +144,7 @@ class Sink:
 def read(data, sizes=(), sink=None, **options) -> Sink:
     """Read an archive in pieces of these sizes, what is left in one, and return its sink."""
     sink = sink or Sink()
-    reader = ArchiveReader(sink, **options)
+    reader = FwReader(sink, **options)
     sizes = list(sizes)
     at = 0
     while at < len(data):

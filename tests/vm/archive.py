@@ -16,7 +16,7 @@ import json
 import sys
 import time
 
-from nerveshub_link.fwup_archive import ArchiveReader
+from nerveshub_link.release.fw_reader import FwReader
 
 
 class Teller:
@@ -59,7 +59,7 @@ class Counter:
 
 def read(options, sink):
     """Microseconds spent in the reader."""
-    reader = ArchiveReader(sink)
+    reader = FwReader(sink)
     buffer = memoryview(bytearray(options["chunk"]))
     gc.collect()
     spent = 0

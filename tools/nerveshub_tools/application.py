@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List
 
-from nerveshub_link.archive_paths import PathRules, decode_path
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.release.member_paths import PathRules, decode_path
 
 MAX_FILES = 400
 """Files and folders that `AppSlotWriter` takes; about what fits into a ``meta.conf``."""

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.archive_paths`
+`nerveshub_link.release.member_paths`
 ====================================================
 
 Which paths of an archive may become files on a board's drive: none that leaves its folder, none
@@ -12,7 +12,7 @@ Give each path to `PathRules.add` before anything is written. This is a module o
 the rules stand in one place.
 """
 
-from .errors import UpdateError
+from ..errors import UpdateError
 
 MAX_PATH = 96
 """Characters that CircuitPython takes in the path of a module."""

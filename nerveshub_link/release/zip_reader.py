@@ -2,12 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.zip_reader`
+`nerveshub_link.release.zip_reader`
 ====================================================
 
 Reads a zip archive as it arrives, in pieces of any size: the records in sequence, each member's
 data, and at the end the directory, which has to tell of just what came. What the members are good
-for, a subclass knows (`nerveshub_link.fwup_archive`).
+for, a subclass knows (`nerveshub_link.release.fw_reader`).
 
 Stored and deflated members, with their lengths and CRC in front or behind (PKWARE's APPNOTE 6.3).
 Encryption, zip64, several disks and other methods are refused.
@@ -19,8 +19,8 @@ from struct import unpack_from
 
 from micropython import const
 
-from .archive_paths import MAX_NAME, shown
-from .errors import UpdateError
+from ..errors import UpdateError
+from .member_paths import MAX_NAME, shown
 
 _SECTOR = const(512)
 _LOOKAHEAD = const(16)  # inflate.LOOKAHEAD

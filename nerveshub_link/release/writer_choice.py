@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.writer_choice`
+`nerveshub_link.release.writer_choice`
 ====================================================
 
 Several writers that look like one, for boards that update both their application and CircuitPython.
@@ -14,8 +14,8 @@ its ``meta.conf``. Until that has come, what was downloaded is kept, 16 KB at mo
 
 from micropython import const
 
-from .errors import UpdateError
-from .update.fwup_writer import FwupWriter, give_log
+from ..errors import UpdateError
+from ..update.fwup_writer import FwupWriter, give_log
 
 _MOST = const(16 * 1024)
 _FIRST = const(4)
@@ -27,7 +27,7 @@ class _Stop(Exception):
 
 
 class _Probe:
-    """What `ArchiveReader` calls; all that is wanted is ``meta.conf``."""
+    """What `FwReader` calls; all that is wanted is ``meta.conf``."""
 
     def __init__(self) -> None:
         self.conf = None
@@ -151,10 +151,10 @@ class WriterChoice(FwupWriter):
             self._choose(None)
             return
         if self._reader is None:
-            from .fwup_archive import ArchiveReader  # noqa: PLC0415 with such an update only
+            from .fw_reader import FwReader  # noqa: PLC0415 with such an update only
 
             self._probe = _Probe()
-            self._reader = ArchiveReader(self._probe)
+            self._reader = FwReader(self._probe)
             data = bytes(kept)
         try:
             self._reader.feed(data)

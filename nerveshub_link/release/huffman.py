@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.huffman`
+`nerveshub_link.release.huffman`
 ====================================================
 
-Makes the tables in which `nerveshub_link.inflate` looks up symbols. A module of its own, since it
+Makes the tables in which `nerveshub_link.release.inflate` looks up symbols. A module of its own, since it
 is another algorithm than decoding.
 
 A table is indexed with the next bits of the input, the first one lowest. An entry is ``symbol << 4
@@ -16,7 +16,7 @@ of the second level that begins at ``start``.
 
 from micropython import const
 
-from .errors import UpdateError
+from ..errors import UpdateError
 
 _LINK = const(0x8000)
 _LONGEST = const(15)

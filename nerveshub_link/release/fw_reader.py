@@ -2,13 +2,13 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.fwup_archive`
+`nerveshub_link.release.fw_reader`
 ====================================================
 
 Hands out the files of an archive as it arrives, in pieces of any size: one made by fwup (``.fw``),
 or a plain zip. Nothing is staged, and memory does not grow with the archive's size.
 
-Call `ArchiveReader.feed` with each piece, then `ArchiveReader.finish`; only after that the files
+Call `FwReader.feed` with each piece, then `FwReader.finish`; only after that the files
 are known to be all and right. It writes nothing itself: the sink does, an object with
 
 * ``archive_meta(conf)``: the ``meta.conf`` (bytes) of a fwup archive, before its first file. All
@@ -25,9 +25,9 @@ the name is the path.
 
 from micropython import const
 
-from .archive_paths import PathRules, decode_path
-from .errors import UpdateError
+from ..errors import UpdateError
 from .fwup_meta import MAX_CONF, MIN_CONF, length_of, resources
+from .member_paths import PathRules, decode_path
 from .zip_reader import ZipReader
 
 _NO_LIMIT = const(0x3FFFFFFF)
@@ -37,7 +37,7 @@ _CONF_NAME = b"meta.conf"
 _DATA = b"data/"
 
 
-class ArchiveReader(ZipReader):
+class FwReader(ZipReader):
     """
     Reads one archive.
 

@@ -2,13 +2,13 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.fwup_meta`
+`nerveshub_link.release.fwup_meta`
 ====================================================
 
 Reads the ``meta.conf`` of a fwup archive, as far as it tells of files and for what it is. A leaf.
 """
 
-from .errors import UpdateError
+from ..errors import UpdateError
 
 MIN_CONF = 10
 """Bytes that a meta.conf has at least, for fwup."""

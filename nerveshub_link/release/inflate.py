@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.inflate`
+`nerveshub_link.release.inflate`
 ====================================================
 
 Decodes raw DEFLATE (RFC 1951) as it arrives, in pieces of any size, with a window no larger than
@@ -23,7 +23,7 @@ from array import array
 
 from micropython import const
 
-from .errors import UpdateError
+from ..errors import UpdateError
 from .huffman import fill_table
 
 LOOKAHEAD = 16
