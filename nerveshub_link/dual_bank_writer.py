@@ -353,7 +353,7 @@ def _end():
     if reason == reset.WATCHDOG:
         return "h", None
     # Where the boot guard runs in between, it keeps the traceback.
-    from .device_state import DeviceState  # noqa: PLC0415
+    from .slots.record import DeviceState  # noqa: PLC0415
 
     state = DeviceState().load()
     if state.get("crashes"):

@@ -12,12 +12,12 @@ Espressif's NVM erases everything before it writes (CircuitPython's
 also what a new board has; and each access takes 8 KB of the heap for a moment. So: read once, write
 rarely, and take zeros for "not known".
 
-The frame is that of `nerveshub_link.device_state`.
+The frame is that of `nerveshub_link.slots.record`.
 """
 
 import gc
 
-from .device_state import StateError, pack, unpack
+from .slots.record import StateError, pack, unpack
 
 
 class NvmCopy:

@@ -13,8 +13,8 @@ from support.fakes import FakeClock
 from support.machine import Machine
 
 from nerveshub_link import AppSlotWriter
-from nerveshub_link.device_state import StateError
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.slots.record import StateError
 
 OLD = dict(META, uuid="old", version="1.0.0")
 NEW = dict(META, uuid="new", author=None, description="what is new")
@@ -552,7 +552,7 @@ def test_an_update_that_is_dropped_anywhere_leaves_nothing_behind(machine, stop)
 
 
 def test_a_file_that_can_t_be_read_back_is_told(machine, monkeypatch):
-    from nerveshub_link import slot_files  # noqa: PLC0415
+    from nerveshub_link.slots import slot_files  # noqa: PLC0415
 
     monkeypatch.setattr(slot_files, "checksum", lambda path, buffer: (5, 5))
     with pytest.raises(UpdateError, match="code.py can't be read back"):

@@ -19,8 +19,8 @@ from support import checkout
 from support.board import application, fill, recorded, remember
 from support.vm import modules
 
-from nerveshub_link.device_state import DeviceState
-from nerveshub_link.slot_manifest import read_meta
+from nerveshub_link.slots.record import DeviceState
+from nerveshub_link.slots.slot_manifest import read_meta
 
 BOOT_OUT = """\
 Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerveshub_link import device_state, slot_manifest
-from nerveshub_link.device_state import DeviceState, StateError, pack, unpack
-from nerveshub_link.slot_manifest import Manifest, read_meta
+from nerveshub_link.slots import record, slot_manifest
+from nerveshub_link.slots.record import DeviceState, StateError, pack, unpack
+from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 
 GUARD = Path(__file__).resolve().parents[1] / "examples" / "board" / "nh_boot.py"
 ONE = {"run": "a"}
@@ -66,7 +66,7 @@ def test_foreign_bytes_are_none(data):
 def test_a_newer_format_is_read():
     frame = bytearray(FRAME[:-4])
     frame[4] = 2
-    frame += device_state.binascii.crc32(bytes(frame)).to_bytes(4, "little")
+    frame += record.binascii.crc32(bytes(frame)).to_bytes(4, "little")
     assert unpack(frame) == (7, ONE)
 
 

@@ -20,7 +20,7 @@ from nerveshub_tools.simulated_device import FACTORY, SimulatedDevice
 from nerveshub_tools.tls import ServerTls
 from rich.console import Console
 
-from nerveshub_link.slot_manifest import Manifest, read_meta
+from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 
 assert hub_replay  # it puts the tools of the working tree on the path
 NEW = {**FACTORY, "uuid": "00000000-0000-4000-8000-000000000002", "version": "2.0.0"}

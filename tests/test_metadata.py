@@ -14,7 +14,7 @@ from support.update_bench import COMPLETED, RECEIVED, Bench, failed, served
 
 from nerveshub_link import NervesHubLink
 from nerveshub_link.config.metadata import NEEDED, OPTIONAL, check_metadata, is_semver
-from nerveshub_link.device_state import pack
+from nerveshub_link.slots.record import pack
 
 # The examples of semver.org, and what people write instead.
 RIGHT = """

@@ -11,8 +11,8 @@ import pytest
 from support.machine import Machine
 
 from nerveshub_link.errors import UpdateError
-from nerveshub_link.slot_files import Slot
-from nerveshub_link.slot_manifest import Manifest
+from nerveshub_link.slots.slot_files import Slot
+from nerveshub_link.slots.slot_manifest import Manifest
 
 SECTORS = bytes(range(256)) * 8
 LONG_AGO = 1_000_000_000

@@ -83,7 +83,7 @@ def refusal(state: dict, uuid):
     """
     Tell why a deployment must not install a release into a slot.
 
-    :param dict state: the record on the drive, see `nerveshub_link.device_state`
+    :param dict state: the record on the drive, see `nerveshub_link.slots.record`
     :param str uuid: of the release
     :return: the reason, or None
     """
@@ -103,7 +103,7 @@ def after_install(state: dict, run: str, old: str, uuid: str, by_deployment: boo
     """
     Make the record to write when a release was installed into a slot.
 
-    :param dict state: the record on the drive, see `nerveshub_link.device_state`
+    :param dict state: the record on the drive, see `nerveshub_link.slots.record`
     :param str run: the slot with the new release
     :param str old: the slot to go back to, or ``""``
     :param str uuid: of the release

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from nerveshub_tools.simulated_board import SimulatedBoard, make_drive
 
-from nerveshub_link.device_state import DeviceState
-from nerveshub_link.slot_manifest import Manifest
+from nerveshub_link.slots.record import DeviceState
+from nerveshub_link.slots.slot_manifest import Manifest
 
 TIMEOUT = 30
 META = {"product": "demo", "version": "1.0.0"}

@@ -20,7 +20,7 @@ from nerveshub_tools.connection import Text
 from nerveshub_tools.hub import Hub
 
 from nerveshub_link import AppSlotWriter
-from nerveshub_link.slot_manifest import read_meta
+from nerveshub_link.slots.slot_manifest import read_meta
 
 from .applications import META, archive
 from .desk import Desk

@@ -29,8 +29,8 @@ from unittest import mock
 from nerveshub_tools import board_settings
 from nerveshub_tools.board_modules import Board, DeepSleepRequest, ReloadException, Reset
 
-from nerveshub_link.device_state import DeviceState
-from nerveshub_link.slot_manifest import Manifest, checksum
+from nerveshub_link.slots.record import DeviceState
+from nerveshub_link.slots.slot_manifest import Manifest, checksum
 
 FILES = Path(__file__).resolve().parents[2] / "examples" / "board"
 GUARD = ("boot.py", "code.py", "safemode.py")

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from nerveshub_tools.board_modules import WATCHDOG_MODES, Board
 
 from nerveshub_link import AppSlotWriter, HealthProvider
-from nerveshub_link.device_state import DeviceState
+from nerveshub_link.slots.record import DeviceState
 from nerveshub_link.wire import transport
 from nerveshub_link.wire.signing import build_headers
 

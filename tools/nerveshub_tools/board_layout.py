@@ -25,8 +25,8 @@ import zlib
 from pathlib import Path
 from typing import Dict, List
 
-from nerveshub_link.slot_manifest import NAME as MANIFEST
-from nerveshub_link.slot_manifest import Manifest, read_meta
+from nerveshub_link.slots.slot_manifest import NAME as MANIFEST
+from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 
 from . import board_files, board_settings
 from .application import AppFile

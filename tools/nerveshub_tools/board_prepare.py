@@ -15,9 +15,9 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional
 
-from nerveshub_link.device_state import DeviceState, StateError
-from nerveshub_link.slot_manifest import NAME as MANIFEST
-from nerveshub_link.slot_manifest import read_meta
+from nerveshub_link.slots.record import DeviceState, StateError
+from nerveshub_link.slots.slot_manifest import NAME as MANIFEST
+from nerveshub_link.slots.slot_manifest import read_meta
 
 from . import board_files, board_layout, board_library, board_settings
 from .application import AppFile, collect

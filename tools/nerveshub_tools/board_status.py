@@ -13,9 +13,9 @@ import zlib
 from dataclasses import dataclass
 from typing import Callable, List, Optional
 
-from nerveshub_link.device_state import DeviceState
-from nerveshub_link.slot_manifest import NAME as MANIFEST
-from nerveshub_link.slot_manifest import checksum, read_meta
+from nerveshub_link.slots.record import DeviceState
+from nerveshub_link.slots.slot_manifest import NAME as MANIFEST
+from nerveshub_link.slots.slot_manifest import checksum, read_meta
 
 from . import board_files, board_settings
 from .board_drive import BoardError, Drive, kilobytes

@@ -9,8 +9,8 @@ not share a block of 4 KB with what a start needs.
 import os
 from binascii import crc32
 
-from nerveshub_link.device_state import DeviceState
-from nerveshub_link.slot_manifest import Manifest
+from nerveshub_link.slots.record import DeviceState
+from nerveshub_link.slots.slot_manifest import Manifest
 
 _BLOCK = 4096
 

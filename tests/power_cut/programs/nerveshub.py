@@ -115,7 +115,7 @@ class Outside:
         """
         from microcontroller import reset
 
-        from nerveshub_link.app_slot_writer import AppSlotWriter
+        from nerveshub_link.slots.app_slot_writer import AppSlotWriter
 
         writer = AppSlotWriter("/")
         meta = writer.firmware_meta()

@@ -75,7 +75,7 @@ class Story:
     def _lay_out(self, guard, name):
         from layout import prepare
 
-        import nerveshub_link.app_slot_writer  # noqa: F401 kept in memory for all
+        import nerveshub_link.slots.app_slot_writer  # noqa: F401 kept in memory for all
 
         files = self.releases.files
         if name == "first":
@@ -99,6 +99,6 @@ class Story:
 
     def record(self):
         """What the drive's record says."""
-        from nerveshub_link.device_state import DeviceState
+        from nerveshub_link.slots.record import DeviceState
 
         return DeviceState().load()

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.app_slot_writer`
+`nerveshub_link.slots.app_slot_writer`
 ====================================================
 
 The `FwupWriter` for the application: files in one of two slots, on any board. It needs a drive that
@@ -30,15 +30,15 @@ import gc
 from adafruit_ticks import ticks_ms
 from micropython import const
 
-from .client import reschedule
-from .common.memory import forget
-from .common.ticks import elapsed
-from .device_state import DeviceState, StateError, pack
-from .errors import UpdateError, describe, mask_cut
-from .release.fw_reader import FwReader
+from ..client import reschedule
+from ..common.memory import forget
+from ..common.ticks import elapsed
+from ..errors import UpdateError, describe, mask_cut
+from ..release.fw_reader import FwReader
+from ..update.fwup_writer import FwupWriter
+from .record import DeviceState, StateError, pack
 from .slot_files import Slot
 from .slot_manifest import Manifest, read_meta
-from .update.fwup_writer import FwupWriter
 
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
@@ -87,7 +87,7 @@ class AppSlotWriter(FwupWriter):
         self._state = self._record.load()
         self._running = running(root, self._state)
         del check, read_only, running
-        forget("slot_drive", "config.settings")
+        forget("slots.slot_drive", "config.settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._max_files = max_files
@@ -101,7 +101,7 @@ class AppSlotWriter(FwupWriter):
         self._finished = None  # slot of the last `fwup_finish`, and the record before
         self._put_off = None  # uuid of the bad release that was put off last
         if self._on_trial:
-            from .update.app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
+            from ..update.app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
 
             self._dog = of_the_launcher()
 
@@ -144,7 +144,7 @@ class AppSlotWriter(FwupWriter):
         if state.get("safe"):
             words.append("%d starts in safe mode" % state["safe"])
         if state.get("tb"):
-            from .common.brief import brief  # noqa: PLC0415 after a failure only
+            from ..common.brief import brief  # noqa: PLC0415 after a failure only
 
             words.append(brief(mask_cut(state["tb"])))
         return ": ".join(words) or None
@@ -179,7 +179,10 @@ class AppSlotWriter(FwupWriter):
         state = self._state
         if not deployment or ("bad" not in state and "tried" not in state):
             return None
-        from .update.bad_release import put_off, refusal  # noqa: PLC0415 after something went wrong
+        from ..update.bad_release import (  # noqa: PLC0415 after something went wrong
+            put_off,
+            refusal,
+        )
 
         why, answer = refusal(state, meta.get("uuid")), None
         if why is not None:
@@ -235,7 +238,7 @@ class AppSlotWriter(FwupWriter):
         try:
             self._reader.finish()
             self._reader = None
-            from .update.bad_release import after_install  # noqa: PLC0415 with an update only
+            from ..update.bad_release import after_install  # noqa: PLC0415 with an update only
 
             # The rescue application is no slot to go back to: the guard comes back to it by itself.
             state = after_install(
@@ -292,7 +295,7 @@ class AppSlotWriter(FwupWriter):
             state.pop("bad")
             state.pop("why", None)
         if "tried" in state:
-            from .update.bad_release import confirmed  # noqa: PLC0415 once for each release
+            from ..update.bad_release import confirmed  # noqa: PLC0415 once for each release
 
             if confirmed(state["tried"], uuid) is None:
                 state.pop("tried")

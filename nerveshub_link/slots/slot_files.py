@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.slot_files`
+`nerveshub_link.slots.slot_files`
 ====================================================
 
 One slot's files on the drive: what an `FwReader` hands out becomes files, each read back.
@@ -18,8 +18,8 @@ in place changes no chain of clusters.
 import os
 from binascii import crc32
 
-from .errors import UpdateError
-from .release.fwup_meta import length_of, resources
+from ..errors import UpdateError
+from ..release.fwup_meta import length_of, resources
 from .slot_manifest import FOLDER, checksum, invalidate
 
 _FOLDER_BIT = 0x4000

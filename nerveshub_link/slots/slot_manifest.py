@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.slot_manifest`
+`nerveshub_link.slots.slot_manifest`
 ====================================================
 
 The list of what a slot holds, ``.nh/manifest``: what the boot guard checks before it hands over.

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.slot_drive`
+`nerveshub_link.slots.slot_drive`
 ====================================================
 
 What `AppSlotWriter` looks at once, while it is made: the drive, and where this application was
@@ -26,7 +26,7 @@ def read_only(root: str):
             return None
     except (ImportError, OSError):
         return None
-    from .config.settings import develops  # noqa: PLC0415 seldom needed
+    from ..config.settings import develops  # noqa: PLC0415 seldom needed
 
     if develops():
         return "NERVESHUB_DEVELOP in settings.toml leaves the drive to the computer"

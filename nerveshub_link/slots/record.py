@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.device_state`
+`nerveshub_link.slots.record`
 ====================================================
 
 What a device remembers over power cuts: one small record, in two copies that are written in turn,
@@ -45,7 +45,7 @@ import json
 import os
 import struct
 
-from .errors import NervesHubError
+from ..errors import NervesHubError
 
 _MAGIC = b"NHst"
 _VERSION = 1
