@@ -8,8 +8,8 @@ from unittest import mock
 import pytest
 from support.banks import Board, Nvm, PowerCut, image, install, meta_of
 
+from nerveshub_link.bank.nvm_copy import NvmCopy
 from nerveshub_link.errors import NervesHubError, UpdateError
-from nerveshub_link.nvm_copy import NvmCopy
 
 OLD = image("10.1.0", 3000)
 NEW = image("10.2.0", 4000)
@@ -31,7 +31,7 @@ def board_with(data=OLD):
 @pytest.fixture(autouse=True, scope="module")
 def without_collections():
     # CPython's takes 50 ms in a whole test run, for each access to the NVM.
-    with mock.patch("nerveshub_link.nvm_copy.gc.collect"):
+    with mock.patch("nerveshub_link.bank.nvm_copy.gc.collect"):
         yield
 
 

@@ -21,7 +21,7 @@ from support.banks import (
     meta_of,
 )
 
-from nerveshub_link.dual_bank_writer import DualBankWriter
+from nerveshub_link.bank.dual_bank_writer import DualBankWriter
 from nerveshub_link.errors import UpdateError
 
 OLD = image("10.1.0", 6000)
@@ -32,7 +32,7 @@ META = meta_of("10.2.0")
 @pytest.fixture(autouse=True, scope="module")
 def without_collections():
     # CPython's takes 50 ms in a whole test run, for each access to the NVM.
-    with mock.patch("nerveshub_link.nvm_copy.gc.collect"):
+    with mock.patch("nerveshub_link.bank.nvm_copy.gc.collect"):
         yield
 
 

@@ -266,7 +266,7 @@ class Board:
 
     def forget_vm(self):
         """What a VM's end does to the module's state, and to dualbank."""
-        from nerveshub_link import firmware_bank
+        from nerveshub_link.bank import firmware_bank
 
         firmware_bank._open = None
         self.dualbank.end_vm()
@@ -280,7 +280,7 @@ class Board:
         }
 
     def make(self, **options):
-        from nerveshub_link.dual_bank_writer import DualBankWriter
+        from nerveshub_link.bank.dual_bank_writer import DualBankWriter
 
         given = self.modules()
         further = {

@@ -30,7 +30,7 @@ def main(options):
 
     gc.collect()
     before = gc.mem_alloc()
-    import nerveshub_link.dual_bank_writer  # noqa: F401, PLC0415
+    import nerveshub_link.bank.dual_bank_writer  # noqa: F401, PLC0415
 
     tell("imported", bytes=held(before))
     before = gc.mem_alloc()

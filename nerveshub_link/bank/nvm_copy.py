@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.nvm_copy`
+`nerveshub_link.bank.nvm_copy`
 ====================================================
 
 One record in ``microcontroller.nvm``, for what must be remembered of firmware banks.
@@ -17,7 +17,7 @@ The frame is that of `nerveshub_link.slots.record`.
 
 import gc
 
-from .slots.record import StateError, pack, unpack
+from ..slots.record import StateError, pack, unpack
 
 
 class NvmCopy:

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.esp_image`
+`nerveshub_link.bank.esp_image`
 ====================================================
 
 What the first bytes of an ESP-IDF image tell, and a search through the rest of it. Apart from the
@@ -18,7 +18,7 @@ import struct
 
 from micropython import const
 
-from .errors import UpdateError, printable
+from ..errors import UpdateError, printable
 
 HEAD_SIZE = 304
 """

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.bank_trial`
+`nerveshub_link.bank.bank_trial`
 ====================================================
 
 Which CircuitPython runs, whether it is on trial, and going back. Apart from `DualBankWriter`, which
@@ -33,7 +33,7 @@ Longer than most modules, since the record and what each start makes of it can't
 
 from micropython import const
 
-from .errors import UpdateError, describe, mask_cut, printable
+from ..errors import UpdateError, describe, mask_cut, printable
 
 CONFIRMED = 0
 INSTALLING = 1
@@ -148,7 +148,7 @@ class BankTrial:
             if letter == "c" and record["tb"]:
                 why += ": " + record["tb"]
             if meta and letter not in _REFUSED and record.get("tried"):
-                from .update.bad_release import used_up  # noqa: PLC0415 once for each such release
+                from ..update.bad_release import used_up  # noqa: PLC0415 once for each such release
 
                 letter = "t" if used_up(record["tried"], meta["uuid"]) else letter
             if meta and letter in _REFUSED:
@@ -180,7 +180,7 @@ class BankTrial:
                 return
             ends = ends[:-1] + how
             if how == "c" and traceback:
-                from .common.brief import brief  # noqa: PLC0415 after a failure only
+                from ..common.brief import brief  # noqa: PLC0415 after a failure only
 
                 record["tb"] = printable(brief(mask_cut(traceback)))[:_TRACEBACK]
         record["ends"] = ends
@@ -271,7 +271,7 @@ class BankTrial:
         if bad and bad[0] == uuid:
             return _ENDS[bad[1]]
         if tried:
-            from .update.bad_release import used_up  # noqa: PLC0415 after an update only
+            from ..update.bad_release import used_up  # noqa: PLC0415 after an update only
 
             if used_up(tried, uuid):
                 return _ENDS["t"]
@@ -289,7 +289,7 @@ class BankTrial:
         :param bool by_deployment: False for a push by hand
         :raises UpdateError: if it is too long to be remembered
         """
-        from .update.bad_release import counted  # noqa: PLC0415 with an update only
+        from ..update.bad_release import counted  # noqa: PLC0415 with an update only
 
         kept = {}
         for key in _META_KEYS:
@@ -351,7 +351,7 @@ class BankTrial:
         if record["bad"] and record["bad"][0] == uuid:
             record["bad"] = None
         if record.get("tried"):
-            from .update.bad_release import confirmed  # noqa: PLC0415 once for each install
+            from ..update.bad_release import confirmed  # noqa: PLC0415 once for each install
 
             record["tried"] = confirmed(record["tried"], uuid)
         self._store.save(record)

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.firmware_bank`
+`nerveshub_link.bank.firmware_bank`
 ====================================================
 
 The firmware bank that does not run, through ``dualbank``, whose rules these are (CircuitPython's
@@ -23,7 +23,7 @@ import binascii
 
 from micropython import const
 
-from .errors import UpdateError, describe, keep_timeout
+from ..errors import UpdateError, describe, keep_timeout
 from .esp_image import HEAD_SIZE
 
 ERASE_SECONDS = 90

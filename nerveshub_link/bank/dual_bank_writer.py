@@ -2,12 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.dual_bank_writer`
+`nerveshub_link.bank.dual_bank_writer`
 ====================================================
 
 `DualBankWriter` updates CircuitPython itself, on boards with a second firmware bank. It judges what
-comes; how that gets into the bank, `nerveshub_link.firmware_bank` knows, and what becomes of it
-after the restart, `nerveshub_link.bank_trial`.
+comes; how that gets into the bank, `nerveshub_link.bank.firmware_bank` knows, and what becomes of it
+after the restart, `nerveshub_link.bank.bank_trial`.
 
 Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of the image have been
 checked. Nothing is switched before the last byte has been.
@@ -18,13 +18,13 @@ import os
 from adafruit_ticks import ticks_ms
 from micropython import const
 
+from ..common.ticks import elapsed
+from ..errors import UpdateError, printable
+from ..update.fwup_writer import FwupWriter
 from .bank_trial import BankTrial
-from .common.ticks import elapsed
-from .errors import UpdateError, printable
 from .esp_image import Search, is_word_part, read_head
 from .firmware_bank import ERASE_SECONDS, HOW_TO_SHRINK, RESTART, FirmwareBank, is_extended
 from .nvm_copy import NvmCopy
-from .update.fwup_writer import FwupWriter
 
 _MINUTE = const(60 * 1000)
 _LATER = const(10 * 60 * 1000)
@@ -170,12 +170,12 @@ class DualBankWriter(FwupWriter):
         Put off a deployment's firmware that proved bad here; and everything while the running one
         is on trial, and while a restart is due.
         """
-        from .client import reschedule  # noqa: PLC0415 with an update only
+        from ..client import reschedule  # noqa: PLC0415 with an update only
 
         uuid = meta.get("uuid")
         bad = self._trial.refused(uuid) if deployment else None
         if bad:
-            from .update.bad_release import put_off  # noqa: PLC0415 with such an update only
+            from ..update.bad_release import put_off  # noqa: PLC0415 with such an update only
 
             last, self._put_off = self._put_off, uuid
             return put_off(
@@ -195,7 +195,7 @@ class DualBankWriter(FwupWriter):
             # The others are none, but who sends them means this writer: it says what is wrong.
             start = bytes(first[:4])
             return start[:1] == b"\xe9" or start in (b"UF2\n", b"\xff\xff\xff\xff")
-        from .release.fwup_meta import resources  # noqa: PLC0415 with an update only
+        from ..release.fwup_meta import resources  # noqa: PLC0415 with an update only
 
         names = [name for name, _ in resources(conf.encode())]
         return bool(names) and all(name.endswith(b".bin") for name in names)
@@ -227,9 +227,7 @@ class DualBankWriter(FwupWriter):
         if not self._searches:
             self._searches = [Search(_BANNER, _VERSION, _is_version)]
             if data[0] == 0x50:  # "PK"
-                from .release.fw_reader import (  # noqa: PLC0415 with such an update only
-                    FwReader,
-                )
+                from ..release.fw_reader import FwReader  # noqa: PLC0415 with such an update only
 
                 self._reader = FwReader(self)
             else:
@@ -244,7 +242,10 @@ class DualBankWriter(FwupWriter):
 
     def archive_meta(self, conf: bytes) -> None:
         """Check that the archive is for this board, and holds one image."""
-        from .release.fwup_meta import resources, value_of  # noqa: PLC0415 with such an update only
+        from ..release.fwup_meta import (  # noqa: PLC0415 with such an update only
+            resources,
+            value_of,
+        )
 
         platform = (value_of(conf, b"meta-platform") or b"").decode()
         if platform != self._board_id:
@@ -353,7 +354,7 @@ def _end():
     if reason == reset.WATCHDOG:
         return "h", None
     # Where the boot guard runs in between, it keeps the traceback.
-    from .slots.record import DeviceState  # noqa: PLC0415
+    from ..slots.record import DeviceState  # noqa: PLC0415
 
     state = DeviceState().load()
     if state.get("crashes"):
