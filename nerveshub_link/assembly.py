@@ -14,13 +14,13 @@ from .common.memory import load
 
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
-    *"wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head wire.transport wire.websocket wire.connection device"
+    *"wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head wire.transport wire.websocket wire.connection device.topic"
     " conversation update.download_retry update.image_answer update.image_check update.downloader update.image_download update.reports"
     " update.manager parts".split(" ")
 )
 
 from .conversation import Conversation
-from .device import Device
+from .device.topic import DeviceTopic
 from .parts import Parts
 from .update.downloader import Downloader
 from .update.manager import UpdateManager
@@ -45,7 +45,7 @@ def assemble(config, socket_pool, ssl_context, reporter, log, buffer) -> Parts: 
     parts.channels = Channels(
         link.socket.send_text, config.reply_timeout * 1000, config.heartbeat_interval * 1000
     )
-    parts.device = device = Device(config, parts.channels, reporter.call, reporter.log, log)
+    parts.device = device = DeviceTopic(config, parts.channels, reporter.call, reporter.log, log)
     link.before_open = device.before_open
     parts.downloader = Downloader(
         parts.transport(),

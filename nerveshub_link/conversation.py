@@ -14,8 +14,8 @@ import gc
 
 from micropython import const
 
-from . import device as device_topic
 from .common.ticks import elapsed
+from .device import topic as device_topic
 from .errors import ProtocolError, describe
 from .wire import websocket
 
@@ -32,7 +32,7 @@ class Conversation:
 
     :param Connection connection: where messages come from
     :param Channels channels: understands them
-    :param Device device: handles the device topic
+    :param DeviceTopic device: handles the device topic
     :param log: function of level and text
     """
 
@@ -111,7 +111,7 @@ class Conversation:
         self._log("error", what)
         if '"scripts/run"' in ends:
             try:
-                from .rare_events import script_passed_over  # noqa: PLC0415 as its name says
+                from .device.rare_events import script_passed_over  # noqa: PLC0415 as its name says
 
                 script_passed_over(self._device, ends, length)
             except MemoryError:

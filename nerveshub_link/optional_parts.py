@@ -19,7 +19,9 @@ def add_parts(link, parts) -> None:
     """
     config = parts.config
     if config.archive_folder:
-        from .archives import Archives  # noqa: PLC0415 here and below: not every board has it
+        from .device.archives import (  # noqa: PLC0415 here and below: not every board has it
+            Archives,
+        )
 
         parts.archives = parts.device.archives = Archives(parts)
     if config.extensions:

@@ -36,8 +36,8 @@ class Scripts:
 
     :param dict namespace: names that every script finds, in a namespace of its own
     :param Console console: whose namespace to run in instead; or None
-    :param push: function of event and payload, as `Device.push`
-    :param refuse: function of a script's ref and a reason, as `Device.refuse_script`
+    :param push: function of event and payload, as `DeviceTopic.push`
+    :param refuse: function of a script's ref and a reason, as `DeviceTopic.refuse_script`
     :param log: function of level and text
     :param clock: function that returns ticks in milliseconds
     """

@@ -11,7 +11,7 @@ import random
 from types import SimpleNamespace
 
 from nerveshub_link.common.callbacks import Callbacks
-from nerveshub_link.device import Device
+from nerveshub_link.device.topic import DeviceTopic
 from nerveshub_link.update import manager as updates
 from nerveshub_link.update.downloader import Downloader
 from nerveshub_link.update.manager import UpdateManager
@@ -130,7 +130,7 @@ class Bench:
         loader = Downloader(self.transport, chunk_size, 7, MINUTE, speed)
         reporter = Callbacks(self.log)
         self._channels = Channels(self._send, MINUTE, HOUR)
-        self.device = Device(config, self._channels, reporter.call, reporter.log, reporter.log)
+        self.device = DeviceTopic(config, self._channels, reporter.call, reporter.log, reporter.log)
         self.manager = UpdateManager(config, loader, self.device.push, reporter.call, reporter.log)
         self.device.updates = self.manager
         self.joined = True

@@ -2,23 +2,23 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.rare_events`
+`nerveshub_link.device.rare_events`
 ====================================================
 
 The server's events on the ``device`` topic that come seldom: ``identify``, public keys, and a
-script that can't be run. Part of `nerveshub_link.device`, and imported only when one of them
+script that can't be run. Part of `nerveshub_link.device.topic`, and imported only when one of them
 comes, since memory is scarce on a board.
 """
 
-from .common.ticks import LONGEST, elapsed
-from .errors import describe
+from ..common.ticks import LONGEST, elapsed
+from ..errors import describe
 
 
 def handle(device, event: str, payload: dict, now: int) -> None:
     """
     Handle an event; one that is not known is ignored.
 
-    :param Device device: whose topic it is
+    :param DeviceTopic device: whose topic it is
     :param str event: its name
     :param dict payload: what came with it
     :param int now: ticks in milliseconds
@@ -42,7 +42,7 @@ def script_passed_over(device, ends: str, length: int) -> None:
     """
     Answer a script that was too long to be taken, or for which there was no memory.
 
-    :param Device device: whose topic it is
+    :param DeviceTopic device: whose topic it is
     :param str ends: the first and last characters of its message
     :param int length: the message's bytes; 0 if they are not known
     """

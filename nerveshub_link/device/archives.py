@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.archives`
+`nerveshub_link.device.archives`
 ====================================================
 
 Archives: files that NervesHub has for a device beside its firmware. The server announces one on
@@ -26,9 +26,9 @@ import os
 
 from micropython import const
 
-from .common.ticks import LONGEST, elapsed
-from .errors import NervesHubError, UpdateError, describe
-from .update.downloader import DATA, DONE, HEAD
+from ..common.ticks import LONGEST, elapsed
+from ..errors import NervesHubError, UpdateError, describe
+from ..update.downloader import DATA, DONE, HEAD
 
 _REMEMBERED = const(16)  # uuids
 _ROOM = const(8192)  # bytes that stay free on the drive

@@ -3,23 +3,23 @@
 # SPDX-License-Identifier: MIT
 
 """
-`nerveshub_link.device`
+`nerveshub_link.device.topic`
 ====================================================
 
 What is said on the ``device`` topic: the join and its parameters, the server's events, the
 confirmation of new firmware, the restart. Updates have a module of their own,
 `nerveshub_link.update.manager`.
 
-`Device` knows neither sockets nor phases: it is told of what `Channels` understood, and pushes.
+`DeviceTopic` knows neither sockets nor phases: it is told of what `Channels` understood, and pushes.
 The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 ``lib/nerves_hub/events/device_events.ex``.
 """
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import describe, printable, text_of
-from .wire import phoenix
+from ..common.ticks import elapsed
+from ..errors import describe, printable, text_of
+from ..wire import phoenix
 
 TOPIC = "device"
 
@@ -40,7 +40,7 @@ _RETRY = const(60 * 1000)  # after a reboot, a confirmation or a writer's poll()
 _PAUSE = const(90 * 1000)  # between two calls of NervesHubLink.poll: more proves nothing
 
 
-class Device:
+class DeviceTopic:
     """
     The device topic of one link.
 
@@ -198,7 +198,7 @@ class Device:
             if words:
                 words = str(words)
                 if "\n" in words:
-                    from .common.brief import brief  # noqa: PLC0415 after a failure only
+                    from ..common.brief import brief  # noqa: PLC0415 after a failure only
 
                     words = brief(words)
                 self._tell_all("error", "earlier: " + words)

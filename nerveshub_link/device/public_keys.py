@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.public_keys`
+`nerveshub_link.device.public_keys`
 ====================================================
 
 The signing keys that NervesHub sends when a join asks for them. Its list holds all of the
