@@ -135,4 +135,4 @@ def _session_class():
 
 
 def _let_go() -> None:
-    forget("shell_session", "shell_commands", "shell_drive", "line_editor")
+    forget("shell_session", "shell_commands", "shell_drive", "console.line_editor")

@@ -30,14 +30,14 @@ def add_parts(link, parts) -> None:
         add_extensions(parts)
     console = config.console
     if console is True:
-        from .console import Console  # noqa: PLC0415
+        from .console.console import Console  # noqa: PLC0415
 
         console = Console()
     if console is not None:
         console.setup(link, parts.channels, config, parts.log)
         parts.conversation.topics["console"] = console
     if config.scripts is not None:
-        from .scripts import Scripts  # noqa: PLC0415
+        from .console.scripts import Scripts  # noqa: PLC0415
 
         shared = console if config.scripts == "console" else None
         names = {"link": link}

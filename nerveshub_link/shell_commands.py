@@ -15,8 +15,8 @@ import time
 
 from micropython import const
 
+from .console.output_buffer import OutputBuffer
 from .errors import NervesHubError, describe
-from .output_buffer import OutputBuffer
 from .shell_drive import DriveCommands
 
 _MOST = const(4096)  # characters that one py may show
@@ -104,7 +104,7 @@ class Commands(DriveCommands):
         self._added = added
         self._python = None
         if namespace is not None:
-            from .code_runner import CodeRunner  # noqa: PLC0415 behind an option of its own
+            from .console.code_runner import CodeRunner  # noqa: PLC0415 behind an option of its own
 
             self._python = CodeRunner(namespace)
 

@@ -12,7 +12,7 @@ from support.desk import Desk
 from support.terminal import Operator
 
 from nerveshub_link import Console
-from nerveshub_link.file_names import safe_name
+from nerveshub_link.console.file_names import safe_name
 
 DATA = bytes(range(256)) * 10
 
@@ -147,7 +147,7 @@ def test_files_whose_names_become_the_same_do_not_replace_one_another(somebody, 
 
 def test_a_file_that_fat_takes_for_another_one_does_not_replace_it(somebody, folder, monkeypatch):
     upload(somebody, b"small", "data.csv")
-    monkeypatch.setattr("nerveshub_link.file_names.os", Fat(folder))
+    monkeypatch.setattr("nerveshub_link.console.file_names.os", Fat(folder))
     assert "DATA-2.CSV: 5 bytes received" in upload(somebody, b"large", "DATA.CSV")
     assert (folder / "data.csv").read_bytes() == b"small"
 

@@ -218,7 +218,7 @@ class Told:
 
 def has_console():
     """Does the library have its console yet?"""
-    return importlib.util.find_spec("nerveshub_link.console") is not None
+    return importlib.util.find_spec("nerveshub_link.console.console") is not None
 
 
 def test_pasted_lines_arrive_whole_and_a_new_size_is_told(hub, page, board):

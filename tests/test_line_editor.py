@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.terminal import Screen, cells_of
 
-from nerveshub_link.line_editor import COMPLETE, END, INTERRUPT, LINE, NOTHING, TOO_LONG, LineEditor
+from nerveshub_link.console.line_editor import (
+    COMPLETE,
+    END,
+    INTERRUPT,
+    LINE,
+    NOTHING,
+    TOO_LONG,
+    LineEditor,
+)
 
 UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
 

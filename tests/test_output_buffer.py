@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: MIT
 """Text that waits for a network, in bounded memory; and who takes it away."""
 
-from nerveshub_link.code_runner import CodeRunner
-from nerveshub_link.output_buffer import OutputBuffer
+from nerveshub_link.console.code_runner import CodeRunner
+from nerveshub_link.console.output_buffer import OutputBuffer
 
 
 def pieces(buffer):

@@ -14,7 +14,7 @@ from support.raw_server import server_frame
 from support.terminal import Operator
 
 from nerveshub_link import Console
-from nerveshub_link.python_source import keep_last_value
+from nerveshub_link.console.python_source import keep_last_value
 
 
 def run(text, desk=None, **options):
@@ -323,7 +323,7 @@ def test_what_is_kept_for_an_answer_is_given_back_before_it_is_made(monkeypatch)
         refuse(ref, reason)
 
     monkeypatch.setattr(scripts, "_refuse", noting)
-    monkeypatch.setattr("nerveshub_link.python_source.keep_last_value", lambda text: 1 / 0)
+    monkeypatch.setattr("nerveshub_link.console.python_source.keep_last_value", lambda text: 1 / 0)
     peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "1 + 1"})
     desk.wait(0.1)
     assert seen == [None]

@@ -105,7 +105,7 @@ def make_link(options: dict) -> NervesHubLink:
             given[name] = options[name]
     if options.get("uploads"):
         # Off unless asked for: a console runs the operator's code in this process.
-        from nerveshub_link.console import Console
+        from nerveshub_link.console.console import Console
 
         given.update(console=Console(upload_folder=options["uploads"]), scripts=True)
     return NervesHubLink(

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.file_transfer`
+`nerveshub_link.console.file_transfer`
 ====================================================
 
 Files over the ``console`` topic, both ways: ``file-data/start``, ``file-data`` with 1,024 bytes in
@@ -18,8 +18,8 @@ import os
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import describe, keep_timeout
+from ..common.ticks import elapsed
+from ..errors import describe, keep_timeout
 from .file_names import place, safe_name
 
 _CHUNK = const(1024)

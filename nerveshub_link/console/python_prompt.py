@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.python_prompt`
+`nerveshub_link.console.python_prompt`
 ====================================================
 
 Python's prompt: from keys to statements, with ``>>>`` and ``...``, and completion of names.
@@ -20,8 +20,8 @@ paste, or else what waits already. Run by itself, that could do anything.
 
 import builtins
 
+from ..errors import keep_timeout
 from .code_runner import must_pass
-from .errors import keep_timeout
 
 # Not "from . import line_editor": on a board that asks the package's __getattr__ first.
 from .line_editor import COMPLETE, END, LINE, NOTHING, TOO_LONG, LineEditor

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.line_editor`
+`nerveshub_link.console.line_editor`
 ====================================================
 
 One line of input at a terminal far away: keys come in by `LineEditor.feed`, in pieces cut anywhere,

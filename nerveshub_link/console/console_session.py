@@ -2,11 +2,11 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.console_session`
+`nerveshub_link.console.console_session`
 ====================================================
 
 What the operator sees in NervesHub's terminal, from the first message on: what waits to be sent,
-what was typed and is not used yet, the prompt, files. `nerveshub_link.console` makes and drops it.
+what was typed and is not used yet, the prompt, files. `nerveshub_link.console.console` makes and drops it.
 
 The server's ``lib/nerves_hub_web/channels/console_channel.ex`` crashes on every event that it does
 not know, and on an ``up`` without a text; it passes on any event that a browser sends, so those
@@ -20,8 +20,8 @@ import sys
 
 from micropython import const
 
-from .common.memory import load
-from .errors import printable
+from ..common.memory import load
+from ..errors import printable
 from .output_buffer import OutputBuffer
 
 _KEYS = const(256)  # used by one poll at most
@@ -235,7 +235,7 @@ class ConsoleSession:
     # The prompt
 
     def _open(self) -> None:
-        load("line_editor", "python_source", "python_prompt")
+        load("console.line_editor", "console.python_source", "console.python_prompt")
         from .python_prompt import PythonPrompt  # noqa: PLC0415 not for a mere upload
 
         self._wanted = False
@@ -250,7 +250,7 @@ class ConsoleSession:
     def runner(self):
         """Return the `CodeRunner` with the prompt's names."""
         if self._runner is None:
-            load("code_runner")
+            load("console.code_runner")
             from .code_runner import CodeRunner  # noqa: PLC0415 not for a mere upload
 
             names = {"link": self._console.link}
@@ -268,7 +268,7 @@ class ConsoleSession:
 
     def _transfer(self):
         if self._files is None:
-            load("file_transfer")
+            load("console.file_transfer")
             from .file_transfer import FileTransfer  # noqa: PLC0415 with the first file
 
             console = self._console

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.output_buffer`
+`nerveshub_link.console.output_buffer`
 ====================================================
 
 Text on its way to an operator, in bounded memory: a command may print faster than any network, and

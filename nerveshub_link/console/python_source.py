@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.python_source`
+`nerveshub_link.console.python_source`
 ====================================================
 
 Where a Python statement ends, found by looking at brackets, quotes and indentation alone. The
@@ -10,7 +10,7 @@ compiler can't be asked: on a board it does not tell a line that is wrong from o
 there is neither ``codeop`` nor ``ast``.
 """
 
-from .errors import keep_timeout
+from ..errors import keep_timeout
 
 _COMPOUND = (
     "if",

@@ -2,11 +2,11 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.file_names`
+`nerveshub_link.console.file_names`
 ====================================================
 
 Names of files that an operator uploads: what FAT and a shell can take, and no file replaced without
-a word. Part of `nerveshub_link.file_transfer`.
+a word. Part of `nerveshub_link.console.file_transfer`.
 """
 
 import os

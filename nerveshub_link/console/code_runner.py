@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.code_runner`
+`nerveshub_link.console.code_runner`
 ====================================================
 
 Runs an operator's code, for the console and for scripts: catches its output and its errors, and
@@ -15,7 +15,7 @@ the main loop, and nothing here can stop it.
 
 import sys
 
-from .errors import describe, keep_timeout
+from ..errors import describe, keep_timeout
 
 _OWN = "code_runner.py"
 _MAX_ERROR = 2000

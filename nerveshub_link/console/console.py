@@ -2,21 +2,21 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.console`
+`nerveshub_link.console.console`
 ====================================================
 
 The option ``console``, and its topic as long as nobody uses it: `Console` joins, and waits. With
-the first message everything else is imported (`nerveshub_link.console_session`), and let go again
+the first message everything else is imported (`nerveshub_link.console.console_session`), and let go again
 when the operator leaves or does nothing for a while: a board that nobody looks into pays little for
 its console.
 """
 
 from micropython import const
 
-from .common.memory import forget, load
-from .common.ticks import elapsed
-from .errors import describe, printable, text_of
-from .wire import phoenix
+from ..common.memory import forget, load
+from ..common.ticks import elapsed
+from ..errors import describe, printable, text_of
+from ..wire import phoenix
 
 TOPIC = "console"
 
@@ -25,8 +25,8 @@ _TURN = const(20)  # milliseconds after which the next one waits for the next po
 # From 2.0.0 on the operator's page sends files.
 _VERSION = "2.0.0"
 _MODULES = (
-    "console_session python_prompt line_editor python_source code_runner output_buffer"
-    " file_transfer file_names"
+    "console.console_session console.python_prompt console.line_editor console.python_source console.code_runner console.output_buffer"
+    " console.file_transfer console.file_names"
 )
 
 
@@ -113,7 +113,7 @@ class Console:
         """Return the `ConsoleSession`; a new one if there is none."""
         self._touched = True
         if self._session is None:
-            load("output_buffer", "console_session")
+            load("console.output_buffer", "console.console_session")
             from .console_session import ConsoleSession  # noqa: PLC0415 with the first message
 
             self._session = ConsoleSession(self, self._push, self._log)

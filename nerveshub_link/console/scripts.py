@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.scripts`
+`nerveshub_link.console.scripts`
 ====================================================
 
 Support scripts: Python that an operator runs from NervesHub's page or API, and the connecting code
@@ -18,9 +18,9 @@ import sys
 
 from micropython import const
 
-from .common.memory import forget
-from .common.ticks import elapsed
-from .errors import describe
+from ..common.memory import forget
+from ..common.ticks import elapsed
+from ..errors import describe
 
 _LIMIT = const(10)  # seconds, as in nerves_hub_link
 _MAX_OUTPUT = const(4096)  # characters
@@ -80,8 +80,8 @@ class Scripts:
             gc.collect()
             self._refuse(ref, reason)
             self._log("error", "script: " + reason)
-        if "nerveshub_link.console_session" not in sys.modules:  # it has the same in use
-            forget("code_runner", "output_buffer", "python_source")
+        if "nerveshub_link.console.console_session" not in sys.modules:  # it has the same in use
+            forget("console.code_runner", "console.output_buffer", "console.python_source")
         self._take_reserve()
 
     def _take_reserve(self) -> None:
