@@ -67,7 +67,7 @@ def _add_optional(link, parts) -> None:
 
     add_parts(link, parts)
     del add_parts
-    forget("optional_parts", "extension_setup")
+    forget("optional_parts", "extensions.setup")
 
 
 class NervesHubLink:

@@ -25,7 +25,7 @@ def add_parts(link, parts) -> None:
 
         parts.archives = parts.device.archives = Archives(parts)
     if config.extensions:
-        from .extension_setup import add_extensions  # noqa: PLC0415
+        from .extensions.setup import add_extensions  # noqa: PLC0415
 
         add_extensions(parts)
     console = config.console

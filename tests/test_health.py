@@ -11,7 +11,7 @@ import pytest
 from support.desk import META, Desk, RecordingWriter
 
 from nerveshub_link import BoardHealth, HealthProvider
-from nerveshub_link.health import Health, finite, texts
+from nerveshub_link.extensions.health import Health, finite, texts
 
 
 class Provider(HealthProvider):

@@ -164,7 +164,7 @@ def test_text_that_is_no_phoenix_message_is_passed_over():
     [
         "nerveshub_link.wire.phoenix.json.dumps",
         "nerveshub_link.device.topic.Device.tick",
-        "nerveshub_link.extensions.Extensions.poll",
+        "nerveshub_link.extensions.router.Extensions.poll",
         "nerveshub_link.wire.connection.Connection.step",
     ],
 )
@@ -372,7 +372,7 @@ def test_fault_before_the_join_and_in_its_handling_does_not_leave_a_socket_that_
 
 def test_topic_that_fails_to_take_note_of_the_loss_does_not_keep_the_others_from_it():
     desk = talkative()
-    with mock.patch("nerveshub_link.extensions.Extensions.lost", side_effect=MemoryError()):
+    with mock.patch("nerveshub_link.extensions.router.Extensions.lost", side_effect=MemoryError()):
         desk.peer.end()
         desk.wait(0.1)
     assert desk.client.named("handle_disconnected")

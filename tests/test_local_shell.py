@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.desk import META, Desk, RecordingWriter, update
 
 from nerveshub_link import DeviceLogs, LocalShell, NervesHubError
-from nerveshub_link.shell_commands import Commands, split
+from nerveshub_link.extensions.shell_commands import Commands, split
 
 
 class Terminal:
@@ -206,8 +206,8 @@ def test_a_file_is_not_copied_onto_itself_where_fat_folds_case(
 ):
     terminal = Terminal()
     terminal.run("pwd")  # so that the commands are imported
-    monkeypatch.setattr("nerveshub_link.shell_drive.os", Fat())
-    monkeypatch.setattr("nerveshub_link.shell_drive.open", Fat().open, raising=False)
+    monkeypatch.setattr("nerveshub_link.extensions.shell_drive.os", Fat())
+    monkeypatch.setattr("nerveshub_link.extensions.shell_drive.open", Fat().open, raising=False)
     said = terminal.run("%s %s %s" % (command, source, target))
     assert said == command + ": both are the same file\r\n"
     assert (drive / "code.py").read_text() == "import board\nprint(1)\n"
@@ -221,8 +221,8 @@ def test_a_name_that_only_fat_knows_to_be_another_one_is_refused(drive, monkeypa
     terminal.run("pwd")
     fat = Fat()
     fat._real = lambda path: path.replace("README~1.TXT", "readme first.txt")
-    monkeypatch.setattr("nerveshub_link.shell_drive.os", fat)
-    monkeypatch.setattr("nerveshub_link.shell_drive.open", fat.open, raising=False)
+    monkeypatch.setattr("nerveshub_link.extensions.shell_drive.os", fat)
+    monkeypatch.setattr("nerveshub_link.extensions.shell_drive.open", fat.open, raising=False)
     said = terminal.run("cp 'readme first.txt' README~1.TXT")
     assert said.endswith("README~1.TXT is another name of a file that is there\r\n")
     assert (drive / "readme first.txt").read_text() == "precious"
@@ -231,8 +231,8 @@ def test_a_name_that_only_fat_knows_to_be_another_one_is_refused(drive, monkeypa
 def test_copying_within_a_drive_that_folds_case_works(drive, monkeypatch):
     terminal = Terminal()
     terminal.run("pwd")
-    monkeypatch.setattr("nerveshub_link.shell_drive.os", Fat())
-    monkeypatch.setattr("nerveshub_link.shell_drive.open", Fat().open, raising=False)
+    monkeypatch.setattr("nerveshub_link.extensions.shell_drive.os", Fat())
+    monkeypatch.setattr("nerveshub_link.extensions.shell_drive.open", Fat().open, raising=False)
     assert terminal.run("cp CODE.py LIB/New.py") == ""
     assert (drive / "lib" / "New.py").read_text() == "import board\nprint(1)\n"
     assert terminal.run("mv lib/new.PY code.py") == ""

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.shell_session`
+`nerveshub_link.extensions.shell_session`
 ====================================================
 
 What goes on in the local shell while somebody uses it: the line, the running command, the output.
@@ -13,8 +13,8 @@ neither fills the memory nor holds up the main loop, and ctrl-c ends it.
 
 from micropython import const
 
-from .console.line_editor import COMPLETE, LINE, NOTHING, LineEditor
-from .console.output_buffer import OutputBuffer
+from ..console.line_editor import COMPLETE, LINE, NOTHING, LineEditor
+from ..console.output_buffer import OutputBuffer
 from .shell_commands import Commands
 
 _MAX_INPUT = const(2048)  # characters that may wait while a command runs
@@ -125,7 +125,7 @@ class ShellSession:
     @staticmethod
     def _survive(error) -> None:
         """SystemExit ends the command, and not the application. A reload of the board passes."""
-        from .console.code_runner import must_pass  # noqa: PLC0415
+        from ..console.code_runner import must_pass  # noqa: PLC0415
 
         if must_pass(error):
             raise error

@@ -2,12 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.board_health`
+`nerveshub_link.extensions.board_health`
 ====================================================
 
 The `HealthProvider` that needs nothing: what every board can tell of itself. What a machine does
 not have is left out; so on CPython it tells the drive and the uptime. Apart from
-`nerveshub_link.health`, because whoever measures by himself does not need it.
+`nerveshub_link.extensions.health`, because whoever measures by himself does not need it.
 """
 
 import gc
@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from .errors import describe
+from ..errors import describe
 from .health import HealthProvider
 
 

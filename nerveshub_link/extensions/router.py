@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.extensions`
+`nerveshub_link.extensions.router`
 ====================================================
 
 The ``extensions`` channel: what the device offers beside updates. `Extension` is the port for your
@@ -20,9 +20,9 @@ rest.
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import describe, mask
-from .wire import phoenix
+from ..common.ticks import elapsed
+from ..errors import describe, mask
+from ..wire import phoenix
 
 TOPIC = "extensions"
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.geo_ip`
+`nerveshub_link.extensions.geo_ip`
 ====================================================
 
 Where the device is, roughly, by the address that the internet sees of it: asks the Nerves project's
@@ -20,10 +20,10 @@ import json
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import NervesHubError, ProtocolError, describe
+from ..common.ticks import elapsed
+from ..errors import NervesHubError, ProtocolError, describe
+from ..wire.http_head import HeadReader, parse_url, request_head
 from .geo import answer, failure
-from .wire.http_head import HeadReader, parse_url, request_head
 
 _TIMEOUT = const(10 * 1000)  # for the whole answer
 _LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have some 600

@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.shell_commands`
+`nerveshub_link.extensions.shell_commands`
 ====================================================
 
-The commands of `nerveshub_link.local_shell`, and how a line becomes one. No terminal and no
+The commands of `nerveshub_link.extensions.local_shell`, and how a line becomes one. No terminal and no
 network: a command takes words and yields texts. Imported when an operator opens the shell.
 """
 
@@ -15,8 +15,8 @@ import time
 
 from micropython import const
 
-from .console.output_buffer import OutputBuffer
-from .errors import NervesHubError, describe
+from ..console.output_buffer import OutputBuffer
+from ..errors import NervesHubError, describe
 from .shell_drive import DriveCommands
 
 _MOST = const(4096)  # characters that one py may show
@@ -104,7 +104,9 @@ class Commands(DriveCommands):
         self._added = added
         self._python = None
         if namespace is not None:
-            from .console.code_runner import CodeRunner  # noqa: PLC0415 behind an option of its own
+            from ..console.code_runner import (  # noqa: PLC0415 behind an option of its own
+                CodeRunner,
+            )
 
             self._python = CodeRunner(namespace)
 

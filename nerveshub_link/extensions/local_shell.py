@@ -2,26 +2,26 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.local_shell`
+`nerveshub_link.extensions.local_shell`
 ====================================================
 
 The extension ``local_shell``: a small shell for the drive, in NervesHub's terminal. What it can do,
-`nerveshub_link.shell_commands` knows.
+`nerveshub_link.extensions.shell_commands` knows.
 
 **Turning it on lets every operator who may open that terminal read, change and delete all files
 that code can, settings.toml with its passwords included, and restart the board.** With
 ``python=True`` he can also run any Python.
 
 The server asks for a shell at every attach, whether somebody looks or not. So here is only what
-answers that; all else, `nerveshub_link.shell_session`, is imported when the first key comes, and
+answers that; all else, `nerveshub_link.extensions.shell_session`, is imported when the first key comes, and
 goes again after five minutes without one.
 """
 
 from micropython import const
 
-from .common.memory import forget
-from .common.ticks import elapsed
-from .extensions import Extension
+from ..common.memory import forget
+from ..common.ticks import elapsed
+from .router import Extension
 
 _IDLE = const(5 * 60 * 1000)
 
@@ -135,4 +135,9 @@ def _session_class():
 
 
 def _let_go() -> None:
-    forget("shell_session", "shell_commands", "shell_drive", "console.line_editor")
+    forget(
+        "extensions.shell_session",
+        "extensions.shell_commands",
+        "extensions.shell_drive",
+        "console.line_editor",
+    )

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.extension_setup`
+`nerveshub_link.extensions.setup`
 ====================================================
 
 From the option ``extensions`` to attached extensions: what the user gives for a key may be an
@@ -12,7 +12,7 @@ link is made only: every kind imports its own module, and a board pays for those
 
 import gc
 
-from .extensions import TOPIC, Extensions
+from .router import TOPIC, Extensions
 
 
 def make_extension(name: str, value):

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.network_identity`
+`nerveshub_link.extensions.network_identity`
 ====================================================
 
 The extension ``network_identity``: under which names other networks know this device. It reports
@@ -14,9 +14,9 @@ import json
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import describe
-from .extensions import Extension, check_interval, check_json
+from ..common.ticks import elapsed
+from ..errors import describe
+from .router import Extension, check_interval, check_json
 
 _SERVICES = ("iroh", "netbird", "tailscale", "wireguard")
 _MOST = const(10)

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.health`
+`nerveshub_link.extensions.health`
 ====================================================
 
 The extension ``health``: answers ``health:check`` by a report of what the `HealthProvider`
@@ -18,9 +18,9 @@ the metrics would break the server's batch insert, and a null its pages.
 
 from micropython import const
 
-from .common.ticks import elapsed
-from .errors import describe
-from .extensions import Extension
+from ..common.ticks import elapsed
+from ..errors import describe
+from .router import Extension
 
 _ALARM_PAUSE = const(10 * 1000)  # between two reports that nobody asked for
 _PARTS = ("metrics", "metadata", "alarms", "checks")

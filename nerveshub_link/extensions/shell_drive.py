@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.shell_drive`
+`nerveshub_link.extensions.shell_drive`
 ====================================================
 
-The commands of `nerveshub_link.local_shell` that work on files. Each is a generator of texts, and
+The commands of `nerveshub_link.extensions.local_shell` that work on files. Each is a generator of texts, and
 does a small piece of work between two of them.
 """
 
@@ -13,7 +13,7 @@ import os
 
 from micropython import const
 
-from .errors import NervesHubError
+from ..errors import NervesHubError
 
 _BLOCK = const(512)
 _FOLDER = const(0x4000)
@@ -205,7 +205,7 @@ def _entry(path: str, name: str, long: bool) -> str:
 
 def _texts(file):
     """A file piece by piece, as texts that a terminal can bear."""
-    from .common.utf8 import cut, is_ascii, mend  # noqa: PLC0415
+    from ..common.utf8 import cut, is_ascii, mend  # noqa: PLC0415
 
     rest = b""
     while True:

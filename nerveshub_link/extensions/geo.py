@@ -2,17 +2,17 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.geo`
+`nerveshub_link.extensions.geo`
 ====================================================
 
 The extension ``geo``: answers ``geo:location:request`` by ``geo:location:update``. NervesHub asks
 once for each connection (its ``lib/nerves_hub/extensions/geo.ex``) and shows a map. Where the
-device is, the user's function knows, or `GeoIp` (`nerveshub_link.geo_ip`).
+device is, the user's function knows, or `GeoIp` (`nerveshub_link.extensions.geo_ip`).
 """
 
-from .common.ticks import elapsed
-from .errors import describe
-from .extensions import Extension, check_interval
+from ..common.ticks import elapsed
+from ..errors import describe
+from .router import Extension, check_interval
 
 
 class Geo(Extension):

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.device_logs`
+`nerveshub_link.extensions.device_logs`
 ====================================================
 
 The extension ``logging``: lines of the application show up in NervesHub. They wait in memory while
@@ -20,10 +20,10 @@ that is complete; ``logging`` calls ``handle``, and the record knows how to comp
 
 from micropython import const
 
-from .common.callbacks import LEVELS
-from .common.ticks import elapsed
-from .errors import keep_timeout, mask
-from .extensions import Extension
+from ..common.callbacks import LEVELS
+from ..common.ticks import elapsed
+from ..errors import keep_timeout, mask
+from .router import Extension
 
 _INTERVAL = const(250)
 _MAX_LINE = const(1000)
