@@ -15,12 +15,12 @@ from .common.memory import load
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
     *"wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head wire.transport wire.websocket wire.connection device.topic"
-    " conversation update.download_retry update.image_answer update.image_check update.downloader update.image_download update.reports"
+    " dispatch update.download_retry update.image_answer update.image_check update.downloader update.image_download update.reports"
     " update.manager parts".split(" ")
 )
 
-from .conversation import Conversation
 from .device.topic import DeviceTopic
+from .dispatch import Dispatch
 from .parts import Parts
 from .update.downloader import Downloader
 from .update.manager import UpdateManager
@@ -58,5 +58,5 @@ def assemble(config, socket_pool, ssl_context, reporter, log, buffer) -> Parts: 
     parts.updates = device.updates = UpdateManager(
         config, parts.downloader, device.push, reporter.call, reporter.log
     )
-    parts.conversation = Conversation(link, parts.channels, device, reporter.log)
+    parts.conversation = Dispatch(link, parts.channels, device, reporter.log)
     return parts

@@ -6,7 +6,7 @@
 ====================================================
 
 `NervesHubLink`: what the application holds, and the loop that says when each part has its turn. How
-each is done, the modules below know: `Connection` gets the WebSocket, `Conversation` routes what
+each is done, the modules below know: `Connection` gets the WebSocket, `Dispatch` routes what
 comes over it, `Channels` speaks Phoenix, `UpdateManager` runs updates.
 
 ===================  =====================================  =====================================

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.conversation`
+`nerveshub_link.dispatch`
 ====================================================
 
 What goes on over an open connection: who gets which message, and who hears that the connection is
@@ -26,7 +26,7 @@ _MAX_JOINS = const(3)  # failures in a row before the whole connection is made a
 _STEADY = const(60 * 1000)  # joined for so long, the connection is a success
 
 
-class Conversation:
+class Dispatch:
     """
     Routes between one connection and its topics.
 
