@@ -81,33 +81,26 @@ from .update.fwup_writer import FwupWriter
 # the link itself a program that only writes or looks at what is installed needs nothing.
 # One text: a table of short ones would cost a board several times as much.
 _ON_DEMAND = (
-    "AppSlotWriter app_slot_writer"
-    " BoardHealth board_health"
-    " Console console"
-    " DeviceLogs device_logs"
-    " DualBankWriter dual_bank_writer"
-    " Extension extensions"
-    " FileWriter file_writer"
-    " Geo geo"
-    " GeoIp geo_ip"
-    " HealthProvider health"
-    " LocalShell local_shell"
+    "AppSlotWriter slots.app_slot_writer"
+    " BoardHealth extensions.board_health"
+    " Console console.console"
+    " DeviceLogs extensions.device_logs"
+    " DualBankWriter bank.dual_bank_writer"
+    " Extension extensions.router"
+    " FileWriter update.file_writer"
+    " Geo extensions.geo"
+    " GeoIp extensions.geo_ip"
+    " HealthProvider extensions.health"
+    " LocalShell extensions.local_shell"
     " NervesHubLink link"
-    " NetworkIdentity network_identity"
+    " NetworkIdentity extensions.network_identity"
 )
 
 
 def __getattr__(name: str):
-    # On a board, "from . import x" comes here before x was ever imported: so it is a module's name,
-    # unless it stands in the table.
     words = _ON_DEMAND.split(" ")
-    wanted = name in words[::2]
-    module = __name__ + "." + (words[words.index(name) + 1] if wanted else name)
-    try:
-        if name[:1] == "_":
-            raise ImportError(name)
-        __import__(module)
-    except ImportError as error:
-        raise AttributeError(name) from error
-    found = sys.modules[module]
-    return getattr(found, name) if wanted else found
+    if name not in words[::2]:
+        raise AttributeError(name)
+    module = __name__ + "." + words[words.index(name) + 1]
+    __import__(module)
+    return getattr(sys.modules[module], name)

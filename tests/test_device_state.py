@@ -21,7 +21,7 @@ FRAME = bytes.fromhex("4e487374 0100 0c00 07000000") + b'{"run": "a"}' + bytes.f
 
 
 @pytest.fixture(name="state")
-def record(tmp_path):
+def _state(tmp_path):
     made = DeviceState(str(tmp_path))
     made.create()
     return made
@@ -146,7 +146,7 @@ def test_a_drive_that_takes_nothing_is_told_and_the_record_stays(state, tmp_path
             raise OSError(30, "Read-only file system")
         return open(path, mode)
 
-    monkeypatch.setattr(device_state, "open", refuse, raising=False)
+    monkeypatch.setattr(record, "open", refuse, raising=False)
     with pytest.raises(StateError, match="the record can't be written: .*Read-only"):
         state.save({"n": 2})
     assert state.load() == {"n": 1}

@@ -15,6 +15,7 @@ from support.desk import META, Desk, RecordingWriter, update
 
 from nerveshub_link import DeviceLogs, LocalShell, NervesHubError
 from nerveshub_link.extensions.shell_commands import Commands, split
+from nerveshub_link.update import manager as updates
 
 
 class Terminal:
@@ -340,7 +341,7 @@ def test_log_shows_and_sets_the_level():
 def test_update_tells_each_state_by_its_name(word):
     terminal = Terminal()
     commands = Commands(terminal.desk.link._parts, {}, None)
-    terminal.desk.link._updates.state = getattr(update_manager, word.upper())
+    terminal.desk.link._updates.state = getattr(updates, word.upper())
     _, pieces = commands.start("update")
     assert "".join(pieces).split(",")[0].strip() == word
 

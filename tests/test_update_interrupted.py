@@ -27,6 +27,8 @@ from support.update_bench import (
 
 from nerveshub_link.update import image_check, image_download
 from nerveshub_link.update import manager as updates
+from nerveshub_link.update import offer as update_offer
+from nerveshub_link.update import reports as update_reports
 
 SIZE = len(IMAGE)
 BEGIN_AGAIN = ["fwup_begin", "fwup_abort", "fwup_begin", "fwup_finish"]

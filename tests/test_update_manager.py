@@ -33,6 +33,7 @@ from support.update_bench import (
 from nerveshub_link import IGNORE, ignore, reschedule
 from nerveshub_link.errors import TransportError, describe
 from nerveshub_link.update import manager as updates
+from nerveshub_link.update import offer as update_offer
 
 # An update that goes well
 

@@ -6,8 +6,8 @@
 ====================================================
 
 `DualBankWriter` updates CircuitPython itself, on boards with a second firmware bank. It judges what
-comes; how that gets into the bank, `nerveshub_link.bank.firmware_bank` knows, and what becomes of it
-after the restart, `nerveshub_link.bank.bank_trial`.
+comes; how that gets into the bank, `nerveshub_link.bank.firmware_bank` knows, and what becomes of
+it after the restart, `nerveshub_link.bank.bank_trial`.
 
 Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of the image have been
 checked. Nothing is switched before the last byte has been.

@@ -18,13 +18,14 @@ def forget(*names) -> None:
     Let modules of this package go: on a board memory is scarce. They are imported again when they
     are needed again.
 
-    :param str names: such as ``"configurator"``
+    :param str names: with their rooms, such as ``"config.options"``
     """
     if sys.implementation.name == "cpython":
         return
     for name in names:
-        if sys.modules.pop("nerveshub_link." + name, None) is not None:
-            delattr(sys.modules["nerveshub_link"], name)
+        room, _, module = ("nerveshub_link." + name).rpartition(".")
+        if sys.modules.pop(room + "." + module, None) is not None:
+            delattr(sys.modules[room], module)
     gc.collect()  # what is made next shall lie where they lay
 
 
@@ -34,7 +35,7 @@ def load(*names) -> None:
     is collected only when nothing is free; until then what an import leaves behind lies between the
     parts that stay, and in the end the heap has many small holes and no room for a buffer.
 
-    :param str names: such as ``"channel"``; each behind those that it imports itself
+    :param str names: such as ``"wire.phoenix"``; each behind those that it imports itself
     """
     if sys.implementation.name == "cpython":
         return

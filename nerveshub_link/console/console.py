@@ -6,9 +6,9 @@
 ====================================================
 
 The option ``console``, and its topic as long as nobody uses it: `Console` joins, and waits. With
-the first message everything else is imported (`nerveshub_link.console.console_session`), and let go again
-when the operator leaves or does nothing for a while: a board that nobody looks into pays little for
-its console.
+the first message everything else is imported (`nerveshub_link.console.console_session`), and let go
+again when the operator leaves or does nothing for a while: a board that nobody looks into pays
+little for its console.
 """
 
 from micropython import const
@@ -25,8 +25,8 @@ _TURN = const(20)  # milliseconds after which the next one waits for the next po
 # From 2.0.0 on the operator's page sends files.
 _VERSION = "2.0.0"
 _MODULES = (
-    "console.console_session console.python_prompt console.line_editor console.python_source console.code_runner console.output_buffer"
-    " console.file_transfer console.file_names"
+    "console_session python_prompt line_editor python_source code_runner output_buffer"
+    " file_transfer file_names"
 )
 
 
@@ -197,7 +197,7 @@ class Console:
     def _end(self, how: str) -> None:
         """Give the session's memory back: names, history, code."""
         session, self._session = self._session, None
-        forget(*_MODULES.split(" "))
+        forget(*("console." + name for name in _MODULES.split(" ")))
         try:
             session.close(how)
         except Exception as error:

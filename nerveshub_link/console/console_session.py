@@ -6,7 +6,8 @@
 ====================================================
 
 What the operator sees in NervesHub's terminal, from the first message on: what waits to be sent,
-what was typed and is not used yet, the prompt, files. `nerveshub_link.console.console` makes and drops it.
+what was typed and is not used yet, the prompt, files. `nerveshub_link.console.console` makes and
+drops it.
 
 The server's ``lib/nerves_hub_web/channels/console_channel.ex`` crashes on every event that it does
 not know, and on an ``up`` without a text; it passes on any event that a browser sends, so those

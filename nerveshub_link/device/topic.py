@@ -10,8 +10,8 @@ What is said on the ``device`` topic: the join and its parameters, the server's 
 confirmation of new firmware, the restart. Updates have a module of their own,
 `nerveshub_link.update.manager`.
 
-`DeviceTopic` knows neither sockets nor phases: it is told of what `Channels` understood, and pushes.
-The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
+`DeviceTopic` knows neither sockets nor phases: it is told of what `Channels` understood, and
+pushes. The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
 ``lib/nerves_hub/events/device_events.ex``.
 """
 

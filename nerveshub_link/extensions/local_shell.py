@@ -13,8 +13,8 @@ that code can, settings.toml with its passwords included, and restart the board.
 ``python=True`` he can also run any Python.
 
 The server asks for a shell at every attach, whether somebody looks or not. So here is only what
-answers that; all else, `nerveshub_link.extensions.shell_session`, is imported when the first key comes, and
-goes again after five minutes without one.
+answers that; all else, `nerveshub_link.extensions.shell_session`, is imported when the first key
+comes, and goes again after five minutes without one.
 """
 
 from micropython import const

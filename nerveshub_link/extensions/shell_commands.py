@@ -5,8 +5,8 @@
 `nerveshub_link.extensions.shell_commands`
 ====================================================
 
-The commands of `nerveshub_link.extensions.local_shell`, and how a line becomes one. No terminal and no
-network: a command takes words and yields texts. Imported when an operator opens the shell.
+The commands of `nerveshub_link.extensions.local_shell`, and how a line becomes one. No terminal and
+no network: a command takes words and yields texts. Imported when an operator opens the shell.
 """
 
 import gc

@@ -5,8 +5,8 @@
 `nerveshub_link.extensions.shell_drive`
 ====================================================
 
-The commands of `nerveshub_link.extensions.local_shell` that work on files. Each is a generator of texts, and
-does a small piece of work between two of them.
+The commands of `nerveshub_link.extensions.local_shell` that work on files. Each is a generator of
+texts, and does a small piece of work between two of them.
 """
 
 import os

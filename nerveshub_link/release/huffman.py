@@ -5,8 +5,8 @@
 `nerveshub_link.release.huffman`
 ====================================================
 
-Makes the tables in which `nerveshub_link.release.inflate` looks up symbols. A module of its own, since it
-is another algorithm than decoding.
+Makes the tables in which `nerveshub_link.release.inflate` looks up symbols. A module of its own,
+since it is another algorithm than decoding.
 
 A table is indexed with the next bits of the input, the first one lowest. An entry is ``symbol << 4
 | length of its code``. Where a code is longer than the index, the entry is a link instead:

@@ -6,8 +6,8 @@
 ====================================================
 
 The chunked transfer coding (RFC 9112, 7.1), decoded in the buffer that it was read into. Some
-proxies send every body so, whatever length it has. Apart from `nerveshub_link.update.downloader`, which
-imports this only for such an answer.
+proxies send every body so, whatever length it has. Apart from `nerveshub_link.update.downloader`,
+which imports this only for such an answer.
 """
 
 from micropython import const

@@ -6,7 +6,8 @@
 ====================================================
 
 Is this HTTP answer the image, or the rest of it that was asked for? Nearly all are plain, and taken
-here; of the others `nerveshub_link.update.odd_answer` knows, which costs memory only when there is one.
+here; of the others `nerveshub_link.update.odd_answer` knows, which costs memory only when there is
+one.
 """
 
 

@@ -26,9 +26,9 @@ state          what one step does                          what the server hears
 =============  ==========================================  ======================================
 
 Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. A
-try to download that failed is no such failure: `nerveshub_link.update.image_download` has further ones.
-Bytes count when the writer has taken them; whatever goes wrong between the network and the writer
-makes the download start from zero. Ctrl-C, a reload and the like abort the update, and pass.
+try to download that failed is no such failure: `nerveshub_link.update.image_download` has further
+ones. Bytes count when the writer has taken them; whatever goes wrong between the network and the
+writer makes the download start from zero. Ctrl-C, a reload and the like abort the update, and pass.
 
 What is said never changes what is done: a state is left before that is told, and a message that
 can't be made is counted, not raised. What the server hears, and when it must not hear anything,

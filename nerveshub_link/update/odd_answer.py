@@ -7,7 +7,8 @@
 
 Is an HTTP answer that is not plain the image, or the rest of it that was asked for? Pure: head in,
 verdict out. All of a server's answers may be other ones at the next try, but a plain no (4xx).
-Apart from `nerveshub_link.update.image_answer`, which takes the plain ones, and imports this for others.
+Apart from `nerveshub_link.update.image_answer`, which takes the plain ones, and imports this for
+others.
 
 Where the update tells the image's size, labels do not matter: whatever a proxy makes of the content
 type, the length and the checksum decide. Where it does not, an answer that looks like something

@@ -6,8 +6,8 @@
 ====================================================
 
 What the end of a connection means, in words that help: an upgrade that was refused or redirected,
-and a close frame. Part of `nerveshub_link.wire.connection`, and imported only when one of these happens,
-since memory is scarce on a board.
+and a close frame. Part of `nerveshub_link.wire.connection`, and imported only when one of these
+happens, since memory is scarce on a board.
 """
 
 from ..errors import printable
