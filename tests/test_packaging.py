@@ -189,13 +189,6 @@ def test_version_and_repository_are_literals_that_circup_can_read():
     assert re.search(r'^__repo__ = "https://[^"]+\.git"$', source, re.M)
 
 
-def test_the_package_is_flat():
-    # Adafruit's packaging check refuses sub-packages.
-    assert [
-        path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
-    ] == []
-
-
 def test_every_python_file_tells_its_licence():
     without = []
     for name in checkout.files():
