@@ -34,15 +34,15 @@ _FEATURES = (
     ("console", "console"),
     ("connect and TLS", "connection._try"),
     ("update: connect", "downloader._connect"),
-    ("update: chunk", "update_manager._download"),
-    ("update: verify", "update_manager._verify"),
-    ("update: finish", "update_manager._install"),
+    ("update: chunk", "manager._download"),
+    ("update: verify", "manager._verify"),
+    ("update: finish", "manager._install"),
     ("update: offer", "update_manager.offer"),
     ("health", "health."),
     ("logging", "device_logs."),
-    ("extensions", "extensions."),
+    ("extensions", "router."),
     ("join", "device.join"),
-    ("message", "conversation._message"),
+    ("message", "dispatch._message"),
 )
 
 

@@ -21,22 +21,22 @@ _AIM = 112
 _SHIMS = ("select", "socketpool", "ssl", "hashlib")
 # In this order: what one has imported, the next has for nothing.
 _PARTS = (
-    ("extensions", "extensions, needed by each of them"),
-    ("health", "health with a provider of your own"),
-    ("board_health", "health, the default, on top of that"),
-    ("device_logs", "logging"),
-    ("geo", "geo"),
-    ("geo_ip", "geo by the internet address, on top of that"),
-    ("network_identity", "network_identity"),
-    ("local_shell", "local_shell until somebody types"),
-    ("shell_session", "local_shell in use, on top of that"),
-    ("archives", "archives"),
-    ("identify", "identify, when asked for"),
-    ("console", "console, while nobody uses it"),
-    ("scripts", "scripts, while none runs"),
-    ("console_session", "console in use: session"),
-    ("python_prompt", "console in use: prompt, line editor, runner"),
-    ("file_transfer", "console in use: files"),
+    ("extensions.router", "extensions, needed by each of them"),
+    ("extensions.health", "health with a provider of your own"),
+    ("extensions.board_health", "health, the default, on top of that"),
+    ("extensions.device_logs", "logging"),
+    ("extensions.geo", "geo"),
+    ("extensions.geo_ip", "geo by the internet address, on top of that"),
+    ("extensions.network_identity", "network_identity"),
+    ("extensions.local_shell", "local_shell until somebody types"),
+    ("extensions.shell_session", "local_shell in use, on top of that"),
+    ("device.archives", "archives"),
+    ("common.identify", "identify, when asked for"),
+    ("console.console", "console, while nobody uses it"),
+    ("console.scripts", "scripts, while none runs"),
+    ("console.console_session", "console in use: session"),
+    ("console.python_prompt", "console in use: prompt, line editor, runner"),
+    ("console.file_transfer", "console in use: files"),
 )
 _LIBRARIES = ("adafruit_ticks", "adafruit_connection_manager")
 

@@ -299,12 +299,12 @@ class NervesHubLink:
                 # The last poll() was 5.8 days ago: nothing that was noted then can be told from
                 # what is still to come.
                 self._ticked = now
-                self._conversation.drop("poll() was not called for days", now)
+                self._dispatch.drop("poll() was not called for days", now)
             updating = self._updates.active
             drained = True
             # During an update the chunks have the way: messages wait for the next look, 25 ms.
             if self._connection.socket.state and (due or not updating):
-                drained = self._conversation.receive(now)
+                drained = self._dispatch.receive(now)
             # After a step that blocked, "now" is long ago: no timers in this poll.
             if not (updating and self._update(now)) and due:
                 self._ticked = now
@@ -327,7 +327,7 @@ class NervesHubLink:
         if not self._closed:
             now = self._ticked  # the clock may raise, and this is near enough
             self._connection.reconnect(now)
-            self._conversation.lost("reconnect() was called", now)
+            self._dispatch.lost("reconnect() was called", now)
 
     def confirm_update(self) -> bool:
         """
@@ -361,7 +361,7 @@ class NervesHubLink:
         self._closed = True
         now = self._ticked
         self._connection.close(now)
-        self._conversation.lost("deinit() was called", now)
+        self._dispatch.lost("deinit() was called", now)
         self._device.close()
         if self._parts.archives is not None:
             self._parts.archives.close()
@@ -386,7 +386,7 @@ class NervesHubLink:
     def _make_room(self, now: int) -> None:
         self._log("warning", "no memory for a second connection: hanging up for the download")
         self._connection.hang_up(now)
-        self._conversation.lost("making room for the download", now)
+        self._dispatch.lost("making room for the download", now)
         gc.collect()
 
     def _tick(self, now: int, drained: bool) -> None:
@@ -420,7 +420,7 @@ class NervesHubLink:
         try:
             if self._connection.socket.state or self._reporter.last_error != reason:
                 # Told once, if it happens in each poll() again.
-                self._conversation.drop(reason, now)
+                self._dispatch.drop(reason, now)
         except Exception as another:
             keep_timeout(another)
             self._reporter.last_error = "fault while handling a fault"

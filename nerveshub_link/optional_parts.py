@@ -35,7 +35,7 @@ def add_parts(link, parts) -> None:
         console = Console()
     if console is not None:
         console.setup(link, parts.channels, config, parts.log)
-        parts.conversation.topics["console"] = console
+        parts.dispatch.topics["console"] = console
     if config.scripts is not None:
         from .console.scripts import Scripts  # noqa: PLC0415
 

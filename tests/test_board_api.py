@@ -17,8 +17,8 @@ from support import banks, board_api, checkout, example_board
 
 SOURCES = sorted(
     path
-    for folder, pattern in (("nerveshub_link", "*.py"), ("examples", "**/*.py"))
-    for path in (checkout.ROOT / folder).glob(pattern)
+    for folder in ("nerveshub_link", "examples")
+    for path in (checkout.ROOT / folder).rglob("*.py")
 )
 # On CPython, or in MicroPython, only; or a pin, which is each board's own.
 ELSEWHERE = {

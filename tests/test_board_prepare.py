@@ -430,7 +430,7 @@ def test_slots_of_a_board_that_lost_its_record_are_left_to_the_guard(drive, app)
 
 def test_circup_installs_the_library_where_it_can(drive, monkeypatch):
     def circup(drive):
-        for name in ("nerveshub_link/app_slot_writer.mpy", "adafruit_ticks.mpy"):
+        for name in ("nerveshub_link/slots/app_slot_writer.mpy", "adafruit_ticks.mpy"):
             drive.write("lib/" + name, b"compiled")
 
     monkeypatch.setattr(board_library, "circup", circup)

@@ -302,20 +302,20 @@ INTERRUPTS = [KeyboardInterrupt(), SystemExit(), GeneratorExit("as ReloadExcepti
     "place",
     [
         "link.NervesHubLink._tick",
-        "conversation.Conversation.receive",
-        "websocket.WebSocket.step",
-        "device.Device.join",  # between "accepted" and the join
-        "device.Device.tick",
-        "channel.Channels.tick",
-        "connection.Connection._try",
+        "dispatch.Dispatch.receive",
+        "wire.websocket.WebSocket.step",
+        "device.topic.DeviceTopic.join",  # between "accepted" and the join
+        "device.topic.DeviceTopic.tick",
+        "wire.phoenix.Channels.tick",
+        "wire.connection.Connection._try",
         "transport_of_the_test",
     ],
 )
 def test_what_is_no_exception_drops_the_connection_passes_and_the_next_poll_works(error, place):
     desk = Desk(heartbeat_interval=30)
-    if place == "device.Device.join":
+    if place == "device.topic.DeviceTopic.join":
         desk.connect().accept()
-    elif place == "connection.Connection._try":
+    elif place == "wire.connection.Connection._try":
         desk.joined().end()
         desk.wait(0.1)
     elif place == "transport_of_the_test":
@@ -346,7 +346,7 @@ def test_interrupt_of_the_clock_passes_and_the_next_poll_works():
     desk.join()
 
 
-@pytest.mark.parametrize("place", ["device.Device.lost", "channel.Channels.reset"])
+@pytest.mark.parametrize("place", ["device.topic.DeviceTopic.lost", "wire.phoenix.Channels.reset"])
 def test_fault_in_the_middle_of_dropping_a_connection_leaves_nothing_that_only_looks_joined(place):
     desk = Desk()
     peer = desk.joined()

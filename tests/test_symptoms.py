@@ -26,7 +26,7 @@ def texts():
     """All texts in the package, docstrings included."""
     return "\n".join(
         node.value
-        for path in PACKAGE.glob("*.py")
+        for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )

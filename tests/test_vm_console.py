@@ -241,12 +241,14 @@ def test_a_console_that_nobody_uses_imports_nothing_of_it(vm, heap):
         board.wait(lambda device: device.scripts[ref] is not None)
         board._thread.join()
 
-    modules = {name.split(".")[1] for name in board.result.all("memory")[0]["modules"]}
+    modules = {name.rpartition(".")[2] for name in board.result.all("memory")[0]["modules"]}
     later = {"console_session", "code_runner", "line_editor", "output_buffer", "file_transfer"}
     assert "console" in modules and "scripts" in modules
     assert not modules & later
     # The script needed some of them for a moment.
-    assert not {name.split(".")[1] for name in board.result.all("memory")[1]["modules"]} & later
+    assert (
+        not {name.rpartition(".")[2] for name in board.result.all("memory")[1]["modules"]} & later
+    )
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ def test_a_link_with_extensions_is_made_where_nothing_else_was_imported(
     assert [line["event"] for line in result.events] == ["made", "end"], result
     assert result.one("made")["state"] == "waiting"
     modules = result.one("end")["modules"]
-    parts = {"logging": "device_logs", "health": "health", "mine": "extensions"}
-    assert {part for name, part in parts.items() if name in names} <= set(modules)
-    assert "extensions" not in modules or names
-    assert "configurator" not in modules
+    parts = {"logging": "device_logs", "health": "health", "mine": "router"}
+    assert {f"extensions.{part}" for name, part in parts.items() if name in names} <= set(modules)
+    assert "extensions.router" not in modules or names
+    assert "config.options" not in modules
 
 
 def test_links_are_made_one_after_the_other_and_after_a_mistake(vm):

@@ -72,7 +72,7 @@ def test_out_of_a_logger():
 def test_out_of_the_link_s_own_work_and_it_begins_anew():
     desk = Desk()
     desk.joined()
-    with mock.patch.object(desk.link._conversation, "tick", side_effect=WatchDogTimeout):
+    with mock.patch.object(desk.link._dispatch, "tick", side_effect=WatchDogTimeout):
         poll_raises_it_once(desk, 0.025)
     assert desk.link.last_error == "fault: WatchDogTimeout"
     desk.joined()

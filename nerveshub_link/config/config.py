@@ -5,7 +5,7 @@
 `nerveshub_link.config.config`
 ====================================================
 
-The checked options, for all modules to read. Apart from the configurator, which checks them,
+The checked options, for all modules to read. Apart from `nerveshub_link.config.options`, which checks them,
 because that is needed once and this for ever.
 """
 

@@ -6,7 +6,7 @@
 ====================================================
 
 What the board itself tells: the options in ``settings.toml``, and the chip's unique id. Apart from
-the configurator because it is imported only when it is asked for.
+`nerveshub_link.config.options` because it is imported only when it is asked for.
 
 ``os.getenv`` differs between versions of CircuitPython. A value without double quotes is a whole
 number for 10.1, which raises ValueError for all else; 10.2 and later give its text, as it stands

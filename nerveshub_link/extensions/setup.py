@@ -52,7 +52,7 @@ def make_extension(name: str, value):
 
 def add_extensions(parts) -> None:
     """
-    Make all extensions of the option, and hang their router into the conversation.
+    Make all extensions of the option, and hang their router into the dispatch.
 
     :param Parts parts: of the link
     """
@@ -69,4 +69,4 @@ def add_extensions(parts) -> None:
         if setup is not None:
             setup(parts)
     router = Extensions(made, parts.channels, parts.log)
-    parts.conversation.topics[TOPIC] = parts.device.extensions = router
+    parts.dispatch.topics[TOPIC] = parts.device.extensions = router

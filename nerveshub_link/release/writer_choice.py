@@ -6,7 +6,7 @@
 ====================================================
 
 Several writers that look like one, for boards that update both their application and CircuitPython.
-Made by the configurator if the option ``fwup_writer`` is a tuple or a list of more than one.
+Made by the link if the option ``fwup_writer`` is a tuple or a list of more than one.
 
 An update goes to the first writer that accepts it, by its first bytes and, if it is a ``.fw``, by
 its ``meta.conf``. Until that has come, what was downloaded is kept, 16 KB at most.
