@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.desk import NEW_META, Desk, RecordingWriter, update
-from support.wires import WifiRadio as Connections
+from support.wires import Network as Connections
 
 from nerveshub_link.errors import TransportError
 from nerveshub_link.wire.wifi_radio import WifiRadio

@@ -5,8 +5,8 @@
 `nerveshub_link.config.config`
 ====================================================
 
-The checked options, for all modules to read. Apart from `nerveshub_link.config.options`, which checks them,
-because that is needed once and this for ever.
+The checked options, for all modules to read. Apart from `nerveshub_link.config.options`, which
+checks them, because that is needed once and this for ever.
 """
 
 
