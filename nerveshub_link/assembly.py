@@ -59,5 +59,5 @@ def assemble(config, socket_pool, ssl_context, reporter, log, buffer) -> Parts: 
     parts.updates = device.updates = UpdateManager(
         config, parts.downloader, device.push, reporter.call, reporter.log
     )
-    parts.conversation = Dispatch(link, parts.channels, device, reporter.log)
+    parts.dispatch = Dispatch(link, parts.channels, device, reporter.log)
     return parts

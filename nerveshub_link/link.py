@@ -203,7 +203,7 @@ class NervesHubLink:
         self._channels = parts.channels
         self._device = parts.device
         self._updates = parts.updates
-        self._conversation = parts.conversation
+        self._dispatch = parts.dispatch
         wanted = config.extensions or config.archive_folder or config.console
         if wanted or config.scripts is not None:
             _add_optional(self, parts)
@@ -397,7 +397,7 @@ class NervesHubLink:
         else:
             link.tick(now, drained)
         if link.is_open:
-            self._conversation.tick(now, drained)
+            self._dispatch.tick(now, drained)
         elif self._updates.paused or not self._updates.active:
             why = link.why_restart(now)
             if why is not None:

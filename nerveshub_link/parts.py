@@ -18,7 +18,7 @@ class Parts:
 
     * ``config``: the checked options; ``clock``, ``log`` and ``call`` as everywhere
     * ``time``: the `ServerTime`
-    * ``connection``, ``channels``, ``device``, ``updates``, ``downloader``, ``conversation``: the
+    * ``connection``, ``channels``, ``device``, ``updates``, ``downloader``, ``dispatch``: the
       objects of these names, once they are made
     * ``logs``, ``archives``: `DeviceLogs` and `Archives`, once there are some, else None
 

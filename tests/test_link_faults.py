@@ -163,7 +163,7 @@ def test_text_that_is_no_phoenix_message_is_passed_over():
     "target",
     [
         "nerveshub_link.wire.phoenix.json.dumps",
-        "nerveshub_link.device.topic.Device.tick",
+        "nerveshub_link.device.topic.DeviceTopic.tick",
         "nerveshub_link.extensions.router.Extensions.poll",
         "nerveshub_link.wire.connection.Connection.step",
     ],
@@ -362,7 +362,7 @@ def test_fault_before_the_join_and_in_its_handling_does_not_leave_a_socket_that_
     peer = desk.connect()
     peer.accept()
     with (
-        mock.patch("nerveshub_link.device.topic.Device.join", side_effect=MemoryError()),
+        mock.patch("nerveshub_link.device.topic.DeviceTopic.join", side_effect=MemoryError()),
         mock.patch("nerveshub_link.wire.connection.Connection.lost", side_effect=MemoryError()),
     ):
         desk.wait(0.05)

@@ -17,29 +17,6 @@ PACKAGE = checkout.ROOT / "nerveshub_link"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path.relative_to(PACKAGE.parent).as_posix() for path in MODULES}
 
-# Modules of the same row don't import each other, and nothing imports from a row above its own.
-LAYERS = (
-    "__init__",
-    "link",
-    "assembly configurator optional_parts",
-    "app_slot_writer dual_bank_writer extension_setup writer_choice",
-    "bank_trial board_health console fwup_archive geo_ip local_shell update_manager",
-    "update_offer",
-    "archives bad_release connection console_session conversation device_logs geo health"
-    " image_download network_identity shell_session zip_reader",
-    "client device downloader extensions firmware_bank inflate nvm_copy parts python_prompt"
-    " refusals scripts shell_commands slot_files websocket",
-    "archive_paths channel chunked_body code_runner device_state download_retry"
-    " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
-    " image_check known_secrets python_source reporter shell_drive slot_drive transport"
-    " update_reports",
-    "connect_errors rare_events network odd_answer",
-    "addresses backoff brief config errors fwup_writer json_numbers line_editor memory"
-    " output_buffer metadata public_keys server_time settings shared_secret slot_manifest"
-    " file_names update_actions url_text utf8",
-    "app_watchdog http_date ticks",
-)
-
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and of the
 # libraries in requirements.txt those that it imports: adafruit_requests is there for an example.
 ON_A_BOARD = """
@@ -228,58 +205,6 @@ def test_a_module_imports_only_what_a_board_has(module):
         )
         missing += [name for name in names if name not in ON_A_BOARD]
     assert missing == []
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
-def test_imports_between_the_modules_point_down(module):
-    rows = {name: row for row, names in enumerate(LAYERS) for name in names.split()}
-    assert module.stem in rows, "a new module needs a place in LAYERS"
-    upward = []
-    for node, _ in imports(ast.parse(module.read_text())):
-        if not isinstance(node, ast.ImportFrom) or not node.level:
-            continue
-        targets = [node.module] if node.module else [alias.name for alias in node.names]
-        upward += [name for name in targets if rows[name] <= rows[module.stem]]
-    assert upward == []
-
-
-def imported_modules(name) -> set:
-    """Modules of the package that a module imports while it is imported itself."""
-    found = set()
-    for node in ast.parse((PACKAGE / f"{name}.py").read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            found |= {node.module} if node.module else {alias.name for alias in node.names}
-    return found
-
-
-def test_a_link_loads_all_that_it_needs_one_by_one_from_the_bottom_up():
-    (listed,) = [
-        node.value.args[0].value.func.value.value.split(" ")
-        for node in ast.parse((PACKAGE / "assembly.py").read_text()).body
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    ]
-    there = imported_modules("__init__") | imported_modules("link")
-    for name in listed:
-        assert imported_modules(name) <= there, name
-        there.add(name)
-    assert imported_modules("assembly") <= there
-    needed = set().union(*(imported_modules(name) for name in [*listed, "assembly"]))
-    assert set(listed) <= needed
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
-def test_no_function_imports_a_module_from_the_package_itself(module):
-    # "from . import x" within a function asks the package's __getattr__ first on a board, before
-    # x was ever imported, and that raises. On a desktop it works, so no other test would tell.
-    found = [
-        node.lineno
-        for function in ast.walk(ast.parse(module.read_text()))
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        for node in ast.walk(function)
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "nerveshub_link") == "nerveshub_link"
-    ]
-    assert found == []
 
 
 def imports(tree):

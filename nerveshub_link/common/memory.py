@@ -29,17 +29,17 @@ def forget(*names) -> None:
     gc.collect()  # what is made next shall lie where they lay
 
 
-def load(room: str, names: str) -> None:
+def load(*names) -> None:
     """
-    Import modules of one room one by one, and collect garbage before each. On a board garbage is
-    collected only when nothing is free; until then what an import leaves behind lies between the
+    Import modules of this package one by one, and collect garbage before each. On a board garbage
+    is collected only when nothing is free; until then what an import leaves behind lies between the
     parts that stay, and in the end the heap has many small holes and no room for a buffer.
 
     :param str names: such as ``"wire.phoenix"``; each behind those that it imports itself
     """
     if sys.implementation.name == "cpython":
         return
-    for name in names.split(" "):
+    for name in names:
         gc.collect()
-        __import__("nerveshub_link." + room + "." + name)
+        __import__("nerveshub_link." + name)
     gc.collect()
