@@ -27,10 +27,10 @@ LAYERS = (
     "update_offer",
     "archives bad_release connection console_session conversation device_logs geo health"
     " image_download network_identity shell_session zip_reader",
-    "client device downloader extensions firmware_bank inflate nvm_copy parts python_prompt"
-    " refusals scripts shell_commands slot_files websocket",
+    "client device downloader extensions file_transfer firmware_bank inflate nvm_copy parts"
+    " python_prompt refusals scripts shell_commands slot_files websocket",
     "archive_paths channel chunked_body code_runner device_state download_retry"
-    " esp_image file_transfer file_writer frames fwup_meta http_head huffman identify image_answer"
+    " esp_image file_sender file_writer frames fwup_meta http_head huffman identify image_answer"
     " image_check known_secrets python_source reporter shell_drive slot_drive transport"
     " update_reports",
     "connect_errors rare_events network odd_answer",
