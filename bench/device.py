@@ -87,14 +87,14 @@ class Health(HealthProvider):
         return {"cpu_temp": 41.5}
 
 
-def make(port: int, manner: str, **options):
+def make(port: int, manner: str, writer_class=Counter, **options):
     """
     Make a link to a `bench.server.BenchServer`.
 
     :return: the link, its `App` and its `Counter`, and the set of what they did
     """
     did = set()
-    app, writer = App(did), Counter(did)
+    app, writer = App(did), writer_class(did)
     link = NervesHubLink(
         socket,
         None,

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: MIT
 """The console of a whole link on the desk: what an operator types, and what the terminal shows."""
 
+import json
+import types
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -395,6 +398,25 @@ def test_a_paste_of_70_kb_runs_where_the_application_gave_room_for_it():
     paste = "".join("total = %d\r" % number for number in range(6000))
     assert len(paste) > 70_000
     assert somebody.type(paste + "total\r", 60).endswith("\r\n>>> total\r\n5999\r\n>>> ")
+
+
+def test_output_for_which_there_is_no_memory_is_sent_later_and_the_prompt_stays(
+    somebody, monkeypatch
+):
+    somebody.type("x = 5\r")
+    dumps = json.dumps
+
+    def none(value):
+        if value[3] == "up":
+            raise MemoryError("memory allocation failed, allocating 64 bytes")
+        return dumps(value)
+
+    with monkeypatch.context() as patch:
+        traps = types.SimpleNamespace(loads=json.loads, dumps=none)
+        patch.setattr("nerveshub_link.channel.json", traps)
+        assert somebody.type("x + 1\r", 2) == ""
+    somebody.desk.wait(0.2)
+    assert somebody.read() == "x + 1\r\n6\r\n>>> "
 
 
 LONG = "x = 1 # " + "y" * 2000 + "\r"

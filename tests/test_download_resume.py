@@ -8,6 +8,7 @@ meanwhile, and when it has failed after all.
 
 import hashlib
 import random
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -280,6 +281,17 @@ def pauses(one):
                 one.step()
             assert len(one.transport.opened) in (count, count + 1)
     return found
+
+
+def test_without_memory_to_find_out_why_it_broke_the_connection_goes_and_the_next_comes_soon():
+    # Else the next bytes would be taken behind those that there was no memory for.
+    one = bench(part(700), rest(700)).offer()
+    with mock.patch("nerveshub_link.download_retry.DownloadRetry.after", side_effect=MemoryError):
+        for _ in range(20):
+            one.step(25)
+    assert one.manager.paused and not one.transport.is_open
+    one.run(25)
+    assert_installed(one, [None, "bytes=700-"])
 
 
 def test_fifteen_seconds_pass_between_two_tries_and_jitter(clock_gain):

@@ -5,7 +5,9 @@
 
 import base64
 import errno
+import json
 import os
+import types
 
 import pytest
 from support.desk import Desk
@@ -378,6 +380,44 @@ def test_a_lost_connection_cancels_a_download(somebody, tmp_path):
     somebody.peer = somebody.desk.joined()
     somebody.accept()
     assert "long: download cancelled]" in somebody.read()
+
+
+@pytest.fixture
+def scarce(monkeypatch):
+    """So many bytes are the longest message for which there is memory."""
+    limits, dumps = [], json.dumps
+
+    def dumps_or_not(value):
+        text = dumps(value)
+        if limits and len(text) > limits[0]:
+            raise MemoryError("memory allocation failed, allocating %d bytes" % len(text))
+        return text
+
+    with_limit = types.SimpleNamespace(loads=json.loads, dumps=dumps_or_not)
+    monkeypatch.setattr("nerveshub_link.channel.json", with_limit)
+    return limits
+
+
+def test_a_download_goes_on_in_smaller_pieces_where_memory_is_short(somebody, tmp_path, scarce):
+    (tmp_path / "data.bin").write_bytes(DATA)
+    scarce.append(600)
+    somebody.type("download(%r)\r" % str(tmp_path / "data.bin"), 5)
+    sent = [payload for event, payload in somebody.sent if event == "file-data"]
+    assert b"".join(base64.b64decode(payload["data"]) for payload in sent) == DATA
+    assert [payload["chunk"] for payload in sent] == list(range(len(sent)))
+    assert "file-data/stop" in dict(somebody.sent)
+
+
+def test_a_download_for_which_no_memory_comes_ends_after_a_minute(somebody, tmp_path, scarce):
+    (tmp_path / "data.bin").write_bytes(DATA)
+    scarce.append(200)
+    somebody.type("download(%r)\r" % str(tmp_path / "data.bin"), 5)
+    assert "download failed" not in somebody.read()
+    somebody.wait(70)
+    assert "file-data" not in dict(somebody.sent)
+    scarce.clear()
+    somebody.desk.wait(1)
+    assert "download failed: MemoryError" in somebody.read()
 
 
 def test_a_file_that_shrinks_or_grows_meanwhile_ends_all_the_same(somebody, tmp_path):

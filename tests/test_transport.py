@@ -432,6 +432,38 @@ def board(pool):
     return transport
 
 
+def test_a_socket_that_the_application_has_closed_is_not_polled(pool):
+    # On a board poll() crashes on it, if it was one of TLS; here BoardPoller fails.
+    transport = board(pool)
+    adafruit_connection_manager.connection_manager_close_all(pool)
+    assert transport.readable()
+    for use in (transport.recv_into, transport.send):
+        with pytest.raises(TransportError, match="connection_manager_close_all"):
+            use(memoryview(bytearray(4)))
+    transport._poller.unregister = lambda socket: None  # a look-up by identity, harmless
+    transport.close()
+    transport.open("h.example", 80, False, 7)
+    assert not transport.readable()
+    transport.close()
+
+
+def test_without_memory_to_forget_a_socket_it_is_closed_and_forgotten_later(pool, monkeypatch):
+    def no_memory(self, socket):
+        raise MemoryError
+
+    transport = board(pool)
+    socket = transport._socket
+    with monkeypatch.context() as patch:
+        kind = adafruit_connection_manager.ConnectionManager
+        patch.setattr(kind, "close_socket", no_memory)
+        transport.close()
+    assert socket.closed and not transport.is_open
+    transport.open("h.example", 80, False, 7)
+    manager = adafruit_connection_manager.get_connection_manager(pool)
+    assert manager.managed_socket_count == 1
+    transport.close()
+
+
 def test_timeout_is_set_for_the_connect_and_then_never_again(pool):
     transport = board(pool)
     assert pool.diary == [

@@ -26,7 +26,7 @@ _TURN = const(20)  # milliseconds after which the next one waits for the next po
 _VERSION = "2.0.0"
 _MODULES = (
     "console_session python_prompt line_editor python_source code_runner output_buffer"
-    " file_transfer file_names"
+    " file_transfer file_sender file_names"
 )
 
 

@@ -228,8 +228,11 @@ class ConsoleSession:
             text = output.first()
             if not text:
                 return True
-            if not self._push("up", {"data": text}):
-                return False
+            try:
+                if not self._push("up", {"data": text}):
+                    return False
+            except MemoryError:
+                return False  # it stays, and is sent when there is some
             output.drop_first()
         return output.size == 0
 

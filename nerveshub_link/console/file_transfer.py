@@ -22,7 +22,6 @@ from ..common.ticks import elapsed
 from ..errors import describe, keep_timeout
 from .file_names import place, safe_name
 
-_CHUNK = const(1024)
 _RESERVE = const(16384)  # bytes that stay free on the drive
 _STALLED = const(60 * 1000)
 _READ_ONLY = const(30)  # EROFS, which CircuitPython's errno lacks
@@ -72,6 +71,7 @@ class FileTransfer:
         self._push = push
         self._notice = notice
         self._sender = None
+        self._scarce = None  # since when there is no memory for the next piece
 
     def handle(self, event: str, payload: dict) -> None:
         """
@@ -95,6 +95,8 @@ class FileTransfer:
         """
         if self._sender is not None:
             raise RuntimeError("a download is under way: " + self._sender.path)
+        from .file_sender import FileSender  # noqa: PLC0415 with the first download
+
         self._sender = FileSender(path, self._download_limit)
         return self._sender.size
 
@@ -111,6 +113,12 @@ class FileTransfer:
             try:
                 if self._sender.step(self._push):
                     self._end("download of %d bytes sent" % self._sender.size)
+                self._scarce = None
+            except MemoryError as error:
+                if self._scarce is None:
+                    self._scarce = now
+                elif elapsed(now, self._scarce) >= _STALLED:
+                    self._end("download failed: " + describe(error))
             except Exception as error:
                 self._end("download failed: " + describe(error))
         return self.busy
@@ -264,58 +272,3 @@ class FileReceiver:
             self._since = now
         elif elapsed(now, self._since) >= _STALLED:
             self.abort("nothing came for %d s" % (_STALLED // 1000))
-
-
-class FileSender:
-    """
-    Sends one file.
-
-    :param str path: where it is
-    :param int limit: bytes of the longest file
-    :raises ValueError: if it is too long
-    :raises OSError: if it can't be read
-    """
-
-    def __init__(self, path: str, limit: int) -> None:
-        self.size = os.stat(path)[6]
-        """Bytes of the file."""
-        if self.size > limit:
-            raise ValueError("%s has %d bytes, more than %d" % (path, self.size, limit))
-        self.path = path
-        """Where it is."""
-        self._file = open(path, "rb")
-        self._name = safe_name(path)
-        self._chunk = -1  # the one that was sent last
-        self._data = None
-        self._left = self.size
-
-    def step(self, push) -> bool:
-        """
-        Send the next piece.
-
-        :param push: function of event and payload that returns False if it could not be sent
-        :return: True when all was sent
-        :raises OSError: if the file can't be read
-        """
-        named = {"filename": self._name}
-        if self._chunk < 0:
-            if push("file-data/start", named):
-                self._chunk = 0
-            return False
-        if self._data is None:
-            # No more than was announced, though the file may grow meanwhile.
-            data = self._file.read(min(_CHUNK, self._left))
-            self._left -= len(data)
-            self._data = binascii.b2a_base64(data, newline=False).decode()
-        if not self._data:
-            return push("file-data/stop", named)
-        named["chunk"] = self._chunk
-        named["data"] = self._data
-        if push("file-data", named):
-            self._chunk += 1
-            self._data = None
-        return False
-
-    def close(self) -> None:
-        """Close the file. Without a ``file-data/stop`` the browser drops what it has."""
-        self._file.close()

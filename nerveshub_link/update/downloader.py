@@ -85,6 +85,7 @@ class Downloader:
         buffer=None,
     ) -> None:
         self._transport = transport
+        self._looked = None  # the last `now`: within a millisecond nothing becomes late
         self._chunk_size = chunk_size
         self._buffer = bytearray(chunk_size) if buffer is None else buffer
         self._view = memoryview(self._buffer)
@@ -196,7 +197,8 @@ class Downloader:
             return self._connect()
         if self._heard is None:
             self._heard = now  # not before: connecting took its time
-        if self._in_body:
+        if self._in_body and (now != self._looked or self._chunks is not None):
+            self._looked = now
             self._check_body(now)
         if self._request is not None:
             self._send()
@@ -323,7 +325,7 @@ class Downloader:
         if not count:
             return WAITING
         self._heard = now
-        return self._hand_out(self._view[:count])
+        return self._hand_out(view if count == len(view) else view[:count])
 
     def _hand_out(self, data: memoryview) -> int:
         chunks = self._chunks

@@ -72,6 +72,7 @@ class ImageDownload:
     def __init__(self, config, loader, log) -> None:
         self.loader = loader
         """Holds the bytes."""
+        self._looked = None  # the last `now`: within a millisecond nothing becomes late
         self._log = log
         self.retry = DownloadRetry(
             config.download_retries,
@@ -153,7 +154,9 @@ class ImageDownload:
             `NO_ROOM` or `EXPIRED`
         :raises UpdateError: if this image can't be had
         """
-        self.retry.check(now)
+        if now != self._looked:
+            self._looked = now
+            self.retry.check(now)
         if self._wait is not None:
             self._pause(now)
             return WAITING

@@ -77,6 +77,7 @@ class UpdateManager:
 
     def __init__(self, config, downloader, push, call, log) -> None:
         self._config = config
+        self._looked = None  # the last `now`: within a millisecond nothing becomes late
         self._image = ImageDownload(config, downloader, self._say)
         self._call = call
         self._log = log
@@ -209,8 +210,10 @@ class UpdateManager:
             if self._reports.stuck:
                 self._reports.retry(now)
             if self.state == DOWNLOADING:
-                if self._reports.forgotten(now):
-                    return REJOIN
+                if now != self._looked:
+                    self._looked = now
+                    if self._reports.forgotten(now):
+                        return REJOIN
                 return BLOCKS if self._will_block() else self._download(now)
             if self.state == VERIFYING:
                 self._verify(now)
@@ -274,7 +277,7 @@ class UpdateManager:
         if result == DATA:
             self._doing = _BETWEEN
             loader = image.loader
-            seconds = self._blocks_next()
+            seconds = getattr(self._config.fwup_writer, "blocks_next", 0)
             if seconds:
                 self.blocked = True
                 self._call(self._config.client.handle_blocking, "erase", seconds)
@@ -336,13 +339,10 @@ class UpdateManager:
 
     def _will_block(self) -> bool:
         """Does the writer say so, for the first time?"""
-        if self._announced or not self._begun or not self._blocks_next():
+        if self._announced or not self._begun:
             return False
-        self._announced = True
-        return True
-
-    def _blocks_next(self) -> int:
-        return getattr(self._config.fwup_writer, "blocks_next", 0)
+        self._announced = bool(getattr(self._config.fwup_writer, "blocks_next", 0))
+        return self._announced
 
     def _verify(self, now: int) -> None:
         self._doing = "verify"

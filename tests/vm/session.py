@@ -115,31 +115,20 @@ def make(options, clock, app):
         context = ssl.create_default_context()
         context.load_verify_locations(cadata=options["ca"])
     given = {"client": app, "clock": clock}
-    given["fwup_writer"] = slot_writer(options["drive"], clock) if "drive" in options else Writer()
+    if "drive" in options:
+        import session_parts
+
+        given["fwup_writer"] = session_parts.slot_writer(options["drive"], clock)
+    else:
+        given["fwup_writer"] = Writer()
     if options.get("extensions"):
-        given["extensions"] = {"health": health(), "logging": True}
+        import session_parts
+
+        given["extensions"] = {"health": session_parts.health(), "logging": True}
     for name in ("host", "port", "product_key", "product_secret", "identifier"):
         given[name] = options[name]
     given.update(options.get("link", {}))
     return NervesHubLink(socketpool.SocketPool(None), context, ssl=context is not None, **given)
-
-
-def health():
-    """A provider. A session without extensions does not pay for its base class."""
-    from nerveshub_link import HealthProvider
-
-    class Health(HealthProvider):
-        def health_check(self):
-            return {"free": gc.mem_free()}
-
-    return Health()
-
-
-def slot_writer(drive, clock):
-    from nerveshub_link import AppSlotWriter
-
-    os.chdir(drive + "/slots/a")
-    return AppSlotWriter(drive, clock=clock)
 
 
 def main(options):
@@ -150,7 +139,11 @@ def main(options):
     clock, app = Clock(), App()
     link = make(options, clock, app)
     until = options["until"]
-    finish = FINISHES.get(until)
+    finish = None
+    if until in ("idle", "heartbeats"):
+        import session_parts
+
+        finish = getattr(session_parts, until)
     begun = ticks_ms()
     state = None
     while not app.ended and not (until == "failed" and app.failed):
@@ -163,6 +156,10 @@ def main(options):
             if options.get("memory"):
                 gc.collect()
                 tell("memory", at=state, bytes=gc.mem_alloc())
+        if until == "joined" and link.connected:
+            break
+        if until in ("error", "reboot or error") and link.last_error is not None:
+            break
         if finish and finish(link, clock):
             break
         if (ticks_ms() - begun) % PERIOD > options.get("seconds", 20) * 1000:
@@ -171,79 +168,5 @@ def main(options):
     tell("end", state=link.state, error=link.last_error)
     link.deinit()
 
-
-def spend(link, milliseconds):
-    """Poll for a while, by the real clock."""
-    begun = ticks_ms()
-    while (ticks_ms() - begun) % PERIOD < milliseconds:
-        link.poll()
-
-
-def is_joined(link, clock):
-    return link.connected
-
-
-def is_wrong(link, clock):
-    return link.last_error is not None
-
-
-def heartbeats(link, clock):
-    """Three of them, each once the answer to the one before is there."""
-    if not link.connected:
-        return False
-    spend(link, 100)
-    answers = 0
-    for _ in range(3):
-        before = socketpool._received
-        clock.offset += 30_000
-        begun = ticks_ms()
-        while socketpool._received == before and (ticks_ms() - begun) % PERIOD < 5000:
-            link.poll()
-        link.poll()
-        answers += link.connected and socketpool._received > before
-    tell("heartbeats", answers=answers)
-    return True
-
-
-def idle(link, clock):
-    """
-    Measure polls that find nothing to do: what they allocate, and whether one gets by with the heap
-    locked. The clock makes a millisecond's step at each, so the looks at the timers are among them.
-    More rounds, should the server have said something.
-    """
-    import micropython
-
-    if not link.connected:
-        return False
-    spend(link, 200)
-    clock.fixed = clock()
-    poll = link.poll
-    for _ in range(50):
-        gc.collect()
-        gc.disable()
-        before = gc.mem_alloc()
-        for _ in range(1000):
-            clock.fixed += 1
-            poll()
-        after = gc.mem_alloc()
-        gc.enable()
-        tell("idle", polls=1000, bytes=after - before)
-        if after == before:
-            break
-    clock.fixed += 30
-    micropython.heap_lock()
-    poll()
-    micropython.heap_unlock()
-    tell("locked", connected=link.connected, error=link.last_error)
-    return True
-
-
-FINISHES = {
-    "joined": is_joined,
-    "error": is_wrong,
-    "reboot or error": is_wrong,
-    "heartbeats": heartbeats,
-    "idle": idle,
-}
 
 main(json.load(sys.stdin))
