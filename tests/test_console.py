@@ -413,7 +413,7 @@ def test_output_for_which_there_is_no_memory_is_sent_later_and_the_prompt_stays(
 
     with monkeypatch.context() as patch:
         traps = types.SimpleNamespace(loads=json.loads, dumps=none)
-        patch.setattr("nerveshub_link.channel.json", traps)
+        patch.setattr("nerveshub_link.wire.phoenix.json", traps)
         assert somebody.type("x + 1\r", 2) == ""
     somebody.desk.wait(0.2)
     assert somebody.read() == "x + 1\r\n6\r\n>>> "

@@ -286,7 +286,9 @@ def pauses(one):
 def test_without_memory_to_find_out_why_it_broke_the_connection_goes_and_the_next_comes_soon():
     # Else the next bytes would be taken behind those that there was no memory for.
     one = bench(part(700), rest(700)).offer()
-    with mock.patch("nerveshub_link.download_retry.DownloadRetry.after", side_effect=MemoryError):
+    with mock.patch(
+        "nerveshub_link.update.download_retry.DownloadRetry.after", side_effect=MemoryError
+    ):
         for _ in range(20):
             one.step(25)
     assert one.manager.paused and not one.transport.is_open

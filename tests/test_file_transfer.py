@@ -394,7 +394,7 @@ def scarce(monkeypatch):
         return text
 
     with_limit = types.SimpleNamespace(loads=json.loads, dumps=dumps_or_not)
-    monkeypatch.setattr("nerveshub_link.channel.json", with_limit)
+    monkeypatch.setattr("nerveshub_link.wire.phoenix.json", with_limit)
     return limits
 
 

@@ -25,7 +25,7 @@ import sys
 
 from adafruit_connection_manager import get_connection_manager
 
-from ..errors import NervesHubError, TransportError, describe
+from ..errors import NervesHubError, TransportError, describe, keep_timeout
 
 # Nothing there now; and mbedTLS with TLS 1.3: a session ticket came, and no data.
 _AGAIN = [errno.EAGAIN, -0x7B00]
@@ -192,8 +192,8 @@ class Transport:
             if poller is not None:
                 poller.unregister(socket)
         # Below no "except (A, B)": there may be no memory for that tuple.
-        except Exception:
-            pass  # it was not registered, or is closed already
+        except Exception as error:  # it was not registered, or is closed already
+            keep_timeout(error)
         for _ in range(2):
             # If closing raises, the manager keeps the socket; closing it a second time is harmless.
             try:
@@ -201,14 +201,14 @@ class Transport:
                 return
             except RuntimeError:
                 break  # the user closed all of the manager's sockets behind our back
-            except Exception:
-                pass
+            except Exception as error:
+                keep_timeout(error)
         else:
             self._left = socket
         try:
             socket.close()
-        except Exception:
-            pass
+        except Exception as error:
+            keep_timeout(error)
 
 
 def _connect_error(host: str, error: Exception) -> NervesHubError:

@@ -19,7 +19,7 @@ import hashlib
 
 from micropython import const
 
-from ..errors import ProtocolError, TransportError
+from ..errors import ProtocolError, TransportError, keep_timeout
 from . import frames
 from .http_head import HeadReader, request_head
 
@@ -273,7 +273,8 @@ class WebSocket:
             from ..common.utf8 import mend  # noqa: PLC0415 seldom needed
 
             self.text = mend(bytes(first)).decode() + "\n" + mend(bytes(last)).decode()
-        except Exception:
+        except Exception as error:
+            keep_timeout(error)
             self.text = ""
         return OVERLONG
 

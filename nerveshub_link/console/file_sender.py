@@ -2,11 +2,11 @@
 #
 # SPDX-License-Identifier: MIT
 """
-`nerveshub_link.file_sender`
+`nerveshub_link.console.file_sender`
 ====================================================
 
-A file of the board on its way to an operator's browser. Part of `nerveshub_link.file_transfer`,
-imported with the first download.
+A file of the board on its way to an operator's browser. Part of
+`nerveshub_link.console.file_transfer`, imported with the first download.
 """
 
 import binascii
