@@ -134,7 +134,8 @@ class Transport:
         :return: number of bytes, 0 if there are none now
         :raises TransportError: if the connection ended or broke
         """
-        self._check()
+        if self._socket not in self._managed:
+            self._gone()
         try:
             count = self._socket.recv_into(view)
         except OSError as error:
@@ -160,7 +161,8 @@ class Transport:
         :return: number of bytes taken, maybe 0
         :raises TransportError: if the connection broke
         """
-        self._check()
+        if self._socket not in self._managed:
+            self._gone()
         try:
             count = self._socket.send(view)
         except OSError as error:
@@ -169,14 +171,13 @@ class Transport:
             raise TransportError("connection broke: " + describe(error)) from error
         return len(view) if count is None else count
 
-    def _check(self) -> None:
-        if self._socket not in self._managed:
-            self._more = False
-            raise TransportError(
-                "not connected"
-                if self._socket is None
-                else "the application has closed all sockets: connection_manager_close_all"
-            )
+    def _gone(self) -> None:
+        self._more = False
+        raise TransportError(
+            "not connected"
+            if self._socket is None
+            else "the application has closed all sockets: connection_manager_close_all"
+        )
 
     def close(self) -> None:
         """Close the connection, if there is one. Never raises."""

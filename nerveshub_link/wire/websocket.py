@@ -197,10 +197,11 @@ class WebSocket:
             if self._head is not None:
                 return self._step_head() if self._transport.readable() else NOTHING
             event = NOTHING
-            if self._reader.pending and not self.congested:
+            # Asked for in each poll(): the queue itself, which costs less than `congested`.
+            if self._reader.pending and len(self._queue) < _CONGESTED:
                 event = self._next()  # a frame is here in whole or in part
             if event == NOTHING:
-                if self.congested or not self._transport.readable():
+                if len(self._queue) >= _CONGESTED or not self._transport.readable():
                     self._reader.relax()
                 else:
                     event = self._receive()
