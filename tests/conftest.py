@@ -26,6 +26,18 @@ from support.fakes import FakeClock  # noqa: E402 as well
 from nerveshub_link import errors  # noqa: E402 likewise
 
 
+def pytest_addoption(parser):
+    """The long proofs, whole."""
+    words = "all cut points and all mutated releases, not only what a time budget allows"
+    parser.addoption("--whole", action="store_true", help=words)
+
+
+@pytest.fixture(scope="session")
+def whole(request) -> bool:
+    """Are the long proofs to be done whole?"""
+    return request.config.getoption("--whole")
+
+
 @pytest.fixture(scope="session")
 def micropython() -> str:
     """
@@ -49,6 +61,12 @@ def chromium() -> str:
         if importlib.util.find_spec(module) is None:
             programs.missing(f"no {module}: pip install {module}", programs.BROWSER)
     return programs.find("chromium.sh", required=programs.BROWSER)
+
+
+@pytest.fixture(scope="session")
+def fsck_fat() -> str:
+    """Path of fsck.fat; without one the test is skipped, and the reason says how to get it."""
+    return programs.find("fsck_fat.sh", required="")
 
 
 @pytest.fixture(scope="session")

@@ -192,7 +192,7 @@ def test_the_banks_offer_nothing_else(table):
     assert set(vars(given["dualbank"])) == set(table["dualbank"])
 
 
-@pytest.mark.parametrize("name", ["hashlib", "select", "socketpool", "ssl"])
+@pytest.mark.parametrize("name", ["hashlib", "select", "socketpool", "ssl", "zlib"])
 def test_the_shims_of_the_vm_offer_nothing_else(table, name):
     shim = checkout.ROOT / "tests" / "vm" / "shims" / (name + ".py")
     assert list(_surplus_names(board_api.of_source(shim.read_text()), table[name], name)) == []

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""``board prepare`` and ``board status``: a folder plays the mounted CIRCUITPY."""
+"""``board prepare``: a folder plays the mounted CIRCUITPY."""
 
 import errno
+import json
 import os
 import re
 from pathlib import Path
@@ -12,15 +13,16 @@ import pytest
 from click.testing import CliRunner
 from nerveshub_tools import board_drive, board_library, board_prepare, board_settings
 from nerveshub_tools.board_drive import BoardError, Drive
+from nerveshub_tools.board_slots import examine
 from nerveshub_tools.cli import main
-from nerveshub_tools.images import read_meta as read_archive
+from nerveshub_tools.keys import make_keys
 from nerveshub_tools.packer import pack
 from support import checkout
-from support.board import application, fill, recorded, remember
+from support.board import application, fill, recorded
 from support.vm import modules
 
 from nerveshub_link.slots.record import DeviceState
-from nerveshub_link.slots.slot_manifest import read_meta
+from nerveshub_link.slots.slot_drive import release, unfit
 
 BOOT_OUT = """\
 Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3
@@ -28,7 +30,7 @@ Board ID:adafruit_qtpy_esp32s3_nopsram
 UID:123456
 """
 EXAMPLES = checkout.ROOT / "examples" / "board"
-GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
+GUARD_FILES = ("nh_boot.py", "nh_run.py", "nh_slots.py", "nh_trial.py", "nh_wake.py")
 ROOT_FILES = ("boot.py", "code.py", *GUARD_FILES, "safemode.py")
 PRODUCT = ("--product", "greenhouse")
 RELEASE = (*PRODUCT, "--version", "1.2.3")
@@ -50,14 +52,25 @@ def app(tmp_path) -> str:
     return application(tmp_path / "app", "print('hello')\n", **{"lib/sensor.py": "X = 1\n"})
 
 
+def rescue(drive) -> dict:
+    """What the rescue application tells NervesHub."""
+    return json.loads((drive / "app" / "meta.json").read_text())
+
+
+def slot(drive, name):
+    """What a slot holds."""
+    return examine(drive / "images" / name / "app.img")
+
+
 def run(*words, input=None):
     return CliRunner().invoke(main, ["board", *map(str, words)], input=input)
 
 
 def prepare(drive, *words, input=None):
-    """Run it; the library is copied, unless the words say otherwise."""
+    """Run it; the library is copied and slots have 100 KB, unless the words say otherwise."""
     library = () if "--library" in words else ("--library", "copy")
-    return run("prepare", drive, *library, *words, input=input)
+    size = () if "--slot-size" in words else ("--slot-size", "100")
+    return run("prepare", drive, *library, *size, *words, input=input)
 
 
 def contents(drive):
@@ -78,76 +91,100 @@ def test_a_new_drive_gets_guard_rescue_application_library_slots_and_record(driv
     for name in ROOT_FILES:
         assert found[name] == (EXAMPLES / name).read_bytes()
     assert found["app/code.py"] == (EXAMPLES / "app" / "code.py").read_bytes()
-    assert found["slots/a/code.py"] == b"print('hello')\n"
-    assert found["slots/a/lib/sensor.py"] == b"X = 1\n"
-    assert found["slots/a/.nh/pad"] == bytes(7 * 512)
-    assert (drive / "slots" / "b").is_dir() and (drive / "data").is_dir()
+    files = {"code.py": b"print('hello')\n", "lib/sensor.py": b"X = 1\n"}
+    assert slot(drive, "a").files == files
+    for name in ("images/b", "slot", "media", "data", "develop"):
+        assert (drive / name).is_dir() and not list((drive / name).iterdir())
     assert checkout.tree(drive / "lib" / "nerveshub_link") == modules()
     assert {"lib/adafruit_ticks.py", "lib/adafruit_connection_manager.py"} <= set(found)
-    assert recorded(drive) == {"run": "a"}
+    assert recorded(drive) == {"run": "a", "make": 200}
+    # The application does not know it: what a start checks, the board's own reader finds whole.
+    assert found["images/a/app.img"][:3584] == bytes(3584)
+    assert len(found["images/a/app.img"]) == 100 * 1024
 
 
 def test_slot_a_is_the_release_that_the_packer_would_make(drive, app, tmp_path):
     prepare(drive, "--app", app, *RELEASE, "--description", "first")
-    meta = read_meta(str(drive / "slots" / "a"))
-    assert meta.pop("n") == 1
-    given = {key: meta[key] for key in meta if key != "uuid"}
-    assert given == {
+    found = slot(drive, "a")
+    given = {
         "product": "greenhouse",
         "version": "1.2.3",
         "platform": "adafruit_qtpy_esp32s3_nopsram",
         "architecture": "xtensa",
         "description": "first",
     }
-    pack(app, tmp_path / "x.fw", given)
-    assert read_archive(tmp_path / "x.fw") == meta
+    packed = pack(app, tmp_path / "x.fw", given)
+    del given["description"]
+    assert found.header.meta == {**given, "uuid": packed.uuid}
+    assert found.header.number == 1
+    made = packed.made
+    data = (drive / "images" / "a" / "app.img").read_bytes()
+    assert data[8 * 512 :].startswith(made.image + made.table)
 
 
 def test_the_rescue_application_is_another_release_of_the_same_product(drive, app):
     prepare(drive, "--app", app, *RELEASE)
-    rescue, slot = (read_meta(str(drive / name)) for name in ("app", "slots/a"))
-    assert rescue.pop("uuid") != slot.pop("uuid")
-    assert slot.pop("n") == 1
-    assert rescue == slot
+    first, other = slot(drive, "a").header.meta, rescue(drive)
+    assert first.pop("uuid") != other.pop("uuid")
+    assert first == other
+    assert release(str(drive), "")[0]["uuid"] == rescue(drive)["uuid"]  # as the library reads it
+    assert (drive / "app" / "meta.json").read_bytes().endswith(b"}\n")
 
 
 def test_without_an_application_the_rescue_application_fetches_the_first_release(drive):
     done = prepare(drive, *PRODUCT)
     assert "the rescue application fetches the first release" in done.output
-    assert recorded(drive) == {"run": ""}
-    assert read_meta(str(drive / "app"))["version"] == "0.0.0"
+    assert "the board makes the slots, 100 KB each" in done.output
+    assert recorded(drive) == {"run": "", "make": 200}
+    assert rescue(drive)["version"] == "0.0.0"
 
 
-def test_what_is_written_often_does_not_share_blocks_with_what_must_last(drive, app, monkeypatch):
+def test_what_is_written_later_does_not_share_blocks_with_what_must_last(drive, app, monkeypatch):
     order = []
-    create, save, write = DeviceState.create, DeviceState.save, Drive.write
+    save, write = DeviceState.save, Drive.write
     make_folder = board_prepare.Preparation._make_folder
-    monkeypatch.setattr(DeviceState, "create", lambda s: (order.append("record"), create(s)))
     monkeypatch.setattr(DeviceState, "save", lambda s, v: (order.append("content"), save(s, v)))
     monkeypatch.setattr(Drive, "write", lambda s, n, d: (order.append(n), write(s, n, d)))
     monkeypatch.setattr(
         board_prepare.Preparation,
         "_make_folder",
-        lambda s, n: (order.append(n + "/"), make_folder(s, n)),
+        lambda s, n: (order.append(n.rstrip("/")), make_folder(s, n)),
     )
     prepare(drive, "--app", app, *RELEASE)
-    shown = ["lib" if name.startswith("lib/") else name.rstrip("/") for name in order]
+    shown = ["lib" if name.startswith("lib/") else name for name in order]
     once = [name for at, name in enumerate(shown) if name not in shown[:at]]
-    assert once[-1] == "content"
+    assert once == ORDER.split()
     # The power cuts are tried on a drive that is laid out in this order.
-    assert [name for name in once[:-1] if name != "slots/a/lib/sensor.py"] == power_cut_order()
-    pads = [(drive / "nh_pad" / f"{number}.bin").read_bytes() for number in range(4)]
-    assert pads == [bytes(4096)] * 4
+    assert once[:-1] == power_cut_order()
+    pads = [(drive / "nh_pad" / f"{number}.bin").read_bytes() for number in range(5)]
+    assert pads == [bytes(4096)] * 5
+    for name in "abc":
+        assert (drive / f"nh_{name}" / "state.bin").stat().st_size == 15 * 512
+
+
+ORDER = """
+nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_c/state.bin
+nh_boot.py nh_run.py nh_trial.py nh_wake.py nh_slots.py boot.py code.py safemode.py
+app/code.py app/meta.json lib images slot media
+nh_pad/1.bin settings.toml
+nh_pad/2.bin data develop
+nh_pad/3.bin images/a
+nh_pad/4.bin images/b
+images/a/app.img content
+"""
 
 
 def power_cut_order():
     source = (checkout.ROOT / "tests" / "power_cut" / "programs" / "layout.py").read_text()
     (words,) = re.findall(r"ORDER = \((.*?)\)\.split", source, re.S)
-    return (
-        " ".join(re.findall('"(.*?)"', words))
-        .replace("nh_a/state.bin nh_b/state.bin", "record")
-        .split()
-    )
+    return " ".join(re.findall('"(.*?)"', words)).split()
+
+
+def test_the_library_finds_nothing_wrong_with_the_layout(drive, app, monkeypatch):
+    prepare(drive, "--app", app, *RELEASE)
+    fill(drive, "b", "", 2)
+    monkeypatch.setattr("nerveshub_link.slots.slot_drive._is_split", lambda root, path: False)
+    assert [unfit(str(drive), name, recorded(drive)) for name in "ab"] == [None, None]
 
 
 def test_settings_get_a_template_and_what_it_lacks_is_told(drive):
@@ -215,7 +252,7 @@ def test_a_boot_out_txt_that_tells_nothing_is_refused(drive):
 def test_the_architecture_comes_from_the_chip(drive, chip, architecture):
     (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", chip + "\n"))
     prepare(drive, *PRODUCT)
-    assert read_meta(str(drive / "app"))["architecture"] == architecture
+    assert rescue(drive)["architecture"] == architecture
 
 
 def test_an_unknown_espressif_chip_needs_the_architecture_in_words(drive):
@@ -231,9 +268,9 @@ def test_a_chip_of_another_maker_is_not_supported(drive):
         (drive / "boot_out.txt").write_text(BOOT_OUT.replace("ESP32S3\n", chip + "\n"))
         words = refused(drive, *PRODUCT, "--architecture", "arm")
         assert f"{chip} is not supported" in words
-    code, words = status(drive)
-    assert code == 1
-    assert "xESP32S3 is not supported" in words
+    done = run("status", drive)
+    assert done.exit_code == 1
+    assert "xESP32S3 is not supported" in done.output
 
 
 def espressif_boards():
@@ -275,26 +312,106 @@ def test_a_read_only_drive_is_refused_with_the_way_out(drive, monkeypatch):
     assert "NERVESHUB_DEVELOP = 1" in output
 
 
-def test_there_must_be_room_for_the_application_twice(drive, tmp_path, monkeypatch):
-    app = application(tmp_path / "app", "", **{"big.bin": "x" * 300_000})
+def test_there_must_be_room_for_two_slots_and_the_library(drive, monkeypatch):
     monkeypatch.setattr(Drive, "cluster", lambda self: 512)
     library = sum(
         (path.stat().st_size + 511) // 512 * 512 for path in board_library.copies().values()
     )
-    monkeypatch.setattr(Drive, "free", lambda self: library + 500_000)
-    output = refused(drive, *RELEASE, "--app", app)
-    assert "586 KB of it for the application, twice" in output
-    assert f"{(library + 500_000 + 1023) // 1024:,} KB are free" in output
     monkeypatch.setattr(Drive, "free", lambda self: library + 700_000)
-    assert prepare(drive, *RELEASE, "--app", app).exit_code == 0
+    words = " ".join(refused(drive, *PRODUCT, "--slot-size", "317").split())
+    assert "634 KB of it for two slots" in words
+    assert f"and {(library + 1023) // 1024} KB for the library" in words
+    assert f"{(library + 700_000 + 1023) // 1024:,} KB are free" in words
+    assert "let circup bring the library compiled" in words
+    assert prepare(drive, *PRODUCT, "--slot-size", "280").exit_code == 0
+
+
+def test_what_circup_brings_is_counted_compiled_and_if_it_fails_again(drive, monkeypatch):
+    monkeypatch.setattr(board_library, "_command", lambda: ["circup"])
+    monkeypatch.setattr(board_library, "circup", lambda drive: "circup failed: OSError")
+    monkeypatch.setattr(Drive, "cluster", lambda self: 512)
+    monkeypatch.setattr(Drive, "free", lambda self: 960_000)
+    done = prepare(drive, *PRODUCT, "--library", "auto", "--slot-size", "317")
+    assert done.exit_code == 1
+    words = " ".join(done.output.split())
+    assert "circup failed: OSError. Error: no room" in words or "no room:" in words
+    assert (drive / "nh_boot.py").exists()  # it had begun
+    assert not (drive / "lib" / "nerveshub_link").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "kilobytes"), [(941 * 1024, 317), (3 * 1024 * 1024, 1024), (2**40, 1024)]
+)
+def test_without_a_size_slots_get_what_pack_assumes_or_a_third_of_the_drive(
+    drive, monkeypatch, size, kilobytes
+):
+    monkeypatch.setattr(Drive, "size", lambda self: size)
+    run("prepare", drive, "--library", "none", *PRODUCT)
+    assert recorded(drive)["make"] == kilobytes * 2
+
+
+def test_an_application_that_does_not_fit_into_a_slot_is_refused(drive, app):
+    words = " ".join(refused(drive, *RELEASE, "--app", app, "--slot-size", "64").split())
+    assert "have 65 KB, a slot of 64 KB has room for 56 KB" in words
+
+
+def test_a_private_key_is_never_put_onto_a_board(drive, app, tmp_path):
+    _, private = make_keys(tmp_path / "key")
+    (tmp_path / "app" / "signing.txt").write_text(private.read_text())
+    output = refused(drive, *RELEASE, "--app", app)
+    assert "'signing.txt' holds a private key (fwup's)" in output.replace("\n", " ")
+
+
+def test_a_dangling_link_is_told_in_a_sentence(drive, app, tmp_path):
+    (tmp_path / "app" / "x.py").symlink_to("nowhere")
+    output = refused(drive, *RELEASE, "--app", app).replace("\n", " ")
+    assert "'x.py' is a link to nowhere, which is not there" in output
+
+
+def test_the_root_of_the_computer_is_not_walked_through(drive, monkeypatch):
+    monkeypatch.setattr("nerveshub_tools.app_folder.AppFolder.files", lambda self: 1 / 0)
+    assert "it has no code.py" in refused(drive, *RELEASE, "--app", "/")
+
+
+class Mounted:
+    """A drive with clusters of 512 bytes, of which ``lost`` are in use and belong to no file."""
+
+    def __init__(self, drive, monkeypatch, lost=0):
+        count = 0
+        for path in drive.rglob("*"):
+            count += 1 if path.is_dir() else -(-path.stat().st_size // 512)
+        monkeypatch.setattr(Drive, "is_mounted", lambda self: True)
+        monkeypatch.setattr(Drive, "cluster", lambda self: 512)
+        monkeypatch.setattr(Drive, "size", lambda self: 4 << 20)
+        monkeypatch.setattr(Drive, "free", lambda self: (4 << 20) - (count + lost) * 512)
+
+
+def test_a_drive_whose_used_room_is_that_of_its_files_is_taken(drive, monkeypatch):
+    Mounted(drive, monkeypatch)
+    assert prepare(drive, *PRODUCT).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("lost", "text"),
+    [
+        (40, "of the drive are in use and belong to no file"),
+        (-2, "the drive's files have 1 KB more than are in use"),
+    ],
+)
+def test_a_drive_with_damaged_tables_must_be_erased_first(drive, monkeypatch, lost, text):
+    (drive / ".metadata_never_index").write_bytes(bytes(2000))
+    Mounted(drive, monkeypatch, lost)
+    words = " ".join(refused(drive, *PRODUCT).split())
+    assert text in words
+    assert "Erase it first" in words and "storage.erase_filesystem()" in words
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (errno.ENOSPC, "the drive is full: nh_run.py needs 5 KB, 7 KB are free"),
+        (errno.ENOSPC, "the drive is full: nh_boot.py needs"),
         (errno.EROFS, "is read-only"),
-        (errno.EIO, "nh_run.py can't be written"),
+        (errno.EIO, "nh_boot.py can't be written"),
     ],
 )
 def test_an_error_while_writing_is_told_and_the_next_run_goes_on(
@@ -305,7 +422,7 @@ def test_an_error_while_writing_is_told_and_the_next_run_goes_on(
 
     def fsync(descriptor):
         calls.append(1)
-        if len(calls) == 3:
+        if len(calls) == 5:
             monkeypatch.setattr(Drive, "free", lambda self: 7 * 1024)
             raise OSError(number, os.strerror(number))
         real(descriptor)
@@ -392,37 +509,66 @@ def test_a_second_run_updates_guard_and_library_and_keeps_slots_and_record(drive
     found = contents(drive)
     assert found["nh_boot.py"] == before["nh_boot.py"]
     assert "lib/nerveshub_link/left_over.mpy" not in found
-    assert found["slots/b/code.py"] == b"print('newer')\n"
+    assert slot(drive, "b").files == {"code.py": b"print('newer')\n"}
+    assert found["images/a/app.img"] == before["images/a/app.img"]
     assert found["data/mine"] == b"1"
     assert recorded(drive) == state
 
 
-def test_reset_begins_anew_after_a_question(drive, app, tmp_path):
+def test_a_slot_keeps_the_size_that_it_has(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    words = " ".join(refused(drive, "--slot-size", "128").split())
+    assert "slot a has 100 KB, not 128 KB, and stays so. Erase it first" in words
+    assert run("prepare", drive, "--library", "copy").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["._link.py", "wire/._frames.py", "__pycache__/link.cpython.pyc"])
+def test_what_desktops_and_python_add_makes_no_other_library(drive, name):
+    prepare(drive, *PRODUCT)
+    path = drive / "lib" / "nerveshub_link" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    done = prepare(drive, input="n\n")
+    assert done.exit_code == 0, done.output
+    assert "Go on?" not in done.output
+
+
+def test_reset_begins_anew_after_a_question_and_moves_no_slot(drive, app, tmp_path):
     prepare(drive, "--app", app, *RELEASE)
     fill(drive, "b", "print('newer')\n", 2, run="b", old="a", trial=0, rev=1)
     (drive / "data" / "mine").write_text("1")
+    places = [(drive / "images" / name / "app.img").stat().st_ino for name in "ab"]
     other = application(tmp_path / "other", "print('other')\n")
     words = ("--app", other, *PRODUCT, "--version", "2.0.0", "--reset")
     done = prepare(drive, *words, input="n\n")
-    assert "slots/b and its 2 files are removed" in done.output
+    assert "slot b with demo 1.0.0 is cleared" in done.output
     assert recorded(drive)["run"] == "b"
     assert prepare(drive, *words, input="y\n").exit_code == 0
-    found = contents(drive)
-    assert found["slots/a/code.py"] == b"print('other')\n"
-    assert [name for name in found if name.startswith("slots/b")] == []
-    assert "slots/a/lib/sensor.py" not in found
+    assert slot(drive, "a").files == {"code.py": b"print('other')\n"}
+    assert slot(drive, "a").whole
+    assert (slot(drive, "b").header, slot(drive, "b").size) == (None, 100 * 1024)
+    assert [(drive / "images" / name / "app.img").stat().st_ino for name in "ab"] == places
     assert recorded(drive) == {"run": "a"}
-    assert found["data/mine"] == b"1"
+    assert contents(drive)["data/mine"] == b"1"
+
+
+def test_reset_without_an_application_leaves_the_board_to_the_rescue_application(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    fill(drive, "b", "", 2, run="b")
+    assert prepare(drive, *PRODUCT, "--reset", "--yes").exit_code == 0
+    assert [slot(drive, name).header for name in "ab"] == [None, None]
+    assert recorded(drive) == {"run": ""}
 
 
 def test_slots_of_a_board_that_lost_its_record_are_left_to_the_guard(drive, app):
     prepare(drive, "--app", app, *RELEASE)
-    for copy in "ab":
+    before = contents(drive)["images/a/app.img"]
+    for copy in "abc":
         (drive / f"nh_{copy}" / "state.bin").write_bytes(bytes(15 * 512))
     done = prepare(drive)
     assert "the guard chooses the newest whole one" in done.output
     assert recorded(drive) == {}
-    assert (drive / "slots" / "a" / "code.py").exists()
+    assert contents(drive)["images/a/app.img"] == before
 
 
 # The library
@@ -454,7 +600,7 @@ def test_a_record_that_does_not_stay_is_told(drive, app, monkeypatch):
     monkeypatch.setattr(DeviceState, "_write", lambda s, copy, frame: None)
     done = prepare(drive, "--app", app, *RELEASE)
     assert done.exit_code == 1
-    assert "can't be read back: is the drive full, or damaged?" in done.output
+    assert "read back as it was written: is the drive full, or damaged?" in done.output
 
 
 def test_a_circup_that_ends_well_without_having_installed_anything_did_not_work(drive, monkeypatch):
@@ -469,109 +615,6 @@ def test_what_it_needs_is_what_the_librarys_requirements_say():
     assert sorted(
         name.replace("_", "").replace("adafruit", "") for name in board_library.NEEDS
     ) == (sorted(named))
-
-
-# Status
-
-
-def status(drive):
-    done = run("status", drive)
-    return done.exit_code, " ".join(done.output.split())
-
-
-def test_status_of_a_new_board_in_words(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    code, words = status(drive)
-    assert code == 0, words
-    uuid = read_meta(str(drive / "slots" / "a"))["uuid"]
-    for text in (
-        "board adafruit_qtpy_esp32s3_nopsram, CircuitPython 10.1.0, ESP32S3",
-        "record slot a runs, confirmed; nothing to go back to",
-        f"slot a greenhouse 1.2.3 {uuid}, 2 files, 1 KB, whole",
-        "slot b empty",
-        "guard as these tools have it",
-    ):
-        assert text in words
-
-
-def test_status_of_a_trial_tells_how_each_start_ended(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    fill(drive, "b", "", 2, run="b", old="a", trial=1, ends="cp?")
-    code, words = status(drive)
-    assert code == 0
-    assert (
-        "slot b runs, on trial: start crashed, start lost power, start has not ended yet;"
-        " slot a is kept to go back to"
-    ) in words
-
-
-def test_status_tells_why_it_went_back(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    remember(drive, run="a", rev=1, bad="some-uuid", why="hung", tb="watchdog: [bold]x", safe=2)
-    _, words = status(drive)
-    assert "went back release some-uuid hung" in words
-    assert "last words watchdog: [bold]x" in words
-    assert "safe mode 2 starts" in words
-
-
-def wrong(drive):
-    code, words = status(drive)
-    assert code == 1
-    return words
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("slots/a/lib/sensor.py", "lib/sensor.py is missing"),
-        ("app/code.py", "the rescue application is not whole"),
-        ("app/.nh/manifest", "the rescue application is not whole"),
-        ("nh_run.py", "nh_run.py is missing"),
-        ("safemode.py", "safemode.py does not call the guard"),
-    ],
-)
-def test_status_finds_what_is_missing(drive, app, name, text):
-    prepare(drive, "--app", app, *RELEASE)
-    (drive / name).unlink()
-    assert text in wrong(drive)
-
-
-def test_status_finds_a_torn_slot_and_a_damaged_manifest(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    (drive / "slots" / "a" / "code.py").write_text("print('hellO')\n")
-    assert "torn: code.py is not what it was" in status(drive)[1]
-    manifest = drive / "slots" / "a" / ".nh" / "manifest"
-    manifest.write_bytes(manifest.read_bytes()[:-3])
-    words = wrong(drive)
-    assert "its manifest is damaged" in words
-    assert "slot a is to run and is not whole" in words
-
-
-def test_status_finds_a_lost_record(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    for copy in "ab":
-        (drive / f"nh_{copy}" / "state.bin").unlink()
-    assert "there is no record" in wrong(drive)
-
-
-def test_status_of_a_drive_that_nobody_prepared(drive):
-    words = wrong(drive)
-    assert "there is no record" in words
-    assert "nh_boot.py is missing" in words
-
-
-def test_status_tells_of_another_version_of_the_guard_but_does_not_blame_it(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    (drive / "nh_boot.py").write_text("another version")
-    code, words = status(drive)
-    assert code == 0
-    assert "nh_boot.py is another version than these tools have" in words
-
-
-def test_status_does_not_pass_on_what_would_steer_the_terminal(drive, app):
-    prepare(drive, "--app", app, *RELEASE)
-    remember(drive, run="a", tb="\x1b[31mred")
-    assert "\x1b" not in run("status", drive).output
 
 
 # Settings

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 
 from nerveshub_link.slots import record, slot_manifest
 from nerveshub_link.slots.record import DeviceState, StateError, pack, unpack
-from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 
 GUARD = Path(__file__).resolve().parents[1] / "examples" / "board" / "nh_boot.py"
 ONE = {"run": "a"}

@@ -12,7 +12,7 @@ import click
 import pytest
 from nerveshub_tools.fleet_cli import updates
 from nerveshub_tools.fleet_release import read_release
-from nerveshub_tools.packer import make_keys
+from nerveshub_tools.keys import make_keys
 from nerveshub_tools.signatures import signer
 from support.fleet import Fleet
 

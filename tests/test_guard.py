@@ -3,11 +3,16 @@
 # SPDX-License-Identifier: MIT
 """The boot guard: which application runs, after whatever happened to the one before."""
 
+import os
 import shutil
 import sys
+import zlib
 
 import pytest
-from support.machine import Machine
+from support import slots
+from support.machine import COPIES, Machine
+
+from nerveshub_link.slots import slot_file
 
 GOOD = {"code.py": "pass", "lib/sensor.py": "VALUE = 1"}
 BAD = {"code.py": "import sensor\nraise ValueError('a bug')", "lib/sensor.py": "VALUE = 2"}
@@ -64,16 +69,95 @@ def test_a_setting_leaves_the_drive_to_the_computer(machine):
     assert machine.board.read_only
 
 
-def test_the_application_runs_as_main_in_its_slot_with_its_own_lib_first(machine):
+LOOKS = """
+import os, sys, test, nh_launcher, sensor
+test.seen.update(
+    name=__name__, file=__file__, folder=os.getcwd(), path=sys.path[0],
+    sensor=sensor.__file__, slot=nh_launcher.slot, armed=nh_launcher.armed,
+)
+"""
+
+
+def test_the_application_runs_as_main_in_its_mounted_image_with_its_own_lib_first(machine):
     seen = {}
-    code = (
-        "import os, sys, test, sensor\ntest.seen.update(n=__name__, f=os.getcwd(), p=sys.path[0])"
-    )
-    machine.install("a", {"code.py": code, "lib/sensor.py": ""})
+    machine.install("a", {"code.py": LOOKS, "lib/sensor.py": ""})
+    (machine.drive / "lib").mkdir()
+    (machine.drive / "lib" / "sensor.py").write_text("another one")
     machine.power_on()
     assert machine.run(seen=seen) == "end"
-    slot = str(machine.slot("a"))
-    assert seen == {"n": "__main__", "f": slot, "p": slot + "/lib"}
+    slot = machine.root + "/slot"
+    assert seen == {
+        "name": "__main__",
+        "file": slot + "/code.py",
+        "folder": slot,
+        "path": slot + "/lib",
+        "sensor": slot + "/lib/sensor.py",
+        "slot": "a",
+        "armed": 0,
+    }
+
+
+def test_the_library_is_told_which_slot_runs_and_how_the_watchdog_was_armed(trial):
+    seen = {}
+    trial.install("b", {"code.py": LOOKS, "lib/sensor.py": ""})
+    trial.power_on()
+    trial.run(seen=seen)
+    assert (seen["slot"], seen["armed"]) == ("b", 90)
+
+
+def test_the_rescue_application_is_plain_files_and_no_slot(machine):
+    seen = {}
+    machine.remember(run="")
+    (machine.drive / "app" / "lib").mkdir()
+    (machine.drive / "app" / "lib" / "sensor.py").write_text("")
+    (machine.drive / "app" / "code.py").write_text(LOOKS)
+    assert machine.power_on() == "app"
+    assert machine.run(seen=seen) == "end"
+    app = machine.root + "/app"
+    assert (seen["folder"], seen["path"], seen["slot"]) == (app, app + "/lib", "")
+
+
+IN_THE_IMAGE = """
+import os, storage, test
+for path in ("/slot/new", "/slot/code.py", "/media/code.py", "new"):
+    try:
+        open(path if path[0] != "/" else test.root + path, "r+b" if "." in path else "w")
+    except OSError as error:
+        test.seen.append(error.errno)
+test.seen.append(open(test.root + "/media/data.bin", "rb").read())
+test.seen.append(storage.getmount(test.root + "/slot").readonly)
+"""
+
+
+def test_nothing_in_the_image_can_be_written_and_what_is_read_in_the_background_has_its_own_mount(
+    machine,
+):
+    seen = []
+    machine.install("a", {"code.py": IN_THE_IMAGE, "data.bin": b"picture"})
+    machine.power_on()
+    assert machine.run(seen=seen, root=machine.root) == "end"
+    assert seen == [30, 30, 30, 30, b"picture", True]
+
+
+def test_folders_to_mount_at_that_are_missing_are_made(machine):
+    remove(machine, "slot", "media")
+    machine.power_on()
+    assert machine.run() == "end"
+    assert (machine.drive / "slot").is_dir() and (machine.drive / "media").is_dir()
+
+
+def test_the_launcher_has_left_the_image_when_the_run_ends_however_it_does(machine, monkeypatch):
+    left = []
+    ended, reloaded = machine.board.ended, machine.board.reloaded
+    look = lambda: left.append((os.getcwd(), [path for path in sys.path if "/slot" in path]))
+    monkeypatch.setattr(machine.board, "ended", lambda *args: (look(), ended(*args)))
+    monkeypatch.setattr(machine.board, "reloaded", lambda *args: (look(), reloaded(*args)))
+    for code in ("pass", "1/0", "raise SystemExit", "raise KeyboardInterrupt", SLEEPY):
+        machine.install("a", {"code.py": code})
+        machine.power_on()
+        left.clear()
+        machine.run()
+        assert left == [(machine.root, [])], code
 
 
 def test_the_start_of_a_trial_is_counted_before_it_is_handed_over(trial):
@@ -391,7 +475,7 @@ def test_running_out_of_memory_again_and_again_has_growing_pauses(machine):
 
 def test_a_missing_code_py_is_a_crash(machine):
     machine.remember(run="")
-    (machine.slot("a").parent.parent / "app" / "code.py").unlink()
+    (machine.drive / "app" / "code.py").unlink()
     machine.power_on()
     assert machine.go() == "app"
     assert machine.slept == [30]
@@ -421,7 +505,7 @@ def test_how_the_run_ended_is_told_by_a_folder_and_costs_no_write(machine):
     before = machine.records()
     machine.run()
     file, folder, on_success, on_error = machine.board.next_code
-    assert (file, folder) == (machine.root + "/code.py", machine.root + "/slots")
+    assert (file, folder) == (machine.root + "/code.py", machine.root + "/images")
     assert machine.records() == before
 
 
@@ -457,7 +541,7 @@ def test_after_a_wake_it_runs_as_ever_and_the_run_ends_with_a_reload(machine):
     machine.install("a", {"code.py": code, "lib/sensor.py": ""})
     machine.power_on()
     assert machine.wake(seen=seen) == "reload"
-    assert seen == {"n": "__main__", "f": str(machine.slot("a"))}
+    assert seen == {"n": "__main__", "f": machine.root + "/slot"}
     assert machine.guard() == "a"
     assert "crashes" not in machine.record
 
@@ -505,7 +589,7 @@ def test_after_a_wake_ctrl_c_at_the_desk_gives_the_prompt_and_noise_does_not(mac
 
 
 def test_without_its_launcher_a_wake_is_a_start_like_any_other(machine):
-    (machine.slot("a").parent.parent / "nh_wake.py").unlink()
+    (machine.drive / "nh_wake.py").unlink()
     assert machine.wake() == "reload"
     assert machine.chosen == "a"
 
@@ -515,7 +599,7 @@ def test_without_its_launcher_a_wake_is_a_start_like_any_other(machine):
 
 def remove(machine, *names):
     for name in names:
-        path = machine.slot("a").parent.parent / name
+        path = machine.drive / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -530,15 +614,21 @@ def test_without_the_launcher_of_trials_the_other_one_runs_it(trial):
     assert trial.record["ends"] == "?"
 
 
-def test_without_any_launcher_the_application_runs_without_one(machine):
+def test_without_any_launcher_the_rescue_application_runs_without_one(machine):
     remove(machine, "nh_run.py", "nh_trial.py")
-    assert machine.power_on() == "a"
-    file, folder, _, _ = machine.board.next_code
-    assert (file, folder) == (str(machine.slot("a") / "code.py"), str(machine.slot("a")))
+    assert machine.power_on() == "app"
+    assert machine.board.next_code[0] == machine.root + "/app/code.py"
+
+
+def test_without_a_slot_s_folder_the_rescue_application_runs(machine):
+    remove(machine, "images")
+    assert machine.power_on() == "app"
+    assert machine.run() == "end"
+    assert machine.guard() == "app"
 
 
 def test_without_anything_to_run_the_board_tries_again_and_again_with_pauses(machine):
-    (machine.slot("a") / "code.py").write_text("torn")
+    machine.tear("a")
     remove(machine, "app")
     machine.power_on()
     for _ in range(3):
@@ -590,47 +680,77 @@ def test_of_a_record_that_makes_no_sense_the_rest_is_honoured_and_counted(trial,
 # Torn files
 
 
-@pytest.mark.parametrize("path", ["code.py", "lib/sensor.py", ".nh/manifest"])
-@pytest.mark.parametrize("harm", ["change", "shorten", "lengthen", "remove"])
-def test_a_slot_with_a_torn_file_never_runs(trial, path, harm):
-    file = trial.slot("b") / path
-    data = bytearray(file.read_bytes())
-    if harm == "change":
-        data[len(data) // 2] ^= 1
-    elif harm == "shorten":
-        data = data[:-1]
-    else:
-        data += b"x"
-    file.write_bytes(data)
-    if harm == "remove":
-        file.unlink()
+HEADER, IMAGE = 7 * 512, 8 * 512
+
+
+@pytest.mark.parametrize(
+    "at", [HEADER, HEADER + 5, HEADER + 100, HEADER + 511, IMAGE, IMAGE + 33e3]
+)
+def test_a_slot_with_one_wrong_bit_never_runs(trial, at):
+    slots.flip(trial.drive, "b", int(at))
     assert trial.power_on() == "a"
     assert trial.record["rev"] == 1
 
 
+@pytest.mark.parametrize("size", [0, HEADER, IMAGE, 40_000])
+def test_a_slot_that_is_cut_off_never_runs(trial, size):
+    path = slots.path_of(trial.drive, "b")
+    path.write_bytes(path.read_bytes()[:size])
+    assert trial.power_on() == "a"
+    assert trial.record["rev"] == 1
+
+
+def test_a_slot_that_is_missing_never_runs_and_is_not_made_again(trial):
+    remove(trial, "images/b/app.img")
+    assert trial.power_on() == "a"
+    assert not slots.path_of(trial.drive, "b").exists()
+
+
+def test_a_slot_whose_header_was_erased_for_an_update_never_runs(trial):
+    data = bytearray(slots.path_of(trial.drive, "b").read_bytes())
+    data[HEADER:IMAGE] = bytes(512)
+    slots.path_of(trial.drive, "b").write_bytes(data)
+    assert trial.power_on() == "a"
+
+
+def test_padding_and_chunk_table_are_no_part_of_what_runs(trial):
+    for at in (0, HEADER - 1, 399 * 512):
+        slots.flip(trial.drive, "b", at)
+    assert trial.power_on() == "b"
+
+
+def test_a_slot_of_a_later_format_does_not_run(trial):
+    path = slots.path_of(trial.drive, "b")
+    data = bytearray(path.read_bytes())
+    data[HEADER + 4] = 2
+    data[HEADER + 508 : IMAGE] = zlib.crc32(data[HEADER : HEADER + 508]).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert trial.power_on() == "a"
+
+
 def test_a_torn_confirmed_slot_goes_back_to_the_other_one(trial):
     trial.remember(run="b", old="a", trial=0)
-    (trial.slot("b") / "code.py").write_text("torn")
+    trial.tear("b")
     assert trial.power_on() == "a"
     assert (trial.record["why"], trial.record["trial"]) == ("torn", 0)
 
 
 def test_a_slot_that_was_never_tried_is_tried_when_the_running_one_is_torn(machine):
-    # The power went between the new slot's manifest and the record.
+    # The power went between the new slot's header and the record.
     machine.install("b", GOOD, number=2, uuid="new")
-    (machine.slot("a") / "code.py").write_text("torn")
+    machine.tear("a")
     assert machine.power_on() == "b"
     assert machine.on_trial and machine.record["ends"] == "?"
 
 
 def test_without_a_whole_slot_the_rescue_application_runs(machine):
-    (machine.slot("a") / "code.py").write_text("torn")
+    machine.tear("a")
     assert machine.power_on() == "app"
     assert machine.go() == "app"
 
 
 def test_a_used_up_trial_without_a_slot_to_go_back_to_leads_to_the_rescue_application(trial):
-    (trial.slot("a") / "code.py").write_text("torn")
+    trial.tear("a")
     trial.power_on()
     crash(trial, 2)
     assert trial.go() == "app"
@@ -639,7 +759,7 @@ def test_a_used_up_trial_without_a_slot_to_go_back_to_leads_to_the_rescue_applic
 
 def test_a_rescue_application_that_crashes_is_tried_again_slowly(machine):
     machine.remember(run="")
-    (machine.slot("a").parent.parent / "app" / "code.py").write_text("1/0")
+    (machine.drive / "app" / "code.py").write_text("1/0")
     machine.power_on()
     assert machine.go() == "app"
     assert machine.slept == [30]
@@ -656,19 +776,38 @@ def test_of_two_copies_the_newer_one_counts(machine):
 
 
 def test_without_a_record_the_newer_whole_slot_runs_on_trial(trial):
-    for name in ("nh_a", "nh_b"):
-        (trial.slot("a").parent.parent / name / "state.bin").write_bytes(b"\xff" * 7680)
+    for name in COPIES:
+        (trial.drive / name / "state.bin").write_bytes(b"\xff" * 7680)
     assert trial.power_on() == "b"
     record = trial.record
     assert (record["run"], record["old"], record["trial"], record["ends"]) == ("b", "a", 1, "?")
 
 
-def test_without_a_record_and_without_its_folders_the_board_starts_all_the_same(trial):
-    for name in ("nh_a", "nh_b"):
-        (trial.slot("a").parent.parent / name / "state.bin").unlink()
-        (trial.slot("a").parent.parent / name).rmdir()
-    assert trial.power_on() == "b"
-    assert trial.record["ends"] == "?"
+def test_without_a_record_and_without_its_folders_the_board_starts_and_makes_none(trial):
+    remove(trial, *COPIES)
+    assert trial.power_on() == "a"  # a trial of b could not be counted
+    assert trial.run() == "end"
+    assert trial.guard() == "a"
+    assert not [name for name in COPIES if (trial.drive / name).exists()]
+
+
+def test_a_copy_of_another_length_is_left_alone_and_the_others_take_turns(trial):
+    (trial.drive / "nh_a" / "state.bin").write_bytes(b"torn")
+    (trial.drive / "nh_b" / "state.bin").unlink()
+    for ends in ("?", "p?", "pp?"):
+        assert trial.power_on() == "b"
+        assert trial.record["ends"] == ends
+    assert (trial.drive / "nh_a" / "state.bin").read_bytes() == b"torn"
+    assert not (trial.drive / "nh_b" / "state.bin").exists()
+
+
+def test_each_write_goes_to_the_oldest_copy(trial):
+    written = []
+    for _ in range(4):
+        before = trial.records()
+        trial.power_on("WATCHDOG")
+        written += [at for at in range(3) if trial.records()[at] != before[at]]
+    assert written == [written[0], *[(written[0] + step) % 3 for step in (1, 2, 3)]]
 
 
 def test_a_trial_that_can_t_be_counted_is_none(trial, monkeypatch):
@@ -697,6 +836,294 @@ def test_a_record_of_a_newer_format_is_read_as_far_as_it_is_known(machine):
 def test_a_guard_that_fails_itself_runs_a_whole_application(machine):
     machine.remember(run=["nonsense"])
     assert machine.power_on() == "a"
+
+
+# Where a slot was written, the VM ends by a reset, which closes no file
+
+
+@pytest.fixture(name="writing")
+def board_that_writes_a_slot(machine, monkeypatch):
+    """What runs has begun an update; slot b is whole."""
+    machine.install("b", GOOD, number=0, uuid="before")
+    machine.remember(run="a", old="b", trial=0)
+    monkeypatch.setitem(slot_file._open, "/images/b/app.img", object())
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("code", "crashes", "text"),
+    [
+        ("pass", None, None),
+        ("raise SystemExit", None, None),
+        ("import supervisor\nsupervisor.reload()", None, None),
+        ("raise ValueError('a bug')", 1, "ValueError: a bug"),
+        ("raise MemoryError", 1, "MemoryError"),
+    ],
+)
+def test_the_verdict_is_in_the_record_before_the_reset(writing, code, crashes, text):
+    writing.install("a", {"code.py": code})
+    writing.power_on()
+    assert writing.run() == "reset"
+    assert writing.record.get("crashes") == crashes
+    assert text is None or writing.record["tb"].endswith(text)
+    assert writing.power_on("SOFTWARE") == "a"
+    assert writing.record.get("crashes") == crashes, "counted twice"
+
+
+def test_five_crashes_while_updates_are_written_go_back_too(writing):
+    writing.install("a", BAD)
+    for _ in range(4):
+        assert writing.power_on("SOFTWARE") == "a"
+        assert writing.run() == "reset"
+    assert writing.power_on("SOFTWARE") == "a"
+    assert writing.run() == "reset"
+    assert writing.power_on("SOFTWARE") == "b"
+    assert writing.record["why"] == "crashed"
+
+
+def test_a_late_crash_is_not_counted_by_it(writing, monkeypatch):
+    times = iter([0, 601])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    writing.install("a", BAD)
+    writing.power_on()
+    assert writing.run() == "reset"
+    assert "crashes" not in writing.record
+
+
+@pytest.mark.parametrize("code, ends", [("raise KeyboardInterrupt", ""), ("1/0", "c"), ("", "e")])
+def test_on_trial_noise_uses_up_no_start_by_it_and_all_else_does(writing, code, ends):
+    writing.install("a", {"code.py": code})
+    writing.remember(run="a", old="b", trial=1)
+    writing.power_on()
+    assert writing.run() == "reset"
+    assert writing.record["ends"] == ends
+    assert writing.power_on("SOFTWARE") == "a"
+    assert writing.record["ends"] == ends + "?"
+
+
+def test_only_a_person_gets_the_prompt_instead(writing):
+    writing.install("a", INTERRUPTED)
+    writing.board.usb_connected = True
+    writing.power_on()
+    assert writing.run() == "prompt"
+
+
+def test_a_record_that_can_t_be_written_prevents_no_reset(writing, monkeypatch):
+    writing.install("a", BAD)
+    writing.power_on()
+    monkeypatch.setattr("builtins.open", read_only(open))
+    assert writing.run() == "reset"
+
+
+def test_after_a_wake_from_deep_sleep_it_is_the_same(writing):
+    writing.install("a", BAD)
+    assert writing.wake() == "reset"
+    assert writing.record["crashes"] == 1
+
+
+# NERVESHUB_DEVELOP
+
+
+@pytest.fixture(name="desk")
+def board_that_is_developed(trial):
+    trial.set("NERVESHUB_DEVELOP = 1")
+    (trial.drive / "develop" / "lib").mkdir(parents=True)
+    (trial.drive / "develop" / "lib" / "sensor.py").write_text("")
+    (trial.drive / "develop" / "code.py").write_text(LOOKS)
+    trial.board.usb_connected = True
+    return trial
+
+
+def test_what_is_edited_runs_as_ever_and_nothing_is_counted(desk):
+    before, seen = desk.records(), {}
+    desk.board.boot()
+    desk._boot()
+    assert desk.vm("code.py") == "reload"
+    assert desk.board.next_code == (
+        desk.root + "/nh_run.py",
+        desk.root + "/develop",
+        False,  # when it has ended, CircuitPython waits, and shows the traceback
+        False,
+    )
+    assert desk.run(seen=seen) == "end"
+    folder = desk.root + "/develop"
+    assert (seen["folder"], seen["path"], seen["slot"]) == (folder, folder + "/lib", "")
+    assert seen["armed"] == 0
+    desk.board.reloaded("AUTO_RELOAD")
+    assert desk.vm("code.py") == "reload"
+    assert desk.board.next_code[1] == folder
+    assert desk.records() == before
+
+
+def test_ctrl_c_there_gives_the_prompt(desk):
+    (desk.drive / "develop" / "code.py").write_text("raise KeyboardInterrupt")
+    desk.board.boot()
+    desk._boot()
+    desk.vm("code.py")
+    assert desk.run() == "prompt"
+
+
+def test_without_anything_to_develop_it_says_so_and_runs_what_would_run(machine, capsys):
+    machine.set("NERVESHUB_DEVELOP = 1")
+    assert machine.power_on() == "a"
+    said = "nh_boot: NERVESHUB_DEVELOP is on, but there is no /develop/code.py\n"
+    assert capsys.readouterr().out == said
+
+
+# The slots are made once
+
+
+SIZE = 400 * 512
+
+
+@pytest.fixture(name="fresh")
+def prepared_drive(machine):
+    """As ``board prepare`` leaves it: no slot yet, their folders, and a record that says so."""
+    for slot in "ab":
+        slots.path_of(machine.drive, slot).unlink()
+    machine.remember(run="", make=400)
+    return machine
+
+
+def sizes(machine):
+    paths = [slots.path_of(machine.drive, slot) for slot in "ab"]
+    return [path.stat().st_size if path.exists() else None for path in paths]
+
+
+def test_the_first_start_makes_the_slots_and_says_so(fresh, capsys):
+    assert fresh.power_on() == "app"
+    assert sizes(fresh) == [SIZE, SIZE]
+    assert fresh.record == {"run": ""}
+    assert capsys.readouterr().out == (
+        "nh_slots: making two slots of 200 KB, once\n"
+        "nh_slots: slot a is there\n"
+        "nh_slots: slot b is there\n"
+    )
+    assert fresh.power_on() == "app"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_slot_that_prepare_has_filled_stays_and_runs(fresh):
+    slots.path_of(fresh.drive, "a").write_bytes(bytes(SIZE))
+    fresh.install("a", GOOD)
+    fresh.remember(run="a", make=400)
+    assert fresh.power_on() == "a"
+    assert sizes(fresh) == [SIZE, SIZE]
+    assert fresh.record == {"run": "a"}
+
+
+def test_after_a_power_cut_the_next_start_goes_on(fresh, monkeypatch):
+    class Cut(Exception):
+        pass
+
+    real = open
+
+    def cut(path, mode="r", *more):
+        file = real(path, mode, *more)
+        if "w" in mode and "/b/" in path:
+            file.write(bytes(512))
+            raise Cut
+        return file
+
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", cut)
+        fresh.power_on()
+    assert sizes(fresh) == [SIZE, 512]
+    assert fresh.record["make"] == 400
+    fresh.power_on()
+    assert sizes(fresh) == [SIZE, SIZE]
+    assert fresh.record == {"run": ""}
+
+
+def test_nothing_old_in_the_slot_s_place_is_taken_for_a_release(fresh):
+    # The clusters that FatFs gives it may hold a release from before the drive was erased.
+    fresh.power_on()
+    for slot in "ab":
+        assert slots.path_of(fresh.drive, slot).read_bytes()[: 8 * 512] == bytes(8 * 512)
+
+
+def test_they_are_never_made_again(fresh):
+    fresh.power_on()
+    slots.path_of(fresh.drive, "b").unlink()
+    fresh.power_on()
+    assert sizes(fresh) == [SIZE, None]
+
+
+def test_while_the_computer_owns_the_drive_they_are_put_off(fresh, capsys):
+    fresh.set("NERVESHUB_DEVELOP = 1")
+    assert fresh.power_on() == "app"
+    assert "so the slots are made at a later start" in capsys.readouterr().out
+    assert sizes(fresh) == [None, None]
+    fresh.set()
+    fresh.power_on()
+    assert sizes(fresh) == [SIZE, SIZE]
+
+
+def test_a_drive_that_can_t_be_written_yet_gets_them_later(fresh, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", read_only(open))
+        assert fresh.power_on() == "app"
+    assert fresh.record["make"] == 400
+    fresh.power_on()
+    assert sizes(fresh) == [SIZE, SIZE]
+
+
+class Heap:
+    """What ``open`` takes of the heap: 16 bytes for each piece of a file."""
+
+    def __init__(self, pieces):
+        self._pieces = pieces
+        self.taken = 1000
+
+    def open(self, real):
+        def opened(path, mode="r", *more):
+            name = path.rsplit("/", 2)[-2]
+            self.taken += 128 + 16 * self._pieces.get(name, 1)
+            return real(path, mode, *more)
+
+        return opened
+
+
+def test_a_slot_that_is_not_in_one_piece_is_noted(fresh, monkeypatch, capsys):
+    heap = Heap({"b": 2})
+    monkeypatch.setattr("gc.mem_alloc", lambda: heap.taken, raising=False)
+    monkeypatch.setattr("builtins.open", heap.open(open))
+    fresh.power_on()
+    assert fresh.record == {"run": "", "split": "b"}
+    said = "slot b can't be used: it is not in one piece - erase the drive, prepare it again"
+    assert said in capsys.readouterr().out
+
+
+def test_a_slot_without_room_is_noted(fresh, monkeypatch, capsys):
+    real = open
+
+    class Full:
+        """FatFs moves to the end of what there is, and says nothing."""
+
+        def __init__(self, file):
+            self._file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self._file.close()
+
+        def __getattr__(self, name):
+            return getattr(self._file, name)
+
+        def seek(self, at):
+            self._file.seek(min(at, 5 * 4096))
+
+    monkeypatch.setattr(
+        "builtins.open",
+        lambda path, mode="r", *more: (
+            Full(real(path, mode)) if "w" in mode and "/b/" in path else real(path, mode, *more)
+        ),
+    )
+    fresh.power_on()
+    assert fresh.record == {"run": "", "split": "b"}
+    assert "slot b can't be used: there is no room for it" in capsys.readouterr().out
 
 
 # Safe mode
@@ -735,10 +1162,10 @@ def test_two_bad_releases_do_not_take_turns_but_lead_to_the_rescue_application(t
 
 
 def test_a_newer_release_in_the_old_slot_is_tried_and_not_taken_for_confirmed(trial):
-    # The power went between the new slot's manifest and the record, which calls that slot "old".
+    # The power went between the new slot's header and the record, which calls that slot "old".
     trial.install("b", GOOD, number=2, uuid="new")
     trial.remember(run="a", old="b", trial=0)
-    (trial.slot("a") / "code.py").write_text("torn")
+    trial.tear("a")
     assert trial.power_on() == "b"
     assert trial.on_trial
 

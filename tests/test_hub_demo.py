@@ -11,6 +11,7 @@ import re
 
 import hub_replay
 import pytest
+from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 from nerveshub_tools import demo as demo_module
 from nerveshub_tools import demo_application, simulated_board
 from nerveshub_tools.ca import Authority
@@ -19,8 +20,6 @@ from nerveshub_tools.server import HubThread
 from nerveshub_tools.simulated_device import FACTORY, SimulatedDevice
 from nerveshub_tools.tls import ServerTls
 from rich.console import Console
-
-from nerveshub_link.slots.slot_manifest import Manifest, read_meta
 
 assert hub_replay  # it puts the tools of the working tree on the path
 NEW = {**FACTORY, "uuid": "00000000-0000-4000-8000-000000000002", "version": "2.0.0"}

@@ -17,7 +17,8 @@ import pytest
 from hub_replay import TRANSCRIPTS
 from nerveshub_tools import rest_api
 from nerveshub_tools.ca import Authority
-from nerveshub_tools.packer import make_keys, pack, read_key
+from nerveshub_tools.keys import make_keys, read_key
+from nerveshub_tools.packer import pack
 from nerveshub_tools.server import HubThread
 from support.board import application
 
@@ -48,7 +49,7 @@ def archives(folder):
         ("rest-unsigned.fw", "7.2.0", {}),
         ("rest-otherkey.fw", "7.3.0", {"key": read_key(other[1])}),
     ):
-        uuids[name] = pack(app, folder / name, {**META, "version": version}, **options)
+        uuids[name] = pack(app, folder / name, {**META, "version": version}, **options).uuid
     elsewhere = {**META, "version": "7.4.0", "product": "elsewhere"}
     pack(app, folder / "rest-otherproduct.fw", elsewhere, **signed)
     (folder / "garbage.fw").write_bytes(b"garbage")

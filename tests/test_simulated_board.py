@@ -352,7 +352,7 @@ def test_a_board_that_is_developed_joins_and_puts_updates_off_with_the_reason(tm
         drive = new_drive(tmp_path, example, NERVESHUB_DEVELOP="true", **_settings(hub))
         new = {**META, "platform": "simulated", "architecture": "xtensa"}
         archive = tmp_path / "new.fw"
-        new["uuid"] = pack(application(tmp_path / "new", GOOD), archive, new)
+        new["uuid"] = pack(application(tmp_path / "new", GOOD), archive, new).uuid
         hub.add_firmware(archive.read_bytes(), new)
         with running(drive, ca=ca):
             hub.wait(lambda hub: hub.device("0123456789ab").joined, TIMEOUT)
@@ -372,7 +372,7 @@ def test_the_rescue_application_fetches_a_release(tmp_path):
         drive = make_drive(tmp_path / "CIRCUITPY", meta=meta, settings=_settings(hub))
         new = {**META, "platform": "simulated", "architecture": "xtensa"}
         archive = tmp_path / "new.fw"
-        new["uuid"] = pack(application(tmp_path / "new", GOOD), archive, new)
+        new["uuid"] = pack(application(tmp_path / "new", GOOD), archive, new).uuid
         hub.add_firmware(archive.read_bytes(), new)
         with running(drive, ca=ca, sleep_scale=0.01) as (_, events):
             hub.wait(lambda hub: hub.device("0123456789ab").joined, TIMEOUT)

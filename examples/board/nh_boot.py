@@ -8,10 +8,10 @@ It stands in the root directory, is never part of a release, and imports nothing
 so that neither an update of the library nor a new CircuitPython can break it. ``/boot.py``,
 ``/code.py`` and ``/safemode.py`` only call `boot`, `code` and `safemode`.
 
-What it remembers (``/nh_a/state.bin``, ``/nh_b/state.bin``) is told in the library's
-``device_state``, what a slot must hold (``.nh/manifest``) in its ``slot_manifest``. They share the
-formats with this file and no code; a test holds them against each other. It is one file, though a
-long one: on a drive that a power cut has torn, each file more is one that may be missing.
+What it remembers (``/nh_a/state.bin``, ``nh_b``, ``nh_c``) is told in the library's record module,
+what a slot holds (``/images/a/app.img``) in its slot_file. They share the formats with this file
+and no code; a test holds them against each other. It is one file, though a long one: on a drive
+that a power cut has torn, each file more is one that may be missing.
 
 =======================================  ==========================================================
 what it finds                            what runs
@@ -21,8 +21,9 @@ a slot on trial, starts left             that one; the start is counted before i
 a slot on trial, 3 starts that failed,   the old slot, confirmed as it was; if it is torn or there
 or not confirmed in time                 is none: the rescue application, ``/app``
 5 crashes of a confirmed slot            the old slot, if there is a whole one
-a slot whose files are torn              the other slot, else the rescue application
+a slot whose image is torn               the other slot, else the rescue application
 no record                                the newer whole slot, on trial
+NERVESHUB_DEVELOP in settings.toml       ``/develop``, if there is a ``code.py`` in it
 =======================================  ==========================================================
 """
 
@@ -43,7 +44,7 @@ PAUSE = 30
 
 ROOT = __file__.rsplit("/", 1)[0].rstrip("/") if "/" in __file__ else ""
 """Where the drive is: ``""`` on a board, the folder of this file elsewhere."""
-CRASHED, LATE, COUNTED = "/slots", "/nh_b", "/nh_a"
+CRASHED, LATE, COUNTED = "/images", "/nh_b", "/nh_a"
 """
 Where the guard starts after a crash, after a crash behind ten steady minutes, and if there is
 nothing to count: `nh_run` tells why. Never in an application's folder: the guard's imports would
@@ -54,7 +55,7 @@ find the application's modules first.
 _CLASSES = (("crashed", "ce"), ("hung", "h"), ("unconfirmed", "ur"), ("power", "p"))
 _KINDS = (("run", str), ("old", str), ("ends", str), ("trial", int), ("crashes", int))
 _SLOTS = {"run": ("a", "b", ""), "old": ("a", "b", "")}
-_FILES = ("/nh_a/state.bin", "/nh_b/state.bin")
+_FILES = ("/nh_a/state.bin", "/nh_b/state.bin", "/nh_c/state.bin")
 _OFFSET = 7 * 512
 _SIZE = 15 * 512
 _ROOM = 496
@@ -92,13 +93,14 @@ def code() -> None:
 
     try:
         _disarm()
-        try:
-            slot, trial = _prepare()
-        except Exception as error:
-            # Whatever it was, an application must run: a whole one, without any counting.
-            print("nh_boot:", error)
-            slot, trial = _whole("a") and "a" or _whole("b") and "b" or "", False
-        _hand_over(slot, trial)
+        if not _develop():
+            try:
+                slot, trial = _prepare()
+            except Exception as error:
+                # Whatever it was, an application must run: a whole one, without any counting.
+                print("nh_boot:", error)
+                slot, trial = _whole("a") and "a" or _whole("b") and "b" or "", False
+            _hand_over(slot, trial)
     except KeyboardInterrupt:
         if at_desk():
             raise SystemExit from None  # the only way to the prompt
@@ -109,6 +111,16 @@ def code() -> None:
         start_in(COUNTED)
     while True:
         supervisor.reload()  # takes effect a moment after the call
+
+
+def _develop() -> bool:
+    """With NERVESHUB_DEVELOP on, what is edited in ``/develop`` runs, and nothing is counted."""
+    if not developing():
+        return False
+    if _size(ROOT + "/develop/code.py") is None:
+        print("nh_boot: NERVESHUB_DEVELOP is on, but there is no /develop/code.py")
+        return False
+    return _set_next(ROOT + "/nh_run.py", ROOT + "/develop", False)
 
 
 def at_desk() -> bool:
@@ -126,12 +138,13 @@ def start_in(folder: str) -> bool:
     return _set_next(ROOT + "/code.py", ROOT + folder)
 
 
-def _set_next(file: str, folder: str) -> bool:
+def _set_next(file: str, folder: str, again: bool = True) -> bool:
+    """``again``: does the guard follow when that has ended? Else CircuitPython waits, as ever."""
     try:
         import supervisor  # noqa: PLC0415
 
         supervisor.set_next_code_file(
-            file, working_directory=folder, reload_on_success=True, reload_on_error=True
+            file, working_directory=folder, reload_on_success=again, reload_on_error=again
         )
         return True
     except Exception as error:
@@ -178,6 +191,13 @@ def safemode() -> None:
 def _prepare() -> tuple:
     """Which slot, and whether it is on trial. The record is written before this returns."""
     state = load()
+    if state.get("make"):  # the first start of a prepared drive
+        try:
+            import nh_slots  # noqa: PLC0415 once in a board's life
+
+            nh_slots.make(state)
+        except Exception as error:
+            print("nh_boot:", error)
     before = json.dumps(state)
     _mend(state)
     try:
@@ -213,7 +233,7 @@ def _mend(state: dict) -> None:
 
 def _hand_over(slot: str, trial: bool) -> None:
     """Let the application in a slot be the next run; if anything is missing, the next best."""
-    folder = ROOT + ("/slots/" + slot if slot else "/app")
+    folder = ROOT + ("/images/" + slot if slot else "/app")
     if _woke_up():
         # Only this VM knows why, so the application runs in it.
         try:
@@ -226,9 +246,11 @@ def _hand_over(slot: str, trial: bool) -> None:
     launchers = [ROOT + "/nh_trial.py"] if trial else []
     launchers.append(ROOT + "/nh_run.py")
     for place in (folder, ROOT + "/app") if slot else (folder,):
-        for file in launchers + [place + "/code.py"]:
+        for file in launchers:
             if _set_next(file, place):
                 return
+    if _set_next(ROOT + "/app/code.py", ROOT + "/app"):
+        return
     time.sleep(PAUSE)
     start_in(COUNTED)  # perhaps another time
 
@@ -306,7 +328,7 @@ def decide(state: dict, whole, uuid_of) -> str:
     Choose what runs, and note it in the record.
 
     :param dict state: the record; changed
-    :param whole: function of a slot: are all its files there, byte for byte?
+    :param whole: function of a slot: is its image there, byte for byte?
     :param uuid_of: function of a slot: the uuid of its release
     :return: ``"a"``, ``"b"``, or ``""`` for the rescue application
     """
@@ -356,7 +378,7 @@ def _go_back(state: dict, why: str, whole, uuid_of) -> str:
 
 
 def _guess(state: dict, whole) -> None:
-    """Both copies of the record are gone. What runs then must prove itself."""
+    """All copies of the record are gone. What runs then must prove itself."""
     found = [(_number(slot), slot) for slot in ("a", "b") if whole(slot)]
     found.sort()
     state["run"] = found[-1][1] if found else ""
@@ -369,46 +391,48 @@ def _guess(state: dict, whole) -> None:
 
 def load() -> dict:
     """The newest whole copy of the record; an empty dict if there is none."""
-    copies = [copy for copy in (_read(_FILES[0]), _read(_FILES[1])) if copy]
-    if not copies:
-        return {}
-    return copies[0][1] if len(copies) == 1 or copies[0][0] > copies[1][0] else copies[1][1]
+    newest = (0, {})
+    for name in _FILES:
+        copy = _read(name)
+        if copy and copy[0] > newest[0]:
+            newest = copy
+    return newest[1]
 
 
 def save(state: dict) -> None:
-    """Write the copy that is not the newest; the other one stays."""
-    numbers = [copy[0] if copy else 0 for copy in (_read(_FILES[0]), _read(_FILES[1]))]
+    """
+    Write the oldest copy; the others stay. A file that is missing or has another length is left
+    alone: to make it would write the FAT, and its place is lost.
+    """
+    last, oldest, path = 0, None, None
+    for name in _FILES:
+        copy = _read(name)
+        number = copy[0] if copy else 0
+        last = max(last, number)
+        if (oldest is None or number < oldest) and _size(ROOT + name) == _SIZE:
+            oldest, path = number, ROOT + name
+    if path is None:
+        raise OSError("no copy of the record can be written")
     text = json.dumps(state).encode()
     while len(text) > _ROOM and state.get("tb"):
         state["tb"] = state["tb"][16:]
         text = json.dumps(state).encode()
     if len(text) > _ROOM:
         raise ValueError("the record is too long")
-    frame = struct.pack("<4sHHI", b"NHst", 1, len(text), max(numbers) + 1) + text
+    frame = struct.pack("<4sHHI", b"NHst", 1, len(text), last + 1) + text
     frame += struct.pack("<I", binascii.crc32(frame))
-    path = ROOT + _FILES[0 if numbers[0] <= numbers[1] else 1]
     sector = bytearray(512)
     sector[: len(frame)] = frame
-    with _open(path) as file:
+    with open(path, "r+b") as file:
         file.seek(_OFFSET)
         file.write(sector)
 
 
-def _open(path: str):
+def _size(path: str):
     try:
-        if os.stat(path)[6] == _SIZE:
-            return open(path, "r+b")
+        return os.stat(path)[6]
     except OSError:
-        pass
-    # Its folder is torn.
-    try:
-        os.mkdir(path.rsplit("/", 1)[0])
-    except OSError:
-        pass
-    file = open(path, "wb")
-    for _ in range(15):
-        file.write(bytes(512))
-    return file
+        return None
 
 
 def _read(name: str):
@@ -427,62 +451,64 @@ def _read(name: str):
     return None
 
 
-# The slots
+# The slots: a file each, with a header and a FAT image
 
 
 def _whole(slot: str) -> bool:
-    return intact(ROOT + "/slots/" + slot)
+    """Is there a release in a slot, byte for byte?"""
+    header = _header(slot)
+    return header is not None and _checksum(slot, header[1]) == header[2]
 
 
-def intact(folder: str) -> bool:
-    """Are all files there that the slot's manifest lists, byte for byte?"""
-    buffer = bytearray(2048)
-    crc = 0
+def _header(slot: str):
+    """Number of the installation, length of the image, its CRC-32, texts; None: no release."""
     try:
-        with open(folder + "/.nh/manifest", "rb") as manifest:
-            while True:
-                line = manifest.readline()
-                if line[:4] == b"end ":
-                    return line == ("end %08x\n" % crc).encode() and not manifest.read(1)
-                crc = binascii.crc32(line, crc)
-                if line[:4] != b"nh1 ":
-                    expected, length, path = line.decode()[:-1].split(" ", 2)
-                    found = _checksum(folder + "/" + path, buffer)
-                    if found != (int(length), int(expected, 16)):
-                        return False
+        with open(ROOT + "/images/" + slot + "/app.img", "rb") as file:
+            file.seek(_OFFSET)
+            data = file.read(512)
+        magic, version, length, number, image, _, crc = struct.unpack_from("<4sHHIIII", data, 0)
+        if magic == b"NHsl" and version == 1 and length <= 416:
+            if struct.unpack_from("<I", data, 508)[0] == binascii.crc32(data[:508]):
+                return number, image, crc, data[92 : 92 + length]
     except Exception:
-        return False
+        pass
+    return None
 
 
-def _checksum(path: str, buffer: bytearray) -> tuple:
-    length = crc = 0
-    view = memoryview(buffer)
-    with open(path, "rb") as file:
-        while True:
-            count = file.readinto(buffer)
-            if not count:
-                return length, crc
-            crc = binascii.crc32(view[:count], crc)
-            length += count
-
-
-def _header(slot: str) -> dict:
+def _checksum(slot: str, length: int):
     try:
-        with open(ROOT + "/slots/" + slot + "/.nh/manifest", "rb") as manifest:
-            line = manifest.readline()
-            # CircuitPython 10.1 takes JSON that is cut off.
-            return json.loads(line.decode()[4:]) if line[-1:] == b"\n" else {}
+        buffer = bytearray(4096)
+        view = memoryview(buffer)
+        crc = 0
+        with open(ROOT + "/images/" + slot + "/app.img", "rb") as file:
+            file.seek(_OFFSET + 512)
+            while length > 0:
+                count = file.readinto(view[: min(length, 4096)])
+                if not count:
+                    return None
+                crc = binascii.crc32(view[:count], crc)
+                length -= count
+        return crc
     except Exception:
-        return {}
+        return None
 
 
 def _uuid(slot: str):
-    return _header(slot).get("uuid")
+    header = _header(slot)
+    if header is None:
+        return None
+    texts = header[3]
+    try:
+        for _ in range(4):  # product, version, platform, architecture
+            texts = texts[1 + texts[0] :]
+        return texts[1:].decode()
+    except (IndexError, UnicodeError):
+        return None
 
 
 def _number(slot: str) -> int:
-    number = _header(slot).get("n")
-    return number if isinstance(number, int) else 0
+    header = _header(slot)
+    return header[0] if header else 0
 
 
 def forgive() -> None:

@@ -13,7 +13,9 @@ Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of 
 checked. Nothing is switched before the last byte has been.
 """
 
+import hashlib
 import os
+from binascii import hexlify
 
 from adafruit_ticks import ticks_ms
 from micropython import const
@@ -36,9 +38,9 @@ _ON_TRIAL = "the CircuitPython that runs is not confirmed yet, and the other ban
 
 class DualBankWriter(FwupWriter):
     """
-    Writes CircuitPython to the second firmware bank: a ``.fw`` archive with one ``.bin`` file,
-    whose ``meta-platform`` is this board's id; or that file itself, the build's
-    ``circuitpython-firmware.bin``, with the board's id somewhere in it.
+    Writes CircuitPython to the second firmware bank: a ``.fw`` archive by ``nerveshub-link pack``
+    with one ``.bin`` file, whose ``meta-platform`` is this board's id; or that file itself, the
+    build's ``circuitpython-firmware.bin``, with the board's id somewhere in it.
 
     Make it first of all in ``code.py``: it counts the starts of new firmware. When they are used up
     it goes back, and for that restarts the board itself.
@@ -108,7 +110,8 @@ class DualBankWriter(FwupWriter):
         self._meta = None  # of the update under way, else None
         self._reader = None
         self._searches = ()
-        self._in_file = False
+        self._name = self._sha256 = self._hash = None  # of the image, as meta.conf names it
+        self._size = 0
         self._ended = False
         self._bank.forget()
 
@@ -231,7 +234,6 @@ class DualBankWriter(FwupWriter):
 
                 self._reader = FwReader(self)
             else:
-                self._in_file = True
                 self._searches.append(Search(self._board_id.encode(), 1, _is_whole))
         if self._reader is None:
             self.file_data(data)
@@ -240,36 +242,46 @@ class DualBankWriter(FwupWriter):
 
     # What the FwReader calls
 
-    def archive_meta(self, conf: bytes) -> None:
+    def archive_meta(self, conf: bytes, signature) -> None:
         """Check that the archive is for this board, and holds one image."""
         from ..release.fwup_meta import (  # noqa: PLC0415 with such an update only
+            length_of,
             resources,
             value_of,
         )
 
-        platform = (value_of(conf, b"meta-platform") or b"").decode()
+        try:
+            platform = (value_of(conf, b"meta-platform") or b"").decode()
+            files = [(name.decode(), values) for name, values in resources(conf)]
+        except ValueError:  # UnicodeError is a ValueError
+            raise UpdateError("meta.conf is no UTF-8 text") from None
         if platform != self._board_id:
             raise UpdateError(
                 "the firmware is for %s, this board is %s"
                 % (printable(platform) or "no board by name", self._board_id)
             )
-        names = [name.decode() for name, _ in resources(conf)]
-        if len(names) != 1 or not names[0].endswith(".bin"):
+        if len(files) != 1 or not files[0][0].endswith(".bin"):
             raise UpdateError(
                 "a firmware archive must hold one .bin file, this one holds "
-                + printable(", ".join(names) or "none")
+                + printable(", ".join([name for name, _ in files]) or "none")
             )
-        self._in_file = True
+        self._name, values = files[0]
+        self._size = length_of(values)
+        self._sha256 = values.get(b"sha256")  # pack's; fwup has BLAKE2b only
+        if self._sha256 is not None:
+            self._hash = hashlib.new("sha256")
 
-    def file_begin(self, path: str, size) -> None:
-        """Check that the archive has told what it is, and that the image has room."""
-        if not self._in_file:
-            raise UpdateError("a zip without meta.conf tells no board; pack the .bin as a .fw")
-        if size is not None:
-            self._bank.check_size(size)
+    def file_begin(self, name: str, size: int) -> None:
+        """Check that this is the image that ``meta.conf`` tells of, and that it has room."""
+        if name != self._name or size != self._size:
+            words = "'%s' has %d bytes, meta.conf says %d of %s"
+            raise UpdateError(words % (printable(name), size, self._size, printable(self._name)))
+        self._bank.check_size(size)
 
     def file_data(self, view) -> None:
         """Write the next bytes of the image."""
+        if self._hash is not None:
+            self._hash.update(view)
         for search in self._searches:
             search.feed(view)
         self._bank.write(view)
@@ -278,8 +290,12 @@ class DualBankWriter(FwupWriter):
         self.description = read_head(head, self._chip)
         self.log("info", "firmware: " + str(self.description))
 
-    def file_end(self, crc) -> None:
-        """The image is complete."""
+    def file_end(self) -> None:
+        """The image is complete: is it the one that ``meta.conf`` names?"""
+        if self._hash is not None:
+            digest = hexlify(self._hash.digest())
+            if digest != self._sha256.lower():
+                raise UpdateError("the image's SHA-256 is not the one that meta.conf names")
         self._bank.end()
         self._ended = True
 
@@ -288,7 +304,7 @@ class DualBankWriter(FwupWriter):
         if self._reader is not None:
             self._reader.finish()
         elif self._searches:
-            self.file_end(None)
+            self.file_end()
         if not self._ended:
             raise UpdateError("there is no firmware image in it")
         if len(self._searches) > 1 and self._searches[1].found is None:

@@ -5,164 +5,227 @@
 `nerveshub_link.release.fw_reader`
 ====================================================
 
-Hands out the files of an archive as it arrives, in pieces of any size: one made by fwup (``.fw``),
-or a plain zip. Nothing is staged, and memory does not grow with the archive's size.
+Reads a release, a ``.fw`` archive with stored members, as it arrives in pieces of any size. It
+knows zip heads and nothing of images: what is inside goes to a sink, an object with
 
-Call `FwReader.feed` with each piece, then `FwReader.finish`; only after that the files
-are known to be all and right. It writes nothing itself: the sink does, an object with
+* ``archive_meta(conf, signature)``: the bytes of ``meta.conf``, and 64 bytes or None
+* ``file_begin(name, size)``: the one resource begins; its name without ``data/``, its bytes
+* ``file_data(view)``: its next bytes, a memoryview that is valid during the call only
+* ``file_end()``: it is complete, and its CRC-32 is what its head says
 
-* ``archive_meta(conf)``: the ``meta.conf`` (bytes) of a fwup archive, before its first file. All
-  the files that it declares are allowed, by path, number and size
-* ``file_begin(path, size)``: a file begins; ``size`` is its length in bytes, None if not known yet
-* ``file_data(view)``: its next bytes, a memoryview that is valid during the call only; multiples
-  of 512, except the last piece
-* ``file_end(crc)``: it is complete: its length and its CRC-32 are what the archive says
-
-A fwup archive begins with ``meta.conf.ed25519`` or ``meta.conf`` (protocol.md, 9.3); its member
-``data/lib/x.py`` is the file ``lib/x.py``, and has to be declared in ``meta.conf``. In a plain zip,
-the name is the path.
+Call `FwReader.feed` with each piece, then `FwReader.finish`. What the sink raises comes through.
+After any error the archive can't be read any further. The format is stated in
+``docs/release_format.rst``; its source is fwup's ``src/fwup_verify.c`` and ``src/fwup_create.c``.
 """
+
+from binascii import crc32
+from struct import unpack_from
 
 from micropython import const
 
-from ..errors import UpdateError
-from .fwup_meta import MAX_CONF, MIN_CONF, length_of, resources
-from .member_paths import PathRules, decode_path
-from .zip_reader import ZipReader
+from ..errors import UpdateError, printable
 
-_NO_LIMIT = const(0x3FFFFFFF)
+MAX_CONF = const(4096)
+"""Bytes that a release's ``meta.conf`` may have."""
+_MIN_CONF = const(10)  # fwup's own limit
+_HEAD = const(30)
+_MAX_NAME = const(64)
+_SIGNATURE = const(64)
+_GAP = const(16)  # bytes of a data descriptor with its signature
+_MAX_EXTRA = const(256)
+_DESCRIBED = const(8)  # flag: a data descriptor follows
+_UTF8 = const(0x800)  # flag: the name is UTF-8
+_LOCAL = b"PK\x03\x04"
+_CENTRAL = b"PK\x01\x02"
+_PACK = "pack it with: nerveshub-link pack --private-key"
+
 _SIGNATURE_NAME = b"meta.conf.ed25519"
-_SIGNATURE_SIZE = const(64)
 _CONF_NAME = b"meta.conf"
 _DATA = b"data/"
 
+# What the next bytes are.
+_IN_HEAD = const(0)
+_IN_NAME = const(1)
+_IN_TEXT = const(2)  # the signature, or meta.conf
+_IN_GAP = const(3)  # a data descriptor
+_IN_FILE = const(4)
+_IN_END = const(5)  # the central directory
+_SKIPS = (_IN_FILE, _IN_GAP)  # not collected
 
-class FwReader(ZipReader):
+
+class FwReader:
     """
     Reads one archive.
 
-    :param sink: gets the files, see above. What its methods raise comes through; the archive can't
-        be read any further then
-    :param str prefix: what will stand before each path on the drive, such as ``"/slots/a/"``
-    :param int max_files: how many files, and folders that they are in, there may be
-    :param int max_file_size: bytes of the largest file
-    :param int max_total_size: bytes of all files together
+    :param sink: gets what is inside, see above
     """
 
-    def __init__(
-        self,
-        sink,
-        prefix: str = "",
-        max_files: int = 400,
-        max_file_size: int = _NO_LIMIT,
-        max_total_size: int = _NO_LIMIT,
-    ) -> None:
-        super().__init__()
+    def __init__(self, sink) -> None:
         self._sink = sink
-        self._rules = PathRules(prefix, max_files)
-        self._max_file_size = max_file_size
-        self._max_total_size = max_total_size
-        self._total = 0
-        self._declared = None  # name -> length, of what did not come yet; None in a plain zip
-        self._path = None  # of the file that comes
-        self._end = None  # what to do with a member that is collected
-        self._collected = None
-        self.is_fwup = False
-        """True if this is a fwup archive; known from the first member on."""
-        self.signature = None
-        """The bytes of ``meta.conf.ed25519``, 64 of them; None if there is none. Read-only."""
+        self._state = _IN_HEAD
+        self._wanted = bytearray(_HEAD)  # what is collected now
+        self._view = memoryview(self._wanted)
+        self._have = 0
+        self._left = 0  # bytes of the file, or of the gap
+        self._crc = 0
+        self._name = b""
+        self._signature = None
+        self._described = False  # have the archive's first members come?
+        self._done = False  # the file came, whole
 
-    def _member(self, name: bytes, size) -> tuple:
-        if not self._members:
-            self.is_fwup = name in (_SIGNATURE_NAME, _CONF_NAME)
-        self._path = self._end = None
-        if self.is_fwup:
-            return self._fwup_member(name, size)
-        path = decode_path(name)
-        self._rules.add(path)
-        if path.endswith("/"):
-            return size or 0, 0
-        self._path = path
-        return size, min(self._max_file_size, self._max_total_size - self._total)
+    def feed(self, data: memoryview) -> None:
+        """
+        Take the next bytes.
 
-    def _fwup_member(self, name: bytes, size) -> tuple:
-        if name == _SIGNATURE_NAME and not self._members:
-            self._end = self._take_signature
-            # fwup by libarchive 3.7.3 and later tells no length in front of a stored member.
-            return (_SIGNATURE_SIZE if size is None else size), _SIGNATURE_SIZE
-        if self._declared is None:
-            if name != _CONF_NAME:
-                raise self._error("comes before meta.conf")
-            self._end = self._take_conf
-            return size, MAX_CONF
-        if name == _DATA:
-            return size or 0, 0
-        if not name.startswith(_DATA):
-            raise self._error("lies beside meta.conf and data/, it would never take effect")
-        name = name[len(_DATA) :]
-        length = self._declared.pop(name, None)
-        if length is None:
-            raise self._error("is not declared in meta.conf, or comes twice")
-        if size not in (None, length):
-            raise self._error("has %d bytes, meta.conf says %d" % (size, length))
-        self._path = decode_path(name)
-        return length, length
+        :param memoryview data: of any length
+        :raises UpdateError: if this is no release that a board can take
+        """
+        at = 0
+        while at < len(data):
+            if self._state == _IN_END:
+                return
+            if self._state in _SKIPS:
+                piece = data[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                if self._state == _IN_FILE:
+                    self._crc = crc32(piece, self._crc)
+                    self._sink.file_data(piece)
+                if not self._left:
+                    self._end_of_bytes()
+                continue
+            count = min(len(data) - at, len(self._wanted) - self._have)
+            self._view[self._have : self._have + count] = data[at : at + count]
+            self._have += count
+            at += count
+            if self._have == len(self._wanted):
+                self._collected()
 
-    def _member_begin(self, size) -> None:
-        if self._path is not None:
-            self._sink.file_begin(self._path, size)
+    def finish(self) -> None:
+        """
+        The archive ends here.
+
+        :raises UpdateError: if something is missing
+        """
+        if self._state != _IN_END:
+            raise UpdateError("the archive ends before its content does")
+
+    def _collect(self, state: int, size: int) -> None:
+        self._state = state
+        self._wanted = bytearray(size)
+        self._view = memoryview(self._wanted)
+        self._have = 0
+
+    def _collected(self) -> None:
+        if self._state == _IN_HEAD:
+            self._take_head()
+        elif self._state == _IN_NAME:
+            self._take_name(bytes(self._wanted))
+        elif self._name == _SIGNATURE_NAME:
+            self._signature = bytes(self._wanted)
+            self._next(self._flags & _DESCRIBED)
         else:
-            self._collected = bytearray()
+            conf = bytes(self._wanted)
+            self._collect(_IN_HEAD, _HEAD)  # gives the memory back, up to 4 KB
+            self._check_crc(crc32(conf))
+            self._described = True
+            self._sink.archive_meta(conf, self._signature)
 
-    def _member_data(self, view: memoryview) -> None:
-        if self._path is not None:
-            self._sink.file_data(view)
+    def _next(self, descriptor: int) -> None:
+        """The next member, behind a data descriptor if there is one."""
+        if descriptor:
+            self._state, self._left = _IN_GAP, _GAP
         else:
-            self._collected.extend(view)
+            self._collect(_IN_HEAD, _HEAD)
 
-    def _member_end(self, length: int, crc: int) -> None:
-        if self._path is not None:
-            self._total += length
-            self._sink.file_end(crc)
-        elif self._end is not None:
-            collected, self._collected = bytes(self._collected), None
-            self._end(collected)
-
-    def _members_end(self) -> None:
-        if not self.is_fwup:
+    def _take_head(self) -> None:
+        head = self._wanted
+        start = bytes(head[:4])
+        if self._done and start == _CENTRAL:
+            self._state = _IN_END
             return
-        if self._declared is None:
-            raise UpdateError("the archive has no meta.conf")
-        if self._declared:
-            words = "'%s' is declared in meta.conf, and did not come"
-            raise UpdateError(words % min(self._declared).decode())
+        if start != _LOCAL:
+            if not self._described and self._signature is None:
+                raise UpdateError("this is no .fw archive; " + _PACK)
+            raise UpdateError("the archive is damaged: there is no member where one should begin")
+        (
+            self._flags,
+            self._method,
+            self._member_crc,
+            stored,
+            self._size,
+            name,
+            extra,
+        ) = unpack_from("<2xHH4xIIIHH", head, 4)
+        if not 0 < name <= _MAX_NAME or extra > _MAX_EXTRA:
+            raise UpdateError("a member of the archive has a name or an extra field too long")
+        self._stored = stored
+        self._extra = extra
+        self._collect(_IN_NAME, name + extra)
 
-    def _take_signature(self, signature: bytes) -> None:
-        if len(signature) != _SIGNATURE_SIZE:
-            raise self._error("has %d bytes instead of 64" % len(signature))
-        self.signature = signature
+    def _take_name(self, name: bytes) -> None:
+        self._name = name = name[: len(name) - self._extra]
+        if name not in (_SIGNATURE_NAME, _CONF_NAME) and not self._described:
+            raise self._error("comes before meta.conf: this is no .fw archive; " + _PACK)
+        if self._method:
+            raise self._deflated()
+        if name == _SIGNATURE_NAME:
+            self._take_signature_head()
+        elif self._flags & ~_UTF8 or self._stored != self._size:
+            raise self._error("has no length in its head; " + _PACK)
+        elif name == _CONF_NAME:
+            self._take_conf_head()
+        elif self._done or not name.startswith(_DATA) or not _is_ascii(name):
+            raise self._error("is one member too many: a release has one resource")
+        else:
+            self._state, self._left, self._crc = _IN_FILE, self._size, 0
+            self._sink.file_begin(name[len(_DATA) :].decode(), self._size)
+            if not self._size:
+                self._end_of_bytes()
 
-    def _take_conf(self, conf: bytes) -> None:
-        if len(conf) < MIN_CONF:
-            raise self._error("is shorter than %d bytes" % MIN_CONF)
-        declared = {}
-        total = 0
-        if self._inflater is not None:
-            self._inflater.fit(max([length_of(values) for _, values in resources(conf)] or [0]))
-        for name, values in resources(conf):
-            path = decode_path(name)
-            self._rules.add(path)
-            if path.endswith("/"):
-                raise UpdateError("'%s' is declared in meta.conf as a file" % path)
-            length = length_of(values)
-            if length > self._max_file_size:
-                words = "'%s' has %d bytes, %d are allowed"
-                raise UpdateError(words % (path, length, self._max_file_size))
-            declared[name] = length
-            total += length
-        if total > self._max_total_size:
-            words = "the files have %d bytes, %d are allowed"
-            raise UpdateError(words % (total, self._max_total_size))
-        self._rules = None  # from now on the declared names are the rule
-        self._declared = declared
-        self._sink.archive_meta(conf)
+    def _take_signature_head(self) -> None:
+        if self._signature is not None or self._described:
+            raise self._error("is not the first member")
+        # libarchive from 3.7.3 on writes 0 for the length of a stored member with a descriptor; a
+        # signature has 64 bytes whatever is said.
+        for size in (self._stored, self._size):
+            if size not in (0, _SIGNATURE):
+                raise self._error("has %d bytes instead of 64" % size)
+        if self._flags & ~(_UTF8 | _DESCRIBED):
+            raise self._error("has flags that a board does not know; " + _PACK)
+        self._collect(_IN_TEXT, _SIGNATURE)
+
+    def _take_conf_head(self) -> None:
+        if self._described:
+            raise self._error("comes twice")
+        if not _MIN_CONF <= self._size <= MAX_CONF:
+            words = "has %d bytes, a board takes %d to %d: %s"
+            raise self._error(words % (self._size, _MIN_CONF, MAX_CONF, _PACK))
+        self._collect(_IN_TEXT, self._size)
+
+    def _end_of_bytes(self) -> None:
+        if self._state == _IN_FILE:
+            self._check_crc(self._crc)
+            self._done = True
+            self._sink.file_end()
+        self._collect(_IN_HEAD, _HEAD)
+
+    def _check_crc(self, crc: int) -> None:
+        if crc != self._member_crc:
+            raise self._error("is damaged: its CRC-32 is wrong")
+
+    def _deflated(self) -> UpdateError:
+        return self._error(
+            "is deflated, as fwup packs and signs; a board takes stored ones: " + _PACK
+        )
+
+    def _error(self, words: str) -> UpdateError:
+        name = self._name.decode() if _is_ascii(self._name) else "a member"
+        return UpdateError("'%s' %s" % (printable(name), words))
+
+
+def _is_ascii(data: bytes) -> bool:
+    for byte in data:
+        if byte > 126:
+            return False
+    return True

@@ -10,11 +10,6 @@ Reads the ``meta.conf`` of a fwup archive, as far as it tells of files and for w
 
 from ..errors import UpdateError
 
-MIN_CONF = 10
-"""Bytes that a meta.conf has at least, for fwup."""
-MAX_CONF = 49_999
-"""Bytes that a meta.conf has at most, for fwup."""
-
 _SECTION = b"file-resource"
 
 
@@ -30,14 +25,8 @@ def resources(conf: bytes):
         ``{b"length": b"37", b"blake2b-256": b"c5f5..."}``
     :raises UpdateError: if a file's section can't be read
     """
-    at = 0
     name = None
-    while at < len(conf):
-        end = conf.find(b"\n", at)
-        if end < 0:
-            end = len(conf)
-        line = conf[at:end].strip()
-        at = end + 1
+    for line in _lines(conf):
         if name is None:
             if line.startswith(_SECTION):
                 name, values = _title(line), {}
@@ -61,8 +50,7 @@ def value_of(conf: bytes, key: bytes):
     :return: bytes, or None if it is not there
     """
     depth = 0
-    for raw in conf.split(b"\n"):
-        line = raw.strip()
+    for line in _lines(conf):
         if line.endswith(b"{"):
             depth += 1
         elif line == b"}":
@@ -72,6 +60,16 @@ def value_of(conf: bytes, key: bytes):
             if equals and name.strip() == key:
                 return value.strip().strip(b'"')
     return None
+
+
+def _lines(conf: bytes):
+    at = 0
+    while at < len(conf):
+        end = conf.find(b"\n", at)
+        if end < 0:
+            end = len(conf)
+        yield conf[at:end].strip()
+        at = end + 1
 
 
 def _title(line: bytes) -> bytes:
@@ -89,15 +87,16 @@ def _title(line: bytes) -> bytes:
     return title
 
 
-def length_of(values: dict) -> int:
+def length_of(values: dict, key: bytes = b"length") -> int:
     """
     How long a declared file is.
 
     :param dict values: of `resources`
+    :param bytes key: another length of it
     :return: bytes; 0 if nothing is said, as fwup has it
     :raises UpdateError: if it is no plain number; fwup's sparse files have a list there
     """
-    text = values.get(b"length", b"0")
+    text = values.get(key, b"0")
     if not text.isdigit() or len(text) > 9:
         raise UpdateError("meta.conf declares a file with a length that can't be read")
     return int(text)

@@ -9,7 +9,7 @@ Several writers that look like one, for boards that update both their applicatio
 Made by the link if the option ``fwup_writer`` is a tuple or a list of more than one.
 
 An update goes to the first writer that accepts it, by its first bytes and, if it is a ``.fw``, by
-its ``meta.conf``. Until that has come, what was downloaded is kept, 16 KB at most.
+its ``meta.conf``. Until that has come, what was downloaded is kept: 8 KB at most, and one chunk.
 """
 
 from micropython import const
@@ -17,7 +17,7 @@ from micropython import const
 from ..errors import UpdateError
 from ..update.fwup_writer import FwupWriter, give_log
 
-_MOST = const(16 * 1024)
+_MOST = const(8 * 1024)
 _FIRST = const(4)
 _PIECE = const(1024)
 
@@ -32,12 +32,12 @@ class _Probe:
     def __init__(self) -> None:
         self.conf = None
 
-    def archive_meta(self, conf) -> None:
-        self.conf = bytes(conf).decode()
+    def archive_meta(self, conf: bytes, signature) -> None:
+        try:
+            self.conf = conf.decode()
+        except ValueError:  # UnicodeError is a ValueError
+            raise UpdateError("meta.conf is no UTF-8 text") from None
         raise _Stop
-
-    def file_begin(self, path: str, size) -> None:
-        raise _Stop  # a plain zip: none will come
 
 
 class WriterChoice(FwupWriter):
@@ -142,7 +142,7 @@ class WriterChoice(FwupWriter):
             self._chosen.fwup_chunk(data)
             return
         kept = self._kept
-        if len(kept) + len(data) > _MOST:
+        if len(kept) > _MOST:
             raise UpdateError("no meta.conf in the first %d bytes of the archive" % _MOST)
         kept.extend(data)
         if len(kept) < _FIRST:
@@ -184,13 +184,20 @@ class WriterChoice(FwupWriter):
         for begin in range(0, len(kept), _PIECE):
             self._chosen.fwup_chunk(view[begin : begin + _PIECE])
 
-    def fwup_finish(self) -> None:
-        """Finish the chosen one."""
+    @property
+    def finished_percent(self) -> int:
+        """How far the chosen one has come with `fwup_finish` (read-only)."""
+        return self._chosen.finished_percent if self._chosen is not None else 0
+
+    def fwup_finish(self):
+        """Finish the chosen one; return False if that has more to do."""
         if self._chosen is None:
             raise UpdateError("the update ended before it told what it is")
         self._replay()
-        self._chosen.fwup_finish()
+        if self._chosen.fwup_finish() is False:
+            return False
         self._drop()
+        return True
 
     def fwup_abort(self) -> None:
         """Abort the chosen one, if there is one."""

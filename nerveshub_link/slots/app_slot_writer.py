@@ -5,27 +5,27 @@
 `nerveshub_link.slots.app_slot_writer`
 ====================================================
 
-The `FwupWriter` for the application: files in one of two slots, on any board. It needs a drive that
+The `FwupWriter` for the application: an image in one of two slots, on any board. It needs a drive
+that
 ``nerveshub-link board prepare`` has laid out, with the boot guard on it.
 
 ======================  ============================================================================
 step                    what is on the drive after a power cut in it
 ======================  ============================================================================
 ``fwup_begin``          the running slot, untouched; it was never the one that is written
-first file of the       the idle slot is no slot any more: its manifest goes first, then all else
-archive
-``fwup_chunk``          some of the new files, each read back when it is complete
-``fwup_finish``         all files, then the manifest; at last the record: "try that slot". Only this
-                        last write, of one sector, changes what starts next
+chunk table of the      the idle slot holds no release any more: its header goes first
+release
+``fwup_chunk``          some of the new image, each chunk checked before it was written
+``fwup_finish``         the image, read back in slices; then its header; at last the record: "try
+                        that slot". Only this last write, of one sector, changes what starts next
 next start              the guard counts it, checks the slot, runs it with the watchdog on
 ``fwup_confirm``        the record: confirmed
 ======================  ============================================================================
 
-Nothing is staged: the archive is unpacked as it arrives. Behind this module nobody knows of slots.
-It is longer than most modules, since all that a slot's record says is read and written here.
+Nothing is staged: the image is written as it arrives. What the format of a release is, and how a
+slot may be written, `ImageInstall` and `SlotFile` know. This module is longer than most modules,
+since all that the record says about slots is read and written here.
 """
-
-import gc
 
 from adafruit_ticks import ticks_ms
 from micropython import const
@@ -36,9 +36,9 @@ from ..common.ticks import elapsed
 from ..errors import UpdateError, describe, mask_cut
 from ..release.fw_reader import FwReader
 from ..update.fwup_writer import FwupWriter
+from .image_install import ImageInstall
 from .record import DeviceState, StateError, pack
-from .slot_files import Slot
-from .slot_manifest import Manifest, read_meta
+from .slot_file import SlotFile
 
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
@@ -50,55 +50,58 @@ _WORDS = {
     "hung": "hung",
     "power": "was cut off by the power",
     "unconfirmed": "was not confirmed in time",
-    "torn": "had torn files",
+    "torn": "had a torn image",
 }
 
 
 class AppSlotWriter(FwupWriter):
     """
-    Writes application updates into the slots ``/slots/a`` and ``/slots/b``. Takes a fwup ``.fw``
-    archive or a plain zip.
+    Writes application updates into the slots ``/images/a/app.img`` and ``/images/b/app.img``. Takes
+    what ``nerveshub-link pack`` makes of a folder.
+
+    From the first update on, the board may only be restarted by a reset, never by the end of the
+    program or ``supervisor.reload()`` (why, `slot_file` tells): the link's restart is one, and the
+    launcher resets the board if the application ends.
 
     :param str root: the drive
     :param int trial_timeout: seconds from the start within which a new release must be confirmed;
         then the board goes back
-    :param int max_files: how many files a release may have
     :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
     :raises ValueError: if the drive was not prepared, or this application was not started by the
         boot guard; the text says what to do
 
-    On a drive that code can't write to, the device joins all the same: `last_failure` and
-    `AppSlotWriter.health` say why, and updates are put off with that reason.
+    On a drive that code can't write to, or where the idle slot's file is lost or in pieces, the
+    device joins all the same: `last_failure` and `AppSlotWriter.health` say why, and updates are
+    put off with that reason.
     """
 
-    def __init__(
-        self, root: str = "/", *, trial_timeout: int = 900, max_files: int = 400, clock=ticks_ms
-    ) -> None:
+    def __init__(self, root: str = "/", *, trial_timeout: int = 900, clock=ticks_ms) -> None:
         if isinstance(trial_timeout, bool) or not isinstance(trial_timeout, int):
             raise ValueError("trial_timeout must be a whole number of seconds")
         if not 60 <= trial_timeout <= 86400:
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
-        self._root = root = root.rstrip("/")
-        from .slot_drive import check, read_only, running  # noqa: PLC0415 see there
+        root = root.rstrip("/")
+        from . import slot_drive  # noqa: PLC0415 its memory is wanted back
 
-        self._read_only = read_only(root)  # why, in words; None if code can write
-        check(root, self._read_only is None)
+        self._read_only = slot_drive.read_only(root)  # why, in words; None if code can write
+        self._running = running = slot_drive.running(root)
         self._record = DeviceState(root)
         self._state = self._record.load()
-        self._running = running(root, self._state)
-        del check, read_only, running
+        # What runs is what was started, whatever the record says now.
+        self._meta, self._number = slot_drive.release(root, running)
+        self._idle, why = slot_drive.idle_slot(root, running, self._state)
+        self._refuses = self._read_only or why  # why no update is taken, in words
+        self._path = slot_drive.path_of(root, self._idle)
+        del slot_drive
         forget("slots.slot_drive", "config.settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
-        self._max_files = max_files
-        # What runs is what was started, whatever the record says now.
-        self._meta = _release(root, self._running)
         self._begun = clock()
-        self._slot = None
+        self._install = None
         self._reader = None
         self._uuid = ""  # of the release that is written
-        self._saving = False  # may the record name a release that is not installed?
-        self._finished = None  # slot of the last `fwup_finish`, and the record before
+        self._read = False  # has the archive come whole?
+        self._before = None  # the record before that of the release, which may be written
         self._put_off = None  # uuid of the bad release that was put off last
         if self._on_trial:
             from ..update.app_watchdog import of_the_launcher  # noqa: PLC0415 on trial only
@@ -113,14 +116,15 @@ class AppSlotWriter(FwupWriter):
 
     def firmware_meta(self):
         """
-        Return the metadata of the running slot's release, as NervesHub sent it with the update.
+        Return the metadata of what runs: product, version, platform, architecture and uuid, from
+        the slot's header, or from the rescue application's ``meta.json``.
         """
         return self._meta
 
     @property
     def installed(self) -> int:
         """The number of the installation that runs (read-only)."""
-        return (read_meta(self._path(self._running)) or {}).get("n", 0) if self._running else 0
+        return self._number
 
     def firmware_validated(self) -> bool:
         """Return False while the running slot is on trial."""
@@ -134,8 +138,8 @@ class AppSlotWriter(FwupWriter):
         """Return what went wrong in earlier starts, in words; None if nothing did."""
         state = self._state
         words = []
-        if self._read_only:
-            words.append(self._read_only + ", no updates")
+        if self._refuses:
+            words.append(self._refuses + ", no updates")
         if not self._running:
             words.append("no whole application is left, the rescue application runs")
         if state.get("rev"):
@@ -162,18 +166,18 @@ class AppSlotWriter(FwupWriter):
             "record_writes": self._record.writes,
             "slot": self._running or "rescue",
         }
-        if self._read_only:
-            told["updates"] = "put off: " + self._read_only
+        if self._refuses:
+            told["updates"] = "put off: " + self._refuses
         return told
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
         Put off a deployment's release that crashed or hung here, or was installed three times
         without a confirmation; and everything while the running one is on trial, since the idle
-        slot is what it would go back to, and while the drive can't be written.
+        slot is what it would go back to, and while the idle slot can't be written.
         """
-        if self._read_only:
-            return reschedule(_LATER, self._read_only)
+        if self._refuses:
+            return reschedule(_LATER, self._refuses)
         if self._on_trial:
             return reschedule(_RETRY, "the running release is not confirmed yet")
         state = self._state
@@ -188,11 +192,11 @@ class AppSlotWriter(FwupWriter):
         if why is not None:
             last, self._put_off = self._put_off, meta["uuid"]
             answer = put_off(self._put_off, last, why)
-        forget("update.bad_release")  # unpacking wants its memory
+        forget("update.bad_release")  # the update wants its memory
         return answer
 
     def fwup_accepts(self, first, conf) -> bool:
-        """Take a zip file, unless it is a ``.fw`` with nothing but one ``.bin`` in it."""
+        """Take a ``.fw``, unless there is nothing but one ``.bin`` in it."""
         if bytes(first[:2]) != b"PK":
             return False
         names = [] if conf is None else conf.split('file-resource "')[1:]
@@ -201,82 +205,79 @@ class AppSlotWriter(FwupWriter):
     # An update
 
     def fwup_begin(self, size, meta: dict) -> None:
-        """Choose the idle slot. What is in it goes when the first file comes."""
+        """Get the idle slot ready. What is in it stays until the release has been checked."""
         self.fwup_abort()
-        if self._read_only:
-            raise UpdateError(self._read_only)
-        idle = "b" if self._running == "a" else "a"
-        if not self._running and self._state.get("run") == idle:
-            idle = "b"  # from the rescue application: keep what may be mended
-        self._slot = Slot(self._path(idle), self._root or "/")
-        self._slot.check_room(size)
+        if self._refuses:
+            raise UpdateError(self._refuses)
         self._uuid = uuid = meta.get("uuid") or ""
         # Will there be room for what the boot guard may have to write down, should it go back?
         worst = {"bad": uuid, "why": "unconfirmed", "ends": "???", "crashes": 9, "safe": 9999}
         pack(0, dict(self._state, tried=[1 << 30, 3], rev=1, **worst))
+        slot = SlotFile(self._path)
+        header = slot.header()
+        number = max(self._number, header.number if header is not None else 0) + 1
+        number = max(number, self.next_install)
+        self._install = ImageInstall(slot, self._meta or {}, uuid, number)
+        self._reader = FwReader(self._install)
+        self._read = False
         _autoreload(False)
-        gc.collect()  # the window for inflating wants up to 32 KB in one piece
-        kept = {key: meta[key] for key in meta if meta[key] is not None}
-        kept["n"] = max(self._newest() + 1, self.next_install)
-        self._slot.manifest = Manifest(kept)
-        self._idle = idle
-        self._reader = FwReader(self._slot, "/slots/a/", self._max_files)
-
-    def _newest(self) -> int:
-        return max((read_meta(self._path(slot)) or {}).get("n", 0) for slot in ("a", "b"))
 
     def fwup_chunk(self, data: memoryview) -> None:
-        """Unpack the next bytes of the archive."""
+        """Write what the next bytes of the archive become."""
         self._reader.feed(data)
 
-    def fwup_finish(self) -> None:
+    @property
+    def finished_percent(self) -> int:
+        """How much of the image `fwup_finish` has read back, 0 to 100 (read-only)."""
+        return self._install.percent if self._install is not None else 0
+
+    def fwup_finish(self):
         """
-        Check that all is there and nothing else, write the manifest, and then the record. If any of
-        that fails, what ran before starts next.
+        Check that all is there, and read the image back, a piece with each call; then write the
+        header, and then the record. If any of that fails, what ran before starts next.
+
+        :return: False if there is more to do: call it again; True if the release starts next
         """
-        before = self._state
         try:
-            self._reader.finish()
-            self._reader = None
+            if not self._read:
+                self._reader.finish()
+                self._read = True
+                self._reader = None
+            if not self._install.verify():
+                return False
             from ..update.bad_release import after_install  # noqa: PLC0415 with an update only
 
             # The rescue application is no slot to go back to: the guard comes back to it by itself.
             state = after_install(
                 self._state, self._idle, self._running, self._uuid, self.by_deployment
             )
-            self._slot.finish()
-            self._saving = True
+            self._install.commit()
+            self._before = self._state
             self._remember(state)
         except Exception:
             self.fwup_abort()
             raise
-        self._finished = self._slot, before
-        self._slot, self._saving = None, False
+        return True
 
     def fwup_abort(self) -> None:
         """
-        Forget the new files. They are removed before the next try. If `fwup_finish` was broken off,
-        or something behind it raised, the record becomes again what it was.
+        Forget the new release. If `fwup_finish` was broken off, or something behind it raised, the
+        record becomes again what it was, and the header is erased.
         """
-        slot, self._slot, self._reader = self._slot, None, None
-        if slot is None and self._finished is not None:
-            slot, self._state = self._finished
-            self._saving = True
-        self._finished = None
-        if slot is None:
+        install, self._install, self._reader = self._install, None, None
+        before, self._before = self._before, None
+        if install is None:
             return
-        gc.collect()
-        slot.close()
-        # Record and manifest may be written although an error was reported: by reading them back,
-        # or for lack of memory. The release must start neither next nor some day later.
-        saving, self._saving = self._saving, False
+        # Record and header may be written although an error was reported: by reading them back, or
+        # for lack of memory. The release must start neither next nor some day later.
         try:
-            if saving:
-                self._record.save(self._state)  # over the copy in doubt: the other one holds this
+            if before is not None:
+                self._state = before
+                self._record.save(before, instead=True)
         except Exception as error:
             self.log("error", "fwup_abort: " + describe(error))
         try:
-            slot.discard()
+            install.abort()
         except Exception as error:
             self.log("error", "fwup_abort: " + describe(error))
         _autoreload(True)
@@ -341,22 +342,12 @@ class AppSlotWriter(FwupWriter):
         self._record.save(state)
         self._state = state
 
-    def _path(self, slot: str) -> str:
-        return self._root + "/slots/" + slot
-
 
 def _autoreload(on: bool) -> None:
-    """A file saved from outside must not restart the board while it unpacks."""
+    """A file saved from outside must not restart the board during an update."""
     try:
         import supervisor  # noqa: PLC0415 only boards have it
 
         supervisor.runtime.autoreload = on
     except (ImportError, AttributeError):
         pass
-
-
-def _release(root: str, slot: str):
-    meta = read_meta(root + "/slots/" + slot if slot else root + "/app")
-    if meta is not None:
-        meta.pop("n", None)
-    return meta

@@ -5,14 +5,16 @@
 `nerveshub_link.slots.record`
 ====================================================
 
-What a device remembers over power cuts: one small record, in two copies that are written in turn,
-so that a cut while one is written leaves the other. A torn, missing or foreign copy is detected.
+What a device remembers over power cuts: one small record, in three copies that are written in turn,
+so that a cut while one is written leaves the others. A torn, missing or foreign copy is detected.
 
-Each copy is a file of 15 sectors with the record in the middle one. CIRCUITPY lies on raw flash,
-where writing one sector erases the 4 KB around it; wherever those begin, here they belong to this
-file alone. It is made once and then rewritten in place: its name, length and chain never change.
-Each copy has a folder of its own, in the root directory, because closing a file rewrites the folder
-that it is in. A write costs two erases, none of them in the block with boot record and FAT.
+Each copy is a file of 15 sectors with the record in the middle one: ``/nh_a/state.bin``, ``nh_b``,
+``nh_c``. CIRCUITPY lies on raw flash, where writing one sector erases the 4 KB around it; wherever
+those begin, here they belong to this file alone. It is made on the computer and then rewritten in
+place: its name, length and chain never change. Each copy has a folder of its own, in the root
+directory, because closing a file rewrites the folder that it is in. A write costs two erases, none
+of them in the block with boot record and FAT. To make a file anew would cost one there: so a copy
+that is missing, or has another length, is left alone.
 
 The frame, little-endian: ``NHst``, format version (u16), length of the JSON (u16), sequence number
 (u32), JSON, CRC-32 of all before (u32). The boot guard reads and writes the same, with code of its
@@ -37,6 +39,8 @@ key                   meaning
                       by hand of that release and its confirmation remove it
 ``rev``               1 from going back until the next installation
 ``tb``                end of the last traceback, or another word on the last failure
+``make``              sectors of each slot file, until the board has made them at its first start
+``split``             the slots whose files are not in one piece, ``"a"``, ``"b"`` or ``"ab"``
 ====================  ==============================================================================
 """
 
@@ -54,6 +58,7 @@ _HEAD_SIZE = 12
 _SECTOR = 512
 _OFFSET = 7 * _SECTOR
 _FILE_SIZE = 15 * _SECTOR
+_COPIES = ("/nh_a/state.bin", "/nh_b/state.bin", "/nh_c/state.bin")
 
 
 class StateError(NervesHubError):
@@ -106,7 +111,7 @@ def unpack(data):
 
 class DeviceState:
     """
-    The record, in its two copies on the drive.
+    The record, in its three copies on the drive.
 
     :param str root: folder of the drive, without a slash at its end; ``""`` on a board
     """
@@ -114,23 +119,27 @@ class DeviceState:
     def __init__(self, root: str = "") -> None:
         self._root = root
         self._sequence = 0
-        self._next = 0  # which copy is written next: never the newest one
+        self._last = None  # the copy that `save` has written, or tried to
 
     @property
     def writes(self) -> int:
         """How often it was written, since it was made (read-only)."""
         return self._sequence
 
-    def _folder(self, copy: int) -> str:
-        return self._root + ("/nh_a", "/nh_b")[copy]
+    def _path(self, copy: int) -> str:
+        return self._root + _COPIES[copy]
 
     def _read(self, copy: int):
         try:
-            with open(self._folder(copy) + "/state.bin", "rb") as file:
+            with open(self._path(copy), "rb") as file:
                 file.seek(_OFFSET)
                 return unpack(file.read(_SECTOR))
         except OSError:
             return None
+
+    def _number(self, copy: int) -> int:
+        record = self._read(copy)
+        return record[0] if record is not None else 0
 
     def load(self) -> dict:
         """
@@ -138,64 +147,70 @@ class DeviceState:
 
         :return: its values; an empty dict if there is none
         """
-        found = None
-        self._sequence, self._next = 0, 0
-        for copy in (0, 1):
+        self._sequence, values = 0, {}
+        for copy in range(len(_COPIES)):
             record = self._read(copy)
-            if record is not None and (found is None or record[0] > found[0]):
-                found = record
-                self._sequence, self._next = record[0], 1 - copy
-        return found[1] if found is not None else {}
+            if record is not None and record[0] > self._sequence:
+                self._sequence, values = record
+        return values
 
-    def save(self, values: dict) -> None:
+    def save(self, values: dict, instead: bool = False) -> None:
         """
-        Write the copy that is not the newest, and read it back. After `load`.
+        Write the oldest copy, and read it back. If that fails, the next one is tried, but never the
+        newest one.
 
         :param dict values: what to remember
+        :param bool instead: True to write over what `save` wrote last, or tried to: a power cut
+            meanwhile leaves what was remembered before that
         :raises StateError: if that failed; then the newest copy is as it was
         """
-        frame = pack(self._sequence + 1, values)
+        numbers = [self._number(copy) for copy in range(len(_COPIES))]
+        sequence = max(numbers) + 1
+        frame = pack(sequence, values)
+        order = [(numbers[copy], copy) for copy in range(len(_COPIES)) if self._is_there(copy)]
+        order.sort()
+        if len(order) > 1:
+            order.pop()
+        if instead and self._last is not None:
+            order.insert(0, (0, self._last))
+        why = "all its files are lost; erase the drive and prepare it again"
+        for _, copy in order:
+            self._last = copy
+            try:
+                self._write(copy, frame)
+            except OSError as error:
+                why = str(error)
+                continue
+            if self._number(copy) == sequence:
+                self._sequence = sequence
+                return
+            why = "it can't be read back as it was written"
+        raise StateError("the record can't be written: " + why)
+
+    def _is_there(self, copy: int) -> bool:
         try:
-            self._write(self._next, frame)
-        except OSError as error:
-            raise StateError("the record can't be written: " + str(error)) from error
-        written = self._read(self._next)
-        if written is None or written[0] != self._sequence + 1:
-            raise StateError("the record was written and can't be read back")
-        self._sequence += 1
-        self._next = 1 - self._next
+            return os.stat(self._path(copy))[6] == _FILE_SIZE
+        except OSError:
+            return False
 
     def _write(self, copy: int, frame: bytes) -> None:
-        path = self._folder(copy) + "/state.bin"
         sector = bytearray(_SECTOR)
         sector[: len(frame)] = frame
-        try:
-            if os.stat(path)[6] != _FILE_SIZE:
-                raise OSError("wrong length")
-            file = open(path, "r+b")
-        except OSError:
-            # A cut has torn its folder. In a new place it is not as well apart from other files.
-            file = self._create(copy)
-        with file:
+        with open(self._path(copy), "r+b") as file:
             file.seek(_OFFSET)
             file.write(sector)
 
-    def _create(self, copy: int):
-        try:
-            os.mkdir(self._folder(copy))
-        except OSError:
-            pass  # it is there
-        file = open(self._folder(copy) + "/state.bin", "wb")
-        empty = bytes(_SECTOR)
-        for _ in range(_FILE_SIZE // _SECTOR):
-            file.write(empty)
-        return file
-
     def create(self) -> None:
         """
-        Make both copies, empty. On an empty drive, before anything else: then they lie apart.
+        Make all copies, empty: on a computer, on an empty drive, before anything else, so that they
+        lie apart. What is there already is overwritten.
 
         :raises OSError: if the drive does not take them
         """
-        for copy in (0, 1):
-            self._create(copy).close()
+        for path in _COPIES:
+            try:
+                os.mkdir(self._root + path.rsplit("/", 1)[0])
+            except OSError:
+                pass  # it is there
+            with open(self._root + path, "wb") as file:
+                file.write(bytes(_FILE_SIZE))

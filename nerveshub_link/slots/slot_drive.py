@@ -5,11 +5,19 @@
 `nerveshub_link.slots.slot_drive`
 ====================================================
 
-What `AppSlotWriter` looks at once, while it is made: the drive, and where this application was
-started. Apart from it, so that a board gets the memory back.
+What `AppSlotWriter` looks at once, while it is made: the drive, the slots' files, and which
+application was started. Apart from it, so that a board gets the memory back.
 """
 
+import gc
+import json
 import os
+import sys
+
+from .slot_file import SECTOR, TEXTS, SlotFile
+
+_LEAST = 64  # sectors for image and table: no application is smaller
+_FRAGMENT = 16  # bytes of heap that each further piece of a file takes
 
 
 def read_only(root: str):
@@ -36,55 +44,135 @@ def read_only(root: str):
     )
 
 
-def check(root: str, writable: bool) -> None:
+def running(root: str) -> str:
     """
-    Check that the drive was prepared.
+    Tell which application was started.
 
     :param str root: the drive
-    :param bool writable: False if folders that are missing can't be made
-    :raises ValueError: if it was not; the text says what to do
+    :return: the slot, ``"a"`` or ``"b"``; ``""`` for the rescue application
+    :raises ValueError: if the drive was not prepared, or the boot guard did not start this
+        application; the text says what to do
     """
-    for name in ("/nh_boot.py", "/slots", "/slots/a", "/slots/b"):
-        try:
-            os.stat(root + name)
-        except OSError:
-            if name == "/nh_boot.py" or (writable and not _made(root + name)):
-                raise ValueError(
-                    "AppSlotWriter: %s is missing. Prepare the drive: nerveshub-link board prepare"
-                    % (root + name)
-                ) from None
-
-
-def _made(folder: str) -> bool:
-    """Make a folder that a power cut has torn from a prepared drive."""
     try:
-        os.mkdir(folder)
+        os.stat(root + "/nh_boot.py")
     except OSError:
-        return False
-    return True
+        raise ValueError(
+            "AppSlotWriter: %s/nh_boot.py is missing. Prepare the drive: nerveshub-link board"
+            " prepare" % root
+        ) from None
+    launcher = sys.modules.get("nh_launcher")
+    if launcher is None:
+        raise ValueError(
+            "AppSlotWriter: this application was not started by the boot guard. /code.py must call"
+            " nh_boot.code()"
+        )
+    return launcher.slot
 
 
-def running(root: str, state: dict) -> str:
+def release(root: str, slot: str) -> tuple:
     """
-    Tell from which slot this application was started.
+    Tell what runs.
 
     :param str root: the drive
+    :param str slot: the slot that runs; ``""`` for the rescue application
+    :return: its metadata, or None if that is not known; and the number of its installation
+    """
+    try:
+        if slot:
+            file = SlotFile(path_of(root, slot))
+            try:
+                header = file.header()
+            finally:
+                file.close()
+            if header is None:
+                return None, 0
+            return {key: header.meta[key] for key in TEXTS if header.meta[key]}, header.number
+        with open(root + "/app/meta.json") as file:
+            text = file.read(1024)
+        meta = json.loads(text)
+        # CircuitPython 10.1 reads JSON that is cut off without an error.
+        if text.endswith("}\n") and all(isinstance(meta.get(key), str) for key in TEXTS):
+            return {key: meta[key] for key in TEXTS}, 0
+    except (OSError, ValueError, AttributeError):
+        pass
+    return None, 0
+
+
+def idle_slot(root: str, slot: str, state: dict) -> tuple:
+    """
+    Find the slot for the next release.
+
+    :param str root: the drive
+    :param str slot: the slot that runs; ``""`` for the rescue application
     :param dict state: the record
-    :return: ``"a"``, ``"b"``, or ``""`` for the rescue application
-    :raises ValueError: if it was not started by the boot guard
+    :return: the slot, and why it can't be written, in words; None if it can
     """
+    if slot:
+        idle = "b" if slot == "a" else "a"
+        return idle, unfit(root, idle, state)
+    # From the rescue application both are idle. Rather not the one that the guard gave up last.
+    first, other = ("b", "a") if state.get("run") == "a" else ("a", "b")
+    why = unfit(root, first, state)
+    return (first, why) if why is None or unfit(root, other, state) else (other, None)
+
+
+def unfit(root: str, slot: str, state: dict):
+    """
+    Tell why a slot can't be written.
+
+    :param str root: the drive
+    :param str slot: ``"a"`` or ``"b"``
+    :param dict state: the record
+    :return: the reason, in words; None if it can be written
+    """
+    path = path_of(root, slot)
     try:
-        folder = os.getcwd()
+        sectors = os.stat(path)[6] // SECTOR
     except OSError:
-        # A power cut has torn the folder above, so FAT can't find the way up. What the guard has
-        # noted serves.
-        return state.get("run", "")
-    if folder == root + "/app":
-        return ""
-    for slot in ("a", "b"):
-        if folder == root + "/slots/" + slot:
-            return slot
-    raise ValueError(
-        "AppSlotWriter: this application was started in %s and not by the boot guard. /code.py must"
-        " call nh_boot.code()" % folder
-    )
+        sectors = 0
+    if not sectors:
+        what = "%s is lost" % path
+    elif sectors < _LEAST + 15 or state.get("make", 0) > sectors:
+        what = "%s has %d KB only" % (path, sectors // 2)
+    elif slot in state.get("split", "") or _is_split(root, path):
+        what = "%s is not in one piece" % path
+    else:
+        return None
+    return what + ": erase the drive and prepare it again"
+
+
+def path_of(root: str, slot: str) -> str:
+    """
+    Return the path of a slot's file.
+
+    :param str root: the drive
+    :param str slot: ``"a"`` or ``"b"``
+    """
+    return "%s/images/%s/app.img" % (root, slot)
+
+
+def _is_split(root: str, path: str) -> bool:
+    """
+    Is a file in pieces? When CircuitPython opens a file to read it, it keeps a map of its pieces in
+    the heap (``extmod/vfs_fat_file.c``). So such a file takes more of it than one that is too short
+    to be in pieces.
+    """
+    if sys.implementation.name != "circuitpython":
+        return False
+    try:
+        for _ in range(3):  # what the collector keeps by mistake would count as well
+            if _heap_of(path) < _heap_of(root + "/code.py") + _FRAGMENT:
+                return False
+        return True
+    except OSError:
+        return False  # nothing to compare with
+
+
+def _heap_of(path: str) -> int:
+    gc.collect()
+    before = gc.mem_alloc()
+    file = open(path, "rb")
+    gc.collect()
+    taken = gc.mem_alloc() - before
+    file.close()
+    return taken

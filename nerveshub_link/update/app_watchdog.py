@@ -31,15 +31,15 @@ def of_the_launcher():
     """
     Return the `Watchdog` that the launcher has armed for a release on trial, or None.
 
-    The launcher (``nh_run``) runs in this VM and keeps its seconds in ``armed``. With another
-    timeout, the watchdog is the application's own.
+    The launcher runs in this VM and leaves itself as the module ``nh_launcher``, with its seconds
+    in
+    ``armed``. With another timeout, the watchdog is the application's own.
     """
-    dog, launcher = find(), sys.modules.get("nh_run")
+    dog, launcher = find(), sys.modules.get("nh_launcher")
     if dog is None or launcher is None or dog.mode is None:
         return None
     seconds = dog.timeout
-    # A launcher that an earlier release of nerveshub_link has put on the drive has no "armed".
-    return Watchdog(dog, seconds) if getattr(launcher, "armed", seconds) == seconds else None
+    return Watchdog(dog, seconds) if launcher.armed == seconds else None
 
 
 class Watchdog:

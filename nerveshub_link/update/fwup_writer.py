@@ -9,7 +9,8 @@ The port to the flash: whoever stores firmware implements `FwupWriter`. The upda
 downloads and verifies; a writer only writes, and knows what is installed.
 
 The order of calls is ``fwup_begin``, ``fwup_chunk`` for each piece, then either ``fwup_finish``,
-once, after length and checksum proved right, or ``fwup_abort``. A download that has to start from
+after length and checksum proved right, until it returns something else than False, or
+``fwup_abort``. A download that has to start from
 zero again is another ``fwup_abort`` and ``fwup_begin``. Any of them may raise: the update is then
 aborted and reported as failed with the exception's text.
 """
@@ -44,6 +45,9 @@ class FwupWriter:
     before each chunk: the link sends a heartbeat first, and `Client.handle_blocking` hears of
     ``"erase"``.
     """
+
+    finished_percent = 0
+    """How far `fwup_finish` has come, 0 to 100, if it has returned False."""
 
     _dog = None  # `app_watchdog.Watchdog`, where there is one to feed
 
@@ -183,8 +187,16 @@ class FwupWriter:
         """
         raise NotImplementedError("fwup_chunk")
 
-    def fwup_finish(self) -> None:
-        """Commit: all bytes were written and verified. Takes effect at the next start."""
+    def fwup_finish(self):
+        """
+        Commit: all bytes were written and verified. Takes effect at the next start.
+
+        What takes long, such as reading the image back, is done in pieces, so that the link goes on
+        meanwhile.
+
+        :return: False if there is more to do: the link calls it again at its next ``poll()``, and
+            reports `finished_percent`; None or True if it is done
+        """
         raise NotImplementedError("fwup_finish")
 
     def fwup_abort(self) -> None:

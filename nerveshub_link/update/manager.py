@@ -19,7 +19,8 @@ state          what one step does                          what the server hears
                waits for the next try
 `VERIFYING`    compares the checksum; if it is wrong,      progress, stage ``updating``
                `DOWNLOADING` from zero, twice at most
-`INSTALLING`   ``fwup_finish``                             ``completed``
+`INSTALLING`   ``fwup_finish``, until it has no more to    progress, stage ``updating``;
+               do                                          ``completed``
 `REPORTING`    waits for the server to be told, a minute   (what could not be sent before)
 `INSTALLED`    nothing: the restart is due
 `CLOSED`       nothing: the link was closed
@@ -242,6 +243,9 @@ class UpdateManager:
         if self._doing == _REPORT or self.state in (IDLE, INSTALLED):
             keep_timeout(error)
             self._reports.dropped += 1  # it is a report that failed, not the update
+        elif self.state == INSTALLING and self._doing == _BETWEEN:
+            keep_timeout(error)
+            self._reports.dropped += 1  # the writer has not had its turn: it goes on
         elif self.state >= REPORTING:
             self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
         elif self._doing in _RETRIED and not isinstance(error, UpdateError):
@@ -357,9 +361,15 @@ class UpdateManager:
 
     def _install(self, now: int) -> None:
         self._doing = "fwup_finish"
-        self._config.fwup_writer.fwup_finish()
+        writer = self._config.fwup_writer
+        done = writer.fwup_finish() is not False
         if self.state == CLOSED:
             return  # by the writer
+        if not done:
+            percent = getattr(writer, "finished_percent", 0)
+            if percent != self._percent:
+                self._progress(now, percent, "updating")
+            return
         self._installed = now
         self.state = REPORTING
         self._image.close()

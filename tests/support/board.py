@@ -6,13 +6,13 @@
 import contextlib
 import queue
 import time
-import zlib
 from pathlib import Path
 
+from nerveshub_tools import board_slots
+from nerveshub_tools.packer import release
 from nerveshub_tools.simulated_board import SimulatedBoard, make_drive
 
 from nerveshub_link.slots.record import DeviceState
-from nerveshub_link.slots.slot_manifest import Manifest
 
 TIMEOUT = 30
 META = {"product": "demo", "version": "1.0.0"}
@@ -56,13 +56,11 @@ def application(folder: Path, source: str, **files: str) -> str:
 
 def fill(drive: Path, slot: str, source: str, number: int, **state) -> None:
     """Put a release into a slot, as `AppSlotWriter` does, and remember ``state``."""
-    folder = drive / "slots" / slot
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "code.py").write_text(source)
-    header = {**META, "uuid": f"uuid-{slot}", "platform": "p", "architecture": "x", "n": number}
-    manifest = Manifest(header)
-    manifest.add("code.py", len(source.encode()), zlib.crc32(source.encode()))
-    manifest.write(str(folder))
+    path = drive / board_slots.path_of(slot)
+    size = path.stat().st_size if path.exists() else recorded(drive)["make"] * 512
+    meta = {**META, "uuid": f"uuid-{slot}", "platform": "p", "architecture": "x"}
+    made = release({"code.py": source.encode()})
+    path.write_bytes(board_slots.whole_file(made, meta, number, size))
     if state:
         remember(drive, **state)
 

@@ -16,11 +16,11 @@ drive on one side, the development hub on the other. One clock moves both; no so
 
 import json
 
+from nerveshub_link.slots.slot_manifest import read_meta
 from nerveshub_tools.connection import Text
 from nerveshub_tools.hub import Hub
 
 from nerveshub_link import AppSlotWriter
-from nerveshub_link.slots.slot_manifest import read_meta
 
 from .applications import META, archive
 from .desk import Desk

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from hub_wire import device
 from keyring.backend import KeyringBackend
 from nerveshub_tools.cli import main
-from nerveshub_tools.packer import make_keys, pack, read_key
+from nerveshub_tools.keys import make_keys, read_key
+from nerveshub_tools.packer import pack
 from nerveshub_tools.server import HubThread
 
 from .board import application
@@ -91,7 +92,7 @@ class Fleet:
         path = self.folder / f"demo-{version}.fw"
         app = application(self.folder / "app", f"print({version!r})\n")
         private = read_key(self.folder / f"{key}.priv") if key else None
-        uuid = pack(app, path, {**META, "version": version, **meta}, key=private)
+        uuid = pack(app, path, {**META, "version": version, **meta}, key=private).uuid
         return str(path), uuid
 
     def run(self, *words, code=0, text=None, **env):

@@ -15,6 +15,7 @@ of CircuitPython as stand-ins. One run of the VM after the other, as the supervi
     machine.run()                      # the application; it ends, crashes, resets ...
 """
 
+import builtins
 import contextlib
 import importlib.util
 import io
@@ -27,15 +28,42 @@ from pathlib import Path
 from unittest import mock
 
 from nerveshub_tools import board_settings
+from nerveshub_tools.board_images import read_only, unpack
 from nerveshub_tools.board_modules import Board, DeepSleepRequest, ReloadException, Reset
 
 from nerveshub_link.slots.record import DeviceState
-from nerveshub_link.slots.slot_manifest import Manifest, checksum
+
+from . import slots
 
 FILES = Path(__file__).resolve().parents[2] / "examples" / "board"
 GUARD = ("boot.py", "code.py", "safemode.py")
-GUARD += ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
+GUARD += ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py", "nh_slots.py")
+COPIES = ("nh_a", "nh_b", "nh_c")
 RESCUE = "print('rescue')"
+
+
+class Images:
+    """What is mounted: each image is unpacked where it is mounted."""
+
+    def __init__(self):
+        self._folders = []
+
+    def mount(self, path, image):
+        """Show the files."""
+        assert not os.listdir(path), "something in the folder would be hidden"
+        unpack(image, path)
+        self._folders.append(path)
+
+    def umount(self, path):
+        """The files go, the folder stays."""
+        self._folders.remove(path)
+        shutil.rmtree(path)
+        os.mkdir(path)
+
+    def holds(self, path):
+        """Does a path lead into an image?"""
+        path = os.path.abspath(path) + "/"
+        return any(path.startswith(folder + "/") for folder in self._folders)
 
 
 class Machine:
@@ -46,43 +74,43 @@ class Machine:
 
     def __init__(self, folder, circuitpython=(10, 2)):
         self.root = str(folder)
-        self.board = Board()
+        self._images = Images()
+        self.board = Board(images=self._images)
         self.circuitpython = circuitpython
         self.slept = []
         """Seconds of each ``time.sleep`` of the guard."""
         self._folder = folder
-        DeviceState(self.root).create()
+        for name in COPIES:
+            (folder / name).mkdir()
+            (folder / name / "state.bin").write_bytes(bytes(15 * 512))
         for name in GUARD:
             shutil.copyfile(FILES / name, folder / name)
-        for name in ("app", "slots/a", "slots/b", "data"):
-            (folder / name).mkdir(parents=True)
+        for name in ("app", "data", "slot", "media"):
+            (folder / name).mkdir()
+        slots.make_empty(folder)
         (folder / "app" / "code.py").write_text(RESCUE)
 
     # The drive
 
+    @property
+    def drive(self):
+        """Its folder."""
+        return self._folder
+
     def install(self, slot, files, number=1, **meta):
         """Put a release into a slot."""
-        meta = dict({"uuid": "uuid of " + slot, "version": "1.0.0"}, **meta)
-        folder = self._folder / "slots" / slot
-        shutil.rmtree(folder)
-        folder.mkdir()
-        manifest = Manifest(dict(meta, n=number))
-        for path in sorted(files):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(files[path])
-            manifest.add(path, *checksum(str(folder / path)))
-        manifest.write(str(folder))
+        slots.install(self._folder, slot, files, number, **meta)
 
-    def slot(self, name):
-        """The folder of a slot."""
-        return self._folder / "slots" / name
+    def tear(self, slot):
+        """Change a bit in a slot's image."""
+        slots.tear(self._folder, slot)
 
-    def intact(self, slot):
-        """Does the guard find a slot whole?"""
-        spec = importlib.util.spec_from_file_location("nh_boot", str(FILES / "nh_boot.py"))
+    def whole(self, slot):
+        """Does the guard find a whole release in a slot?"""
+        spec = importlib.util.spec_from_file_location("nh_boot", str(self._folder / "nh_boot.py"))
         guard = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(guard)
-        return guard.intact(str(self.slot(slot)))
+        return guard._whole(slot)
 
     def set(self, *lines):
         """Write settings.toml."""
@@ -100,8 +128,8 @@ class Machine:
         return DeviceState(self.root).load()
 
     def records(self):
-        """The bytes of both copies."""
-        return [(self._folder / name / "state.bin").read_bytes() for name in ("nh_a", "nh_b")]
+        """The bytes of all copies."""
+        return [(self._folder / name / "state.bin").read_bytes() for name in COPIES]
 
     # Runs of the VM
 
@@ -178,7 +206,28 @@ class Machine:
             self._folder / "settings.toml", key, default, self.circuitpython
         )
 
+    def _check_writable(self, path):
+        if self.board.read_only or self._images.holds(path):
+            raise read_only(path)
+
+    def _open(self, real):
+        def opened(path, mode="r", *more, **named):
+            if not set("wax+").isdisjoint(mode):
+                self._check_writable(path)
+            return real(path, mode, *more, **named)
+
+        return opened
+
+    def _mkdir(self, real):
+        def made(path, *more):
+            self._check_writable(path)
+            real(path, *more)
+
+        return made
+
     def vm(self, file, folder=None, names=None):
+        """One run of a file. Return how it ended, as `run` does."""
+        importlib.invalidate_caches()
         old = os.getcwd(), list(sys.path), dict(sys.modules)
         os.chdir(folder or self.root)
         sys.path.insert(0, self.root)
@@ -187,10 +236,11 @@ class Machine:
         test.__dict__.update(names or {})
         sys.modules["test"] = test
         try:
-            with (
-                mock.patch.object(time, "sleep", self.slept.append),
-                mock.patch.object(os, "getenv", self._getenv),
-            ):
+            with contextlib.ExitStack() as patches:
+                patches.enter_context(mock.patch.object(time, "sleep", self.slept.append))
+                patches.enter_context(mock.patch.object(os, "getenv", self._getenv))
+                patches.enter_context(mock.patch.object(os, "mkdir", self._mkdir(os.mkdir)))
+                patches.enter_context(mock.patch.object(builtins, "open", self._open(open)))
                 path = self._folder / file
                 program = compile(path.read_text(), file, "exec")
                 exec(program, {"__name__": "__main__", "__file__": str(path)})
@@ -210,6 +260,7 @@ class Machine:
             return "interrupt" if isinstance(error, KeyboardInterrupt) else "error"
         finally:
             os.chdir(old[0])
+            self.board.unmount_all()
             sys.path[:] = old[1]
             for name in set(sys.modules) - set(old[2]):
                 if not name.startswith("nerveshub_link"):

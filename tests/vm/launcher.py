@@ -2,8 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The boot guard's launcher runs an application that may use up the memory. Prints a JSON line: how
-the run ended, and in which folder the guard is to start.
+The boot guard's launcher runs an application out of an image, which is a file on a drive: both are
+FatFs. The application may use up the memory. Prints a JSON line: how the run ended, in which folder
+the guard is to start, and what it has left behind.
 """
 
 import json
@@ -11,7 +12,26 @@ import os
 import sys
 import time
 
+import vfs
+
 LAST = [None]
+
+
+class Drive:
+    """A file of the computer as the board's flash."""
+
+    def __init__(self, path):
+        self._file = open(path, "rb")
+        self._sectors = os.stat(path)[6] // 512
+
+    def readblocks(self, number, buffer, offset=0):
+        """Fill the buffer."""
+        self._file.seek(number * 512 + offset)
+        self._file.readinto(buffer)
+
+    def ioctl(self, operation, _):
+        """Number and size of the blocks."""
+        return {4: self._sectors, 5: 512}.get(operation)
 
 
 class Runtime:
@@ -32,6 +52,13 @@ class Supervisor:
         LAST[0] = working_directory
 
 
+class Storage:
+    """As much of ``storage`` as it needs."""
+
+    VfsFat = vfs.VfsFat
+    mount = vfs.mount
+
+
 class Time:
     """A clock that gains so many seconds between two looks."""
 
@@ -45,9 +72,15 @@ class Time:
 
 
 def main(options):
+    """Run the application once."""
     sys.modules["supervisor"] = Supervisor
+    sys.modules["storage"] = Storage
     sys.modules["time"] = Time(options["seconds"])
-    sys.path.insert(0, options["board"])
+    drive = vfs.VfsFat(Drive(options["drive"]))
+    vfs.umount("/")
+    vfs.mount(drive, "/")
+    sys.path[:] = ["", "/", "/lib"]
+    os.chdir("/")
     import nh_run
 
     sys.modules["time"] = time
@@ -57,8 +90,10 @@ def main(options):
         nh_run.run()
     except BaseException as error:
         how = type(error).__name__
-    folder = LAST[0][len(options["board"]) :]
-    print(json.dumps({"event": "ended", "how": how, "folder": folder}))
+    left = {"cwd": os.getcwd(), "path": sys.path, "slot": nh_run.Launcher.slot}
+    if options.get("look"):
+        left["files"] = sorted(os.listdir("/slot"))
+    print(json.dumps(dict(left, event="ended", how=how, folder=LAST[0])))
 
 
 main(json.loads(sys.stdin.readline()))

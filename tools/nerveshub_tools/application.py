@@ -5,71 +5,122 @@
 `nerveshub_tools.application`
 ================================================================================
 
-An application's folder: which of its files belong to a release, and whether a board would take
-them. Shared by the packer and by ``board prepare``, so that a slot holds the same whether it came
-over the air or over the desk.
+An application: the files of its folder, checked, and what its author should know about them.
+Shared by the packer and by ``board prepare``, so that a slot holds the same whether it came over
+the air or over the desk.
 """
 
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
-from nerveshub_link.errors import UpdateError
-from nerveshub_link.release.member_paths import PathRules, decode_path
+from .app_folder import AppFolder
+from .keys import private_key_in
+from .release_paths import PathRules, Unfit
 
-MAX_FILES = 400
-"""Files and folders that `AppSlotWriter` takes; about what fits into a ``meta.conf``."""
-_SLOT = "/slots/a/"
-_SKIPPED = re.compile(r"\..*|__pycache__|Thumbs\.db|desktop\.ini|.*\.pyc", re.IGNORECASE)
-
-
-class Unfit(ValueError):
-    """Raised when a folder is no application that a board would take."""
+ENTRIES = ("code.py", "code.mpy")
+"""What a board runs: one of these, at the top of the folder."""
+MAX_CODE = 80_000
+"""Bytes of a ``code.py`` that a board loaded whole, with 195 KB of heap; 100,000 failed."""
+_OTHER_ENTRIES = ("main.py", "main.mpy", "code.txt", "main.txt")  # CircuitPython runs some of them
+# Read by the display or the sound while code runs, between two byte codes.
+_IN_BACKGROUND = (".bmp", ".wav", ".mp3", ".gif")
 
 
 @dataclass(frozen=True)
-class AppFile:
+class Application:
     """
-    One file of a release.
+    What belongs into a release.
 
-    :param str path: from the slot on, with ``/``
-    :param Path source: where it is here
+    :param dict files: path, with ``/`` between its parts -> content
+    :param list warnings: what works otherwise on a board than at the desk, in words
     """
 
-    path: str
-    source: Path
+    files: Dict[str, bytes]
+    warnings: List[str]
 
     @property
     def size(self) -> int:
-        """Its length in bytes (read-only)."""
-        return self.source.stat().st_size
+        """Bytes of all files (read-only)."""
+        return sum(map(len, self.files.values()))
 
 
-def collect(folder) -> List[AppFile]:
+def read(folder, output=None) -> Application:
     """
-    The files of a release, in the order of their paths. Hidden files, ``__pycache__`` and what
-    desktops leave in folders are left out.
+    Read an application's folder. What `nerveshub_tools.app_folder` leaves out is not in it.
 
-    :param folder: the application's folder
-    :raises Unfit: if a board would refuse it, with the reason
+    :param folder: the folder
+    :param output: path of the archive that will be written; it is no part of the application
+    :raises Unfit: if a board would not take it, or a private key is in it; with the reason
     """
     root = Path(folder)
-    found = []
-    for here, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not _SKIPPED.fullmatch(name))
-        for name in names:
-            if not _SKIPPED.fullmatch(name):
-                source = Path(here) / name
-                found.append(AppFile(source.relative_to(root).as_posix(), source))
-    found.sort(key=lambda file: file.path)
-    if not any(file.path == "code.py" for file in found):
-        raise Unfit(f"{root} is no application: it has no code.py")
-    rules = PathRules(_SLOT, MAX_FILES)
+    _check_entry(root)
+    walk = AppFolder(root, output)
+    rules = PathRules()
+    files = {}
     try:
-        for file in found:
-            rules.add(decode_path(os.fsencode(file.path)))  # the board's own rules
-    except UpdateError as error:
-        raise Unfit(f"{root}: {error}") from error
-    return found
+        for path, source in walk.files():
+            data = _content(source)
+            kind = private_key_in(data)
+            if kind:
+                raise Unfit(
+                    f"'{path}' holds a private key ({kind}). Whoever gets a release or a board"
+                    " could read it: move it out of the folder"
+                )
+            files[rules.add(path)] = data
+    except Unfit as error:
+        shown = str(error)
+        raise Unfit(shown if shown.startswith(str(root)) else f"{root}: {shown}") from error
+    if not any(entry in files for entry in ENTRIES):
+        raise Unfit(f"{root} is no application: its code.py is left out by .nerveshubignore")
+    words = _warnings(files)
+    if walk.left_out:
+        words.append(f"left out: {_listed(walk.left_out)}")
+    return Application(files, words)
+
+
+def _check_entry(root: Path) -> None:
+    """The entry is looked for first: any other folder, such as ``/``, is not walked through."""
+    try:
+        names = {path.name for path in root.iterdir() if path.is_file()}
+    except OSError as error:
+        raise Unfit(f"{root} can't be read: {error.strerror}") from error
+    if names.intersection(ENTRIES):
+        return
+    for name in sorted(names):
+        if name.lower() in ENTRIES + _OTHER_ENTRIES:
+            right = "code.mpy" if name.lower().endswith(".mpy") else "code.py"
+            raise Unfit(f"{root} has no code.py: call '{name}' {right}, nothing else is run")
+    raise Unfit(f"{root} is no application: it has no code.py")
+
+
+def _content(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise Unfit(f"{source} can't be read: {error.strerror}") from error
+
+
+def _warnings(files: Dict[str, bytes]) -> List[str]:
+    words = []
+    code = files.get("code.py")
+    if code is not None and len(code) > MAX_CODE:
+        words.append(
+            f"code.py has {len(code):,} bytes. A board loads it in one piece, which is known to"
+            f" work up to {MAX_CODE:,}: move parts of it into modules"
+        )
+    if code is not None and "code.mpy" in files:
+        words.append("there is a code.py and a code.mpy: a board runs code.py")
+    elif code is None:
+        words.append("code.mpy is imported as a module: in it, __name__ is 'code', not '__main__'")
+    read_later = sorted(path for path in files if path.lower().endswith(_IN_BACKGROUND))
+    if read_later:
+        words.append(
+            f"{_listed(read_later)}: what a display or the sound reads in the background"
+            " (OnDiskBitmap, WaveFile, MP3Decoder) must be opened in /media, not in /slot"
+        )
+    return words
+
+
+def _listed(names: List[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from . import board_settings
+from . import board_settings, keys, packer
 from .board_drive import BoardError, Drive
 
 _FOLDER = click.Path(exists=True, file_okay=False)
@@ -29,6 +29,24 @@ _META = (
     click.option("--vcs-identifier", help="Likewise: a commit."),
     click.option("--misc", help="Likewise."),
 )
+_DEFAULT_SLOT = packer.DEFAULT_SLOT // 1024
+
+
+def slot_size_option(default):
+    """The option ``--slot-size``, in KB."""
+    words = "KB of a slot's file, as board prepare has laid it out."
+    if default is None:
+        words = (
+            "KB of each slot's file, for good; 317 on a drive of 960 KB, a third of larger ones."
+        )
+    return click.option(
+        "--slot-size",
+        type=click.IntRange(32, 32_000),
+        metavar="KB",
+        default=default,
+        show_default=default is not None,
+        help=words,
+    )
 
 
 def _described(command):
@@ -46,6 +64,7 @@ def board() -> None:
 @click.argument("path", type=_FOLDER)
 @click.option("--app", type=_FOLDER, help="The application, for slot a; none: it is fetched.")
 @_described
+@slot_size_option(None)
 @click.option("--reset", is_flag=True, help="Begin anew: empty slots, new record.")
 @click.option(
     "--library",
@@ -55,9 +74,12 @@ def board() -> None:
     help="How nerveshub_link gets into /lib; auto is circup, else copy.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def prepare(path, app, reset, library, yes, **meta) -> None:
+def prepare(path, app, slot_size, reset, library, yes, **meta) -> None:  # noqa: PLR0913, PLR0917 - one for each option
     """
     Lay boot guard, slots, rescue application and library onto the CIRCUITPY mounted at PATH.
+
+    The drive should be fresh: each part gets a place of its own then. With --app slot a holds the
+    application; the board makes the slots' other files at its first start.
 
     Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
     """
@@ -73,7 +95,8 @@ def prepare(path, app, reset, library, yes, **meta) -> None:
 
     try:
         drive = Drive(path)
-        wish = board_prepare.Wish(app, meta, reset, library)
+        size = None if slot_size is None else slot_size * 1024
+        wish = board_prepare.Wish(app, meta, reset, library, slot_size=size)
         with Progress(
             TextColumn("writing"),
             BarColumn(),
@@ -143,6 +166,26 @@ def develop(path, switch) -> None:
     click.echo(f"After the next reset, the drive is for {owner}. Eject it, and press reset.")
 
 
+@board.command()
+@click.argument("path", type=_FOLDER)
+@click.option("-o", "--output", type=click.Path(), required=True, help="A new folder.")
+@click.option("--slot", type=click.Choice(["a", "b"]), help="The one that runs if not given.")
+def pull(path, output, slot) -> None:
+    """Unpack the release that runs on the CIRCUITPY mounted at PATH into a folder."""
+    board_pull = with_library("board_pull")
+    try:
+        report = board_pull.pull(Drive(path), output, slot)
+    except BoardError as error:
+        raise click.ClickException(_plain_line(error)) from error
+    meta = report.header.meta
+    click.echo(
+        _plain_line(
+            f"{output}: {meta['product']} {meta['version']}, {meta['uuid']},"
+            f" {len(report.files)} files"
+        )
+    )
+
+
 def _plain(text: str) -> str:
     """A text of the drive without what would steer the terminal, or rich."""
     shown = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
@@ -163,29 +206,55 @@ def with_library(name: str):
 
 
 @click.command("pack")
-@click.argument("folder", type=_FOLDER)
+@click.argument("source", metavar="FOLDER|FILE.bin", type=click.Path(exists=True))
 @click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="FILE.fw")
 @_described
 @click.option("--private-key", type=click.Path(exists=True, dir_okay=False), help="Sign with it.")
-@click.option("--stored", is_flag=True, help="Don't compress: unpacks faster, downloads longer.")
-def pack_command(folder, output, private_key, stored, **meta) -> None:
+@slot_size_option(_DEFAULT_SLOT)
+def pack_command(source, output, private_key, slot_size, **meta) -> None:
     """
-    Pack the application in FOLDER into a .fw for NervesHub.
+    Pack the application in FOLDER, or a CircuitPython image FILE.bin, into a .fw for NervesHub.
 
     NervesHub takes signed archives only: make keys with keygen or fwup -g, give the server the
-    public one, and sign with --private-key.
+    public one, and sign with --private-key. The folder's .nerveshubignore names what stays at home,
+    as .gitignore does.
     """
-    packer = with_library("packer")
     try:
-        key = packer.read_key(private_key) if private_key else None
-        uuid = packer.pack(folder, output, meta, key=key, compress=not stored)
+        key = keys.read_key(private_key) if private_key else None
+        packed = packer.pack(source, output, meta, key=key, slot_size=slot_size * 1024)
     except packer.Unfit as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(_plain_line(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename or output}: {error.strerror}") from error
-    click.echo(f"{output}: {meta['product']} {meta['version']}, {uuid}")
+    click.echo(f"{output}: {meta['product']} {meta['version']}, {packed.uuid}")
+    for line in _packed_lines(packed, slot_size * 1024):
+        click.echo(line)
+    for text in packed.warnings:
+        click.echo("warning: " + _plain_line(text), err=True)
     if key is None:
         click.echo("not signed: NervesHub will refuse it (--private-key)", err=True)
+
+
+def _packed_lines(packed, slot_size: int) -> list:
+    kilobytes = packer.kilobytes
+    lines = [f"to travel: {packed.length:,} bytes"]
+    made = packed.made
+    if made is None:
+        return lines
+    wanted, there = packer.needed(made), packer.room(slot_size)
+    files = "1 file" if packed.files == 1 else f"{packed.files:,} files"
+    image = f"image {len(made.image):,} bytes, {len(made.chunks)} chunks"
+    return [
+        f"{files}, {packed.size:,} bytes; {image}",
+        *lines,
+        f"slot of {kilobytes(slot_size)}: {kilobytes(wanted)} of {there // 1024:,} KB,"
+        f" {wanted * 100 // there} % full",
+    ]
+
+
+def _plain_line(text) -> str:
+    """A text that may name a file, without what would steer the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in str(text))
 
 
 @click.command()
@@ -193,7 +262,7 @@ def pack_command(folder, output, private_key, stored, **meta) -> None:
 def keygen(name) -> None:
     """Make a pair of keys for signing: NAME.pub for the server, NAME.priv to be kept safe."""
     try:
-        public, private = with_library("packer").make_keys(name)
+        public, private = keys.make_keys(name)
     except OSError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{public}: for NervesHub and for boards\n{private}: keep it secret, and safe")

@@ -22,7 +22,11 @@ from .metadata import CHIPS
 BOOT_OUT = "boot_out.txt"
 OLDEST = (10, 1)
 """The first CircuitPython whose hashlib knows SHA-256."""
+ERASE_FIRST = (
+    "Erase it first, at the board's serial prompt: import storage; storage.erase_filesystem()"
+)
 _SECTOR = 512
+_ENTRY = 32  # bytes of a name in a folder
 _VERSION = re.compile(r"CircuitPython (\d+)\.(\d+)\.(\S+) on .* with (\S+)")
 _BOARD_ID = re.compile(r"^Board ID:\s*(\S+)", re.M)
 _ARCHITECTURES = {**dict(CHIPS.values()), "esp32c61": "riscv"}
@@ -158,6 +162,61 @@ class Drive:
         """Bytes that a file of this size takes."""
         cluster = self.cluster()
         return (size + cluster - 1) // cluster * cluster
+
+    def size(self) -> int:
+        """Bytes of all of it."""
+        if hasattr(os, "statvfs"):
+            found = os.statvfs(self.path)
+            return found.f_blocks * found.f_frsize
+        return shutil.disk_usage(self.path).total
+
+    def is_mounted(self) -> bool:
+        """Is it a drive of its own, and no folder?"""
+        return os.path.ismount(self.path)
+
+    def check_tables(self) -> None:
+        """
+        Does each cluster that is in use belong to a file or a folder? After a power cut or a bad
+        eject some may not; then new files would not lie in one piece.
+
+        :raises BoardError: if the sums differ
+        """
+        if not self.is_mounted() or not hasattr(os, "statvfs"):
+            return
+        used = self.size() - self.free()
+        try:
+            least, most = self._accounted()
+        except OSError:
+            return  # desktops have folders that nobody may read: no sum is possible
+        if least <= used <= most:
+            return
+        if used > most:
+            words = f"{kilobytes(used - most)} of the drive are in use and belong to no file"
+        else:
+            words = f"the drive's files have {kilobytes(least - used)} more than are in use"
+        raise BoardError(
+            f"{words}: a power cut, or being unplugged, has damaged its tables. {ERASE_FIRST}"
+        )
+
+    def _accounted(self) -> tuple:
+        """Bytes that files and folders take: at least, and at most."""
+        cluster = self.cluster()
+        least, most = 0, cluster  # the root folder of a FAT16 has none; of a FAT32 it has
+
+        def failed(error: OSError) -> None:
+            raise error
+
+        for here, folders, names in os.walk(self.path, onerror=failed):
+            size = sum(self.taken(os.lstat(os.path.join(here, name)).st_size) for name in names)
+            least, most = least + size, most + size
+            if os.path.samefile(here, self.path):
+                continue
+            entries = folders + names
+            short = self.taken((2 + len(entries)) * _ENTRY)
+            # A long name has an entry for each 13 letters, and what was removed may leave its own.
+            long = self.taken((2 + sum(2 + len(name) // 13 for name in entries)) * _ENTRY)
+            least, most = least + short, most + long + cluster
+        return least, most
 
     def is_used(self) -> bool:
         """Does it hold more than CircuitPython puts on an empty drive?"""

@@ -11,7 +11,7 @@ The files of the boot guard and of the rescue application, and where they are: i
 
 from pathlib import Path
 
-GUARD = ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py")
+GUARD = ("nh_boot.py", "nh_run.py", "nh_trial.py", "nh_wake.py", "nh_slots.py")
 """The guard and the launchers. Ours: an older version of them is replaced."""
 ENTRIES = ("boot.py", "code.py", "safemode.py")
 """What CircuitPython starts. A board may have its own; those are kept under another name."""

@@ -9,42 +9,46 @@ What belongs on a prepared drive, and in which order. Writes nothing;
 `nerveshub_tools.board_prepare` does.
 
 The order matters. A new drive gives its clusters out one after the other, and each write erases the
-4 KB around it. What is written rarely and what is written often must not share such a block:
+4 KB around it. What is written later must not share such a block with what a start needs:
 
-1. 4 KB of nothing (`FIRST_PAD`), behind what every new drive has; then the record, whose two files
-   bring their own distance;
-2. guard, settings, rescue application, library, ``/slots`` itself: never written by the board;
-3. for each of the two slots and ``/data``: 4 KB of nothing (`PLACES`), then the folder. Behind them
-   ends the last block of what was before;
-4. the application in slot a, its manifest, and once more a piece of nothing (`SLOT_PAD`);
+1. 4 KB of nothing (`FIRST_PAD`), behind what every new drive has; then the record, whose three
+   files bring their own distance;
+2. guard, rescue application, library, and the folders that images are mounted at and that hold the
+   slots: never written by the board;
+3. for each of `PLACES`: 4 KB of nothing, then what is written now and then: settings.toml;
+   ``/data`` and ``/develop``; the folder of each slot. A slot's file brings its own distance: 7
+   sectors at both ends;
+4. slot a with the application, if there is one. All other slot files the board itself makes, at its
+   first start, behind everything that is there;
 5. the record's content, last: only now the guard has something to start.
 """
 
-import tempfile
-import zlib
-from pathlib import Path
-from typing import Dict, List
+import json
+from typing import Dict, Optional
 
-from nerveshub_link.slots.slot_manifest import NAME as MANIFEST
-from nerveshub_link.slots.slot_manifest import Manifest, read_meta
-
-from . import board_files, board_settings
-from .application import AppFile
+from . import board_files
 from .board_drive import BoardError, BoardInfo, Drive
 from .images import fwup_uuid
-from .packer import meta_conf
+from .packer import DEFAULT_SLOT, meta_conf
 
-RECORD = ("nh_a/state.bin", "nh_b/state.bin")
+RECORD = ("nh_a/state.bin", "nh_b/state.bin", "nh_c/state.bin")
 RECORD_SIZE = 15 * 512
-SLOTS = "slots"
 FIRST_PAD = "nh_pad/0.bin"
-PLACES = (("nh_pad/1.bin", "slots/a"), ("nh_pad/2.bin", "slots/b"), ("nh_pad/3.bin", "data"))
-"""A pad each, and the folder behind it."""
+FOLDERS = ("images", "slot", "media")
+"""Folders of step 2; the board only reads them."""
+PLACES = (
+    ("nh_pad/1.bin", ("settings.toml",)),
+    ("nh_pad/2.bin", ("data/", "develop/")),
+    ("nh_pad/3.bin", ("images/a/",)),
+    ("nh_pad/4.bin", ("images/b/",)),
+)
+"""A pad each, and what comes behind it; folders with a slash."""
 PAD_SIZE = 4096
-SLOT_PAD = ".nh/pad"
-"""In a slot, behind its files: else the next file that is written erases the last one with it."""
-SLOT_PAD_SIZE = 7 * 512
+RESCUE_META = "app/meta.json"
+_KEYS = ("product", "version", "platform", "architecture", "uuid")
 _RESCUE_VERSION = "0.0.0"
+_SMALL = 1024 * 1024  # a drive up to this size gets slots of the size that pack assumes
+_LARGEST = 1024 * 1024
 
 
 def described(drive: Drive, info: BoardInfo, given: dict, with_app: bool) -> dict:
@@ -56,7 +60,7 @@ def described(drive: Drive, info: BoardInfo, given: dict, with_app: bool) -> dic
     :raises BoardError: naming the option that is missing
     """
     meta = dict(given)
-    before = read_meta(str(drive.file("app"))) or {}
+    before = rescue_meta(drive) or {}
     for key in ("product", "version", "platform", "architecture"):
         meta[key] = meta.get(key) or before.get(key)
     meta["platform"] = meta["platform"] or info.board_id
@@ -75,36 +79,38 @@ def described(drive: Drive, info: BoardInfo, given: dict, with_app: bool) -> dic
     return {key: meta[key] for key in meta if meta[key]}
 
 
-def fixed_files(drive: Drive, meta: dict, settings: dict) -> Dict[str, bytes]:
+def fixed_files(meta: dict) -> Dict[str, bytes]:
     """
-    Everything of step 2 but the library, in order: path -> content.
+    The files of step 2 but the library, in order: path -> content.
 
     :param dict meta: of `described`
-    :param dict settings: values for a new settings.toml
     """
     files = {name: board_files.read(name) for name in board_files.GUARD + board_files.ENTRIES}
-    path = drive.file(board_settings.NAME)
-    if not path.exists() or not path.stat().st_size:
-        files[board_settings.NAME] = board_settings.template(**settings).encode()
-    code = files["app/code.py"] = board_files.read("app/code.py")
+    files["app/code.py"] = board_files.read("app/code.py")
     # A uuid of its own, so that the server offers the release again.
-    source = AppFile("code.py", board_files.folder() / "app" / "code.py")
-    conf = meta_conf({**meta, "description": "rescue application"}, [source])
-    header = {**meta, "uuid": fwup_uuid(conf)}
-    files["app/" + MANIFEST] = manifest(header, {"code.py": code})
+    conf = meta_conf({**meta, "description": "rescue application"}, "")
+    told = {**meta, "uuid": fwup_uuid(conf)}
+    text = json.dumps({key: told[key] for key in _KEYS}, ensure_ascii=False)
+    files[RESCUE_META] = text.encode() + b"\n"
     return files
 
 
-def release_header(meta: dict, files: List[AppFile]) -> dict:
-    """The metadata of the first release: its uuid is that of a ``.fw`` of the same files."""
-    return {**meta, "uuid": fwup_uuid(meta_conf(meta, files)), "n": 1}
+def rescue_meta(drive: Drive) -> Optional[dict]:
+    """What the rescue application tells NervesHub; None if that is missing or torn."""
+    try:
+        data = drive.file(RESCUE_META).read_bytes()
+        meta = json.loads(data)
+    except (OSError, ValueError):
+        return None
+    if not data.endswith(b"}\n") or not all(isinstance(meta.get(key), str) for key in _KEYS):
+        return None
+    return {key: meta[key] for key in _KEYS}
 
 
-def manifest(header: dict, contents: Dict[str, bytes]) -> bytes:
-    """The text of a slot's manifest."""
-    made = Manifest(header)
-    for path, data in contents.items():
-        made.add(path, len(data), zlib.crc32(data))
-    with tempfile.TemporaryDirectory() as folder:
-        made.write(folder)
-        return (Path(folder) / MANIFEST).read_bytes()
+def default_slot(drive: Drive) -> int:
+    """
+    Bytes of a slot's file, unless somebody says otherwise: on a small drive what ``pack`` assumes;
+    on a larger one a third of it, 1 MB at most.
+    """
+    size = drive.size()
+    return DEFAULT_SLOT if size <= _SMALL else min(size // 3 // PAD_SIZE * PAD_SIZE, _LARGEST)

@@ -21,6 +21,8 @@ from .board_drive import BoardError, Drive
 PACKAGE = "nerveshub_link"
 NEEDS = ("adafruit_connection_manager", "adafruit_requests", "adafruit_ticks")
 """The same as in the library's requirements.txt."""
+COMPILED = 180 * 1024
+"""What circup's compiled modules take on a small drive: 167 KB in 2026, and some to spare."""
 _TIMEOUT = 180
 
 
@@ -45,6 +47,39 @@ def copies() -> Dict[str, Path]:
         else:
             found[f"lib/{name}.py"] = source
     return found
+
+
+def installed(drive: Drive) -> list:
+    """The modules of the library that are on the drive; not what desktops and Python add."""
+    root = drive.file(f"lib/{PACKAGE}")
+    return [
+        path
+        for path in drive.files(f"lib/{PACKAGE}")
+        if path.suffix in {".py", ".mpy"}
+        and not any(part[0] == "." for part in path.relative_to(root).parts)
+    ]
+
+
+def is_same(drive: Drive, files: Dict[str, Path]) -> bool:
+    """Is exactly this library on the drive?"""
+    expected = [name for name in files if name.startswith(f"lib/{PACKAGE}/")]
+    return len(installed(drive)) == len(expected) and all(
+        drive.holds(name, path.read_bytes()) for name, path in files.items()
+    )
+
+
+def room(drive: Drive, way: str, files: Dict[str, Path]) -> int:
+    """
+    Bytes that the library will take on the drive.
+
+    :param str way: ``auto``, ``circup``, ``copy`` or ``none``
+    :param dict files: what would be copied
+    """
+    if way == "none":
+        return 0
+    if way == "circup" or (way == "auto" and _command() is not None):
+        return COMPILED
+    return sum(drive.taken(path.stat().st_size) for path in files.values())
 
 
 def clean(drive: Drive) -> None:

@@ -148,17 +148,16 @@ def _shorten_waits(emit, scale: float):
     time.sleep = sleep
 
 
-def _traceback(error: BaseException, drive: Path) -> str:
+def _traceback(error: BaseException, paths: DrivePaths) -> str:
     """As a board tells it: from the drive's first file on."""
     frames = error.__traceback__
-    while frames is not None and not _is_on(frames.tb_frame.f_code.co_filename, drive):
+    while frames is not None and not _is_on(frames.tb_frame.f_code.co_filename, paths):
         frames = frames.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frames))
-    return text.replace(str(drive), "")
+    return paths.shown("".join(traceback.format_exception(type(error), error, frames)))
 
 
-def _is_on(name: str, drive: Path) -> bool:
-    return name.startswith(str(drive)) or not os.path.isabs(name)
+def _is_on(name: str, paths: DrivePaths) -> bool:
+    return not os.path.isabs(name) or paths.shown(name) != name
 
 
 def _run(board, file: str) -> tuple:
@@ -201,12 +200,13 @@ def main() -> None:
         emit("ended", how="reset", traceback=None, board=board.state())
         os._exit(0)
 
-    board = board_modules.Board(ticks)
+    paths = DrivePaths(drive, options["images"], lambda: board.read_only)
+    board = board_modules.Board(ticks, paths)
     board.watchdog = _Watchdog()
     board.restore(options["board"])
     _install(board, drive, options)
     sys.modules["microcontroller"].reset = reset
-    DrivePaths(drive).install()
+    paths.install()
     if options["sleep_scale"] != 1:
         _shorten_waits(emit, options["sleep_scale"])
     # As on a board; then what this computer has.
@@ -216,14 +216,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     emit("started", file=options["file"])
     how, error = _run(board, str(drive / options["file"].lstrip("/")))
-    text = None if error is None else _traceback(error, drive)
+    text = None if error is None else _traceback(error, paths)
     if how == "reload":
         board.reloaded()
     else:
         board.ended(error, text)
     console.close_line()
+    # At the end of a VM, as CircuitPython's stop_mp() does it; a reset closes nothing.
+    for path in paths.close_all():
+        emit("folder_written", file=path)
     emit("ended", how=how, traceback=text, board=board.state())
-    # Like a VM that ends: no destructor runs, no socket says goodbye.
+    # No socket says goodbye.
     os._exit(0)
 
 

@@ -9,15 +9,11 @@ Reads a prepared drive back, in words: what the record says, what the slots hold
 and whether something is wrong.
 """
 
-import zlib
-from dataclasses import dataclass
-from typing import Callable, List, Optional
+from typing import Callable, List
 
 from nerveshub_link.slots.record import DeviceState
-from nerveshub_link.slots.slot_manifest import NAME as MANIFEST
-from nerveshub_link.slots.slot_manifest import checksum, read_meta
 
-from . import board_files, board_settings
+from . import board_files, board_layout, board_settings, board_slots
 from .board_drive import BoardError, Drive, kilobytes
 
 _WHY = {
@@ -38,69 +34,6 @@ _ENDS = {
 }
 
 
-@dataclass
-class SlotReport:
-    """
-    What a slot holds.
-
-    :param dict meta: the release's metadata; None if the slot is empty
-    :param int files: how many files its manifest lists
-    :param int size: their bytes
-    :param list faults: what is wrong with it, in words; empty for a whole slot
-    """
-
-    meta: Optional[dict]
-    files: int
-    size: int
-    faults: List[str]
-
-    @property
-    def whole(self) -> bool:
-        """Would the guard start it? (read-only)"""
-        return self.meta is not None and not self.faults
-
-    def words(self) -> str:
-        """The report in a line."""
-        if self.meta is None:
-            return "empty" if not self.faults else "no release: " + "; ".join(self.faults)
-        release = " ".join(str(self.meta.get(key)) for key in ("product", "version", "uuid"))
-        state = "whole" if self.whole else "torn: " + "; ".join(self.faults)
-        return f"{release}, {self.files} files, {kilobytes(self.size)}, {state}"
-
-
-def examine(drive: Drive, folder: str) -> SlotReport:
-    """Check a slot, or the rescue application, as the guard does."""
-    path = drive.file(folder)
-    meta = read_meta(str(path))
-    if not path.is_dir():
-        return SlotReport(None, 0, 0, [f"/{folder} is missing"])
-    if meta is None:
-        left = sum(1 for _ in drive.files(folder))
-        return SlotReport(None, 0, 0, [f"{left} files without a manifest"] if left else [])
-    crc, count, size, faults, ended = 0, 0, 0, [], False
-    for line in (path / MANIFEST).read_bytes().splitlines(keepends=True):
-        if line.startswith(b"end "):
-            ended = line == b"end %08x\n" % crc
-            break
-        crc = zlib.crc32(line, crc)
-        if line.startswith(b"nh1 "):
-            continue
-        try:
-            expected, length, name = line.decode().rstrip("\n").split(" ", 2)
-            wanted = int(length), int(expected, 16)
-        except ValueError:
-            break
-        count, size = count + 1, size + wanted[0]
-        try:
-            if checksum(str(path / name)) != wanted:
-                faults.append(f"{name} is not what it was")
-        except OSError:
-            faults.append(f"{name} is missing")
-    if not ended:
-        faults.append("its manifest is damaged")
-    return SlotReport(meta, count, size, faults)
-
-
 class Status:
     """
     One look at a drive.
@@ -118,15 +51,15 @@ class Status:
     def run(self) -> bool:
         """Look at everything; True if nothing is wrong."""
         self._board()
-        slots = {slot: examine(self._drive, "slots/" + slot) for slot in ("a", "b")}
-        rescue = examine(self._drive, "app")
+        slots = {
+            slot: board_slots.examine(self._drive.file(board_slots.path_of(slot)))
+            for slot in board_slots.SLOTS
+        }
         state = DeviceState(str(self._drive.path)).load()
         self._record(state, slots)
         for slot, report in slots.items():
-            self._tell(f"slot {slot}", report.words())
-        self._tell("rescue", rescue.words())
-        if not rescue.whole:
-            self.faults.append("the rescue application is not whole")
+            self._slot(slot, report, state)
+        self._rescue()
         self._guard()
         self._settings()
         return not self.faults
@@ -146,10 +79,17 @@ class Status:
 
     def _record(self, state: dict, slots: dict) -> None:
         if "run" not in state:
-            self._tell("record", "none: both copies are missing or torn")
+            self._tell("record", "none: all copies are missing or torn")
             self.faults.append("there is no record: the guard will try the newest whole slot")
             return
         self._tell("record", _starts(state))
+        for name in board_layout.RECORD:
+            path = self._drive.file(name)
+            if not path.is_file() or path.stat().st_size != board_layout.RECORD_SIZE:
+                self.faults.append(
+                    f"{name}, one of the record's copies, is lost: the others do its work, but"
+                    " erase the drive and prepare it again when you can"
+                )
         if state.get("rev"):
             why = _WHY.get(state.get("why"), "failed")
             self._tell("went back", f"release {state.get('bad')} {why}")
@@ -160,13 +100,47 @@ class Status:
         if state.get("tb"):
             self._tell("last words", state["tb"])
         run = state["run"]
-        if run and not slots[run].whole:
+        if run in slots and not slots[run].whole:
             self.faults.append(
                 f"slot {run} is to run and is not whole: the guard will not start it"
             )
         old = state.get("old")
-        if old and not slots[old].whole:
+        if old in slots and not slots[old].whole:
             self.faults.append(f"slot {old} is to go back to and is not whole")
+
+    def _slot(self, slot: str, report: board_slots.SlotReport, state: dict) -> None:
+        split = slot in state.get("split", "")
+        if not report.size and state.get("make"):
+            size = kilobytes(state["make"] * 512)
+            self._tell(f"slot {slot}", f"the board makes it at its first start: {size}")
+            return
+        pieces = "" if state.get("make") else (", in pieces" if split else ", in one piece")
+        size = f"; file of {kilobytes(report.size)}{pieces}" if report.size else ""
+        self._tell(f"slot {slot}", report.words() + size)
+        if not report.size:
+            self.faults.append(
+                f"the file of slot {slot} is lost: the board takes no updates. Erase the drive and"
+                " prepare it again"
+            )
+        elif split:
+            self.faults.append(
+                f"slot {slot} does not lie in one piece: the board takes no updates. Erase the"
+                " drive and prepare it again"
+            )
+        elif report.faults and slot not in {state.get("run"), state.get("old")}:
+            self.faults += [f"slot {slot}: {fault}" for fault in report.faults]
+
+    def _rescue(self) -> None:
+        meta = board_layout.rescue_meta(self._drive)
+        code = self._drive.file("app/code.py")
+        whole = meta is not None and code.is_file() and code.stat().st_size > 0
+        if not whole:
+            self._tell("rescue", "not whole")
+            self.faults.append("the rescue application is not whole")
+            return
+        ours = self._drive.holds("app/code.py", board_files.read("app/code.py"))
+        words = "as these tools have it" if ours else "another code.py than these tools have"
+        self._tell("rescue", f"for {meta['product']}; {words}")
 
     def _guard(self) -> None:
         words = []

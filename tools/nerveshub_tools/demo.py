@@ -27,7 +27,8 @@ from .board_status import examine
 from .ca import Authority
 from .demo_application import write
 from .demo_timeline import Timeline
-from .packer import make_keys, pack, read_key
+from .keys import make_keys, read_key
+from .packer import pack
 from .server import HubThread
 from .simulated_board import Drive, SimulatedBoard, make_drive
 from .tls import ServerTls
@@ -122,7 +123,7 @@ class Demo:
             )
             release.archive = folder / f"demo-{release.version}.fw"
             meta = {**META, "version": release.version}
-            release.uuid = pack(release.folder, release.archive, meta, key=key)
+            release.uuid = pack(release.folder, release.archive, meta, key=key).uuid
         authority = Authority(folder / "ca")
         tls = ServerTls(*authority.server())
         with HubThread(product=META["product"], tls=tls) as hub:

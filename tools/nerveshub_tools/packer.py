@@ -5,59 +5,143 @@
 `nerveshub_tools.packer`
 ================================================================================
 
-Turns an application's folder into a ``.fw`` that fwup, NervesHub and a board accept.
+Turns an application's folder, or a CircuitPython image, into a ``.fw`` that fwup, NervesHub and a
+board accept. The format is stated in ``docs/release_format.rst``.
 
-A ``.fw`` is a zip file: the signature, if there is one, then ``meta.conf``, then the files. The
-signature is over ``meta.conf`` alone, which names every file with its length and hash. The text of
-``meta.conf`` is what fwup itself would print, since the uuid is computed from its bytes. Nothing in
-it tells the time: the same folder with the same options gives the same uuid.
+A ``.fw`` is a zip file of stored members: the signature, if there is one, then ``meta.conf``, then
+one resource. The signature is over ``meta.conf`` alone, which names the resource with its lengths
+and hashes. The text of ``meta.conf`` is what fwup itself would print, since the uuid is computed
+from its bytes. Nothing in it tells the time: the same folder with the same options gives the same
+bytes.
 """
 
-import base64
-import binascii
 import hashlib
 import re
+import unicodedata
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import List, Optional
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .application import AppFile, Unfit, collect
+from . import application, container
+from .container import Container
+from .fat_image import SECTOR, TooLarge, build
 from .images import fwup_uuid
 from .metadata import parse_version
+from .release_paths import Unfit
 
 NEEDED = ("product", "version", "platform", "architecture")
+IMAGE = "app.img"
+"""Name of an application's resource."""
 # In the order in which fwup prints them.
 _KEYS = "product description version author platform architecture vcs_identifier misc".split()
 _PLAIN = re.compile(r"[A-Za-z0-9_.]+")
-_MAX_META_CONF = 49_999
+_MAX_META_CONF = 4096
+_MAX_TEXT, _MAX_TEXTS = 255, 411  # bytes of a text and of all five that a slot's header keeps
+_UUID_LENGTH = 36
+_PADDING = 15  # sectors of a slot that hold neither image nor table
+DEFAULT_SLOT = 317 * 1024
+"""Bytes of a slot on a drive of 960 KB, as ``board prepare`` lays it out."""
+FULL = 80
+"""Percent of a slot from which on its author should know."""
+_FIRMWARE_NAME = re.compile(r"[A-Za-z0-9_.-]+\.bin")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can tell
 
 
-def meta_conf(meta: dict, files: List[AppFile]) -> bytes:
+@dataclass(frozen=True)
+class Packed:
+    """
+    What `pack` has made.
+
+    :param str uuid: the release's
+    :param int files: how many files are in it
+    :param int size: their bytes
+    :param Container made: of an application; None for a CircuitPython image
+    :param int length: bytes of the archive, which travel
+    :param list warnings: what its author should know, in words
+    """
+
+    uuid: str
+    files: int
+    size: int
+    made: Optional[Container]
+    length: int
+    warnings: List[str] = field(default_factory=list)
+
+
+def release(files: dict) -> Container:
+    """
+    The container of an application.
+
+    :param dict files: path -> content
+    :raises Unfit: if there is too much of it
+    """
+    try:
+        return container.make(build(files))
+    except (TooLarge, container.BadContainer) as error:
+        raise Unfit(str(error)) from error
+
+
+def room(slot_size: int) -> int:
+    """Bytes that image and chunk table may have together in a slot of this size."""
+    return max(slot_size // SECTOR - _PADDING, 0) * SECTOR
+
+
+def needed(made: Container) -> int:
+    """Bytes that image and chunk table take in a slot."""
+    return len(made.image) + -(-len(made.table) // SECTOR) * SECTOR
+
+
+def check_fits(made: Container, slot_size: int) -> List[str]:
+    """
+    Does a release fit into a slot?
+
+    :param int slot_size: bytes of the slot's file
+    :return: a warning if it is nearly full, else nothing
+    :raises Unfit: if it does not fit, with both numbers
+    """
+    wanted, there = needed(made), room(slot_size)
+    if wanted > there:
+        raise Unfit(
+            f"the image and its table have {kilobytes(wanted)}, a slot of {kilobytes(slot_size)}"
+            f" has room for {there // 1024:,} KB. Use .mpy instead of .py, or leave something out;"
+            " if your boards have other slots (board status tells), give their --slot-size"
+        )
+    percent = wanted * 100 // there
+    if percent < FULL:
+        return []
+    return [
+        f"the slot is full to {percent} %. Its size can't be changed in the field:"
+        f" {(there - wanted) // 1024:,} KB are left for later releases"
+    ]
+
+
+def kilobytes(size: int) -> str:
+    """Bytes in words."""
+    return f"{-(-size // 1024):,} KB"
+
+
+def meta_conf(meta: dict, resource: str) -> bytes:
     """
     The text that describes a release.
 
     :param dict meta: product, version, platform, architecture, and what is optional
-    :param list files: of `application.collect`
-    :raises Unfit: if NervesHub would not take it
+    :param str resource: the section of the one resource
+    :raises Unfit: if NervesHub or a board would not take it
     """
+    meta = {key: unicodedata.normalize("NFC", meta[key]) for key in _KEYS if meta.get(key)}
     _check(meta)
     lines = [f"meta-{key.replace('_', '-')}={_value(meta[key])}" for key in _KEYS if meta.get(key)]
-    for file in files:
-        data = file.source.read_bytes()
-        lines.append(f"file-resource {_quoted(file.path)} {{")
-        if data:  # fwup leaves the length of an empty file out
-            lines.append(f"length={len(data)}")
-        lines += ["blake2b-256=" + hashlib.blake2b(data, digest_size=32).hexdigest(), "}"]
-    text = "".join(line + "\n" for line in lines).encode("ascii")
-    if len(text) > _MAX_META_CONF:
+    # fwup writes UTF-8 as it is, and that is how NervesHub reads it.
+    conf = ("".join(line + "\n" for line in lines) + resource).encode()
+    if len(conf) > _MAX_META_CONF:
         raise Unfit(
-            f"{len(files)} files make a meta.conf of {len(text):,} bytes, fwup takes"
-            f" {_MAX_META_CONF:,}: use fewer files, or shorter paths"
+            f"the metadata makes a meta.conf of {len(conf):,} bytes, a board takes"
+            f" {_MAX_META_CONF:,}: use a shorter --description or --misc"
         )
-    return text
+    return conf
 
 
 def _check(meta: dict) -> None:
@@ -67,10 +151,26 @@ def _check(meta: dict) -> None:
     for key in _KEYS:
         value = meta.get(key) or ""
         # NervesHub takes them apart with a regular expression that these would mislead.
-        if not value.isascii() or not value.isprintable() or "=" in value or '"' in value:
-            raise Unfit(f"--{key}: NervesHub takes printable ASCII without = and quotes")
+        if not value.isprintable() or "=" in value or '"' in value:
+            raise Unfit(f"--{key}: NervesHub takes printable text without = and quotes")
+        for char in value:
+            if ord(char) > 0xFF:
+                raise Unfit(
+                    f"--{key}: NervesHub takes the characters of Latin-1 (accents, umlauts), and"
+                    f" answers any other, such as '{char}', with an error 500"
+                )
     if parse_version(meta["version"]) is None:
         raise Unfit(f"--version must be like 1.2.3 (SemVer), not {meta['version']}")
+    kept = {key: len(meta[key].encode()) for key in NEEDED}
+    for key, count in kept.items():
+        if count > _MAX_TEXT:
+            raise Unfit(f"--{key} has {count} bytes, a slot keeps {_MAX_TEXT}")
+    count = sum(kept.values()) + _UUID_LENGTH
+    if count > _MAX_TEXTS:
+        raise Unfit(
+            f"product, version, platform, architecture and uuid have {count} bytes, a slot keeps"
+            f" {_MAX_TEXTS}"
+        )
 
 
 def _value(text: str) -> str:
@@ -82,82 +182,73 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def pack(  # noqa: PLR0913 - options, keyword only
-    folder,
+def pack(
+    source,
     output,
     meta: dict,
     *,
     key: Optional[Ed25519PrivateKey] = None,
-    compress: bool = True,
-) -> str:
+    slot_size: int = DEFAULT_SLOT,
+) -> Packed:
     """
     Write a ``.fw``.
 
-    :param folder: the application
+    :param source: the application's folder; or a CircuitPython image, a file ending in ``.bin``
     :param output: path of the file to write
     :param dict meta: as for `meta_conf`
     :param key: private key to sign with; None for an unsigned archive, which NervesHub refuses
-    :param bool compress: False to store the files as they are: quicker to unpack on a board
-    :return: the release's uuid
+    :param int slot_size: bytes of the slots that an application is for
     :raises Unfit: if the folder or the options are no good; then nothing is written
     """
-    files = collect(folder)
-    conf = meta_conf(meta, files)
-    target = Path(output)
+    source = Path(source)
+    if source.is_file():
+        name, data = _firmware(source)
+        conf = meta_conf(meta, _resource(name, data))
+        made, words, files, size = None, [], 1, len(data)
+    else:
+        app = application.read(source, output)
+        made = release(app.files)
+        name, data, words = IMAGE, made.data, app.warnings + check_fits(made, slot_size)
+        conf = meta_conf(meta, made.resource(IMAGE))
+        files, size = len(app.files), app.size
+    _write(Path(output), conf, name, data, key)
+    return Packed(fwup_uuid(conf), files, size, made, Path(output).stat().st_size, words)
+
+
+def _firmware(source: Path) -> tuple:
+    data = source.read_bytes()
+    if source.suffix.lower() != ".bin" or data[:1] != b"\xe9":
+        raise Unfit(
+            f"{source} is neither an application's folder nor a CircuitPython image (the build's"
+            " circuitpython-firmware.bin)"
+        )
+    name = source.name if _FIRMWARE_NAME.fullmatch(source.name) else "firmware.bin"
+    return name, data
+
+
+def _resource(name: str, data: bytes) -> str:
+    return (
+        f'file-resource "{name}" {{\nlength={len(data)}\n'
+        f"blake2b-256={hashlib.blake2b(data, digest_size=32).hexdigest()}\n"
+        f"sha256={hashlib.sha256(data).hexdigest()}\n}}\n"
+    )
+
+
+def _write(target: Path, conf: bytes, name: str, data: bytes, key) -> None:
     unfinished = target.with_name(target.name + ".part")
-    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     try:
-        with zipfile.ZipFile(unfinished, "w", compresslevel=9) as archive:
+        with zipfile.ZipFile(unfinished, "w") as archive:
             if key is not None:
                 archive.writestr(_member("meta.conf.ed25519"), key.sign(conf))
-            archive.writestr(_member("meta.conf"), conf, method)
-            for file in files:
-                archive.writestr(_member("data/" + file.path), file.source.read_bytes(), method)
+            archive.writestr(_member("meta.conf"), conf)
+            archive.writestr(_member("data/" + name), data)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
-    return fwup_uuid(conf)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
     member = zipfile.ZipInfo(name, _EPOCH)
     member.external_attr = 0o644 << 16
+    member.create_system = 3  # else it tells on which system it was packed
     return member
-
-
-def read_key(path) -> Ed25519PrivateKey:
-    """
-    Read a private key as ``fwup -g`` writes it: base64 of 32 bytes of key, 32 of its public half.
-
-    :raises Unfit: if the file holds none
-    """
-    try:
-        data = base64.b64decode(Path(path).read_text(encoding="ascii").strip(), validate=True)
-        if len(data) != 64:
-            raise ValueError(f"{len(data)} bytes")
-        key = Ed25519PrivateKey.from_private_bytes(data[:32])
-    except (binascii.Error, ValueError):
-        raise Unfit(f"{path} holds no private key of fwup (fwup -g makes one)") from None
-    if key.public_key().public_bytes_raw() != data[32:]:
-        raise Unfit(f"{path}: the two halves of the key don't belong together")
-    return key
-
-
-def make_keys(name) -> tuple:
-    """
-    Make a pair of keys as ``fwup -g`` does: ``NAME.pub``, for NervesHub and for boards, and
-    ``NAME.priv``, to be kept.
-
-    :return: both paths
-    :raises FileExistsError: if one of them is there already
-    """
-    key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes_raw()
-    paths = Path(f"{name}.pub"), Path(f"{name}.priv")
-    for path in paths:
-        if path.exists():
-            raise FileExistsError(f"{path} is there already")
-    for path, data in zip(paths, (public, key.private_bytes_raw() + public)):
-        path.touch(mode=0o600 if path.suffix == ".priv" else 0o644)
-        path.write_text(base64.b64encode(data).decode(), encoding="ascii")
-    return paths

@@ -19,6 +19,8 @@ an exception, an end         the same if it was asked for, else the board waits 
                              watchdog that an exception has left armed resets it then
 SystemExit                   the prompt, whatever was asked for; Ctrl-D there starts anew
 Ctrl-C                       an exception like any other, but that it disarms the watchdog
+the end of any run           no image is mounted any longer; files open for writing are closed,
+                             which writes their folders. A reset closes nothing
 watchdog                     a reset that says so
 brownout, hard fault         safe mode: ``safemode.py`` alone, then it waits for ever
 ===========================  =======================================================================
@@ -26,8 +28,10 @@ brownout, hard fault         safe mode: ``safemode.py`` alone, then it waits for
 
 import os
 import queue
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -68,7 +72,7 @@ class SimulatedBoard:
     :param folder: the drive
     :param on_event: called, from a thread, with each event: a dict with the key ``event``:
         ``boot``, ``started``, ``output``, ``ended``, ``watchdog``, ``prompt``, ``safe_mode``,
-        ``died``
+        ``died``, ``folder_written`` (with ``file``: it was open for writing when a VM ended)
     :param str ca: path of the CA that servers must come from; the system's if None
     :param str uid: the chip's unique id in hex
     :param float sleep_scale: how long a second is in a ``time.sleep`` of at least one; less than 1
@@ -105,6 +109,7 @@ class SimulatedBoard:
         self._board.usb_connected = usb
         self._printed: list = []  # by the run that goes on
         self._started = 0.0
+        self._images = Path()  # what is in mounted images, while it is on
         self._child: Optional[subprocess.Popen] = None
         self._lock = threading.Lock()
         self._actions: queue.Queue = queue.Queue()
@@ -168,11 +173,13 @@ class SimulatedBoard:
 
     def _run(self) -> None:
         start = ("POWER_ON", "NONE")
-        while start is not None:
-            self._board.boot(*start)
-            self._started = time.monotonic()
-            self._on_event({"event": "boot", "reset": start[0], "safe_mode": start[1]})
-            start = self._safe_mode(start[1]) if start[1] != "NONE" else self._start()
+        with tempfile.TemporaryDirectory(prefix="simulated-board-") as images:
+            self._images = Path(images)
+            while start is not None:
+                self._board.boot(*start)
+                self._started = time.monotonic()
+                self._on_event({"event": "boot", "reset": start[0], "safe_mode": start[1]})
+                start = self._safe_mode(start[1]) if start[1] != "NONE" else self._start()
 
     def _safe_mode(self, reason: str) -> Optional[tuple]:
         if reason != "USER" and (self.drive / "safemode.py").is_file():
@@ -238,9 +245,12 @@ class SimulatedBoard:
             **self._options,
             "file": file if not file.startswith(str(self.drive)) else file[len(str(self.drive)) :],
             "folder": folder if folder.startswith(str(self.drive)) else str(self.drive) + folder,
+            "images": str(self._images),
             "uptime": time.monotonic() - self._started,
             "board": self._board.state(),
         }
+        for mounted in self._images.iterdir():
+            shutil.rmtree(mounted)  # an image is mounted for one run
         with self._lock:
             if self._stopping:
                 return None

@@ -9,8 +9,9 @@ not share a block of 4 KB with what a start needs.
 import os
 from binascii import crc32
 
-from nerveshub_link.slots.record import DeviceState
 from nerveshub_link.slots.slot_manifest import Manifest
+
+from nerveshub_link.slots.record import DeviceState
 
 _BLOCK = 4096
 

@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.release.chunk_table`
+====================================================
+
+The table at the beginning of a release's container, and how a chunk is unpacked. The format is
+stated in ``docs/release_format.rst``. The caller has the table whole and checks its hash;
+`ChunkTable` checks that it does not contradict itself, before anybody allocates or writes what it
+says.
+"""
+
+import hashlib
+import zlib
+from struct import unpack_from
+
+from micropython import const
+
+from ..errors import UpdateError
+
+SECTOR = const(512)
+CHUNK = const(4096)
+"""Bytes of a chunk at most, stored or unpacked."""
+HASH = const(16)
+"""Bytes of a SHA-256 that stand in a row, from its beginning."""
+_HEAD = const(16)
+_ROW = const(36)
+_MOST_ROWS = const(0xFFFF)
+_MAGIC = b"NHct"
+_VERSION = const(1)
+_WINDOW = const(-15)  # a raw deflate stream
+_BAD_STREAM = getattr(zlib, "error", ValueError)  # CPython's is no ValueError
+
+
+def most_bytes(image_length: int) -> int:
+    """
+    Return how long the table of an image may be: a chunk has one sector at least.
+
+    :param int image_length: bytes of the image
+    """
+    return _HEAD + min(image_length // SECTOR, _MOST_ROWS) * _ROW
+
+
+class ChunkTable:
+    """
+    A table, row by row.
+
+    :param data: the whole table, as bytes or a bytearray; kept
+    :raises UpdateError: if it is no table that this version knows, or contradicts itself
+    """
+
+    def __init__(self, data) -> None:
+        self._data = data
+        if len(data) < _HEAD or bytes(data[:4]) != _MAGIC:
+            raise UpdateError(
+                "the release holds no chunk table; is it made by nerveshub-link pack?"
+            )
+        version, self.count, self.image_length, self.stored_length = unpack_from("<HHII", data, 4)
+        if version != _VERSION:
+            words = (
+                "the release's chunk table has version %d, this library knows %d: update it first"
+            )
+            raise UpdateError(words % (version, _VERSION))
+        if not self.count or len(data) != _HEAD + self.count * _ROW:
+            raise UpdateError("the chunk table's length does not fit its number of rows")
+        sectors = stored = 0
+        for number in range(self.count):
+            here, size = self.row(number)
+            if not 1 <= here <= CHUNK // SECTOR or not 1 <= size <= here * SECTOR:
+                raise UpdateError("the chunk table holds a length that is not allowed")
+            sectors += here
+            stored += size
+        if sectors * SECTOR != self.image_length or stored != self.stored_length:
+            raise UpdateError("the chunk table's lengths contradict each other")
+
+    def row(self, number: int) -> tuple:
+        """
+        Return the sectors of a chunk in the image, and its length as it is stored.
+
+        :param int number: from 0 on
+        """
+        return unpack_from("<HH", self._data, _HEAD + number * _ROW)
+
+    def is_stored(self, number: int, data) -> bool:
+        """Tell whether these are the bytes of a chunk as it is stored, by their SHA-256."""
+        return self._is(_HEAD + number * _ROW + 4, data)
+
+    def is_unpacked(self, number: int, data) -> bool:
+        """Tell whether these are the bytes of a chunk as it stands in the image."""
+        return self._is(_HEAD + number * _ROW + 4 + HASH, data)
+
+    def _is(self, at: int, data) -> bool:
+        return hashlib.new("sha256", data).digest()[:HASH] == self._data[at : at + HASH]
+
+
+def unpack(data, size: int):
+    """
+    Unpack a chunk. Call it only with bytes whose hash is right: the native decompressor has no
+    limit on what comes out.
+
+    :param data: the chunk as it is stored
+    :param int size: bytes that it must become; if it has as many, it is not packed
+    :return: its bytes, as a buffer
+    :raises UpdateError: if it does not become so many
+    """
+    if len(data) == size:
+        return data
+    try:
+        unpacked = zlib.decompress(data, _WINDOW)
+    except _BAD_STREAM as error:
+        raise UpdateError("a chunk can't be unpacked: %s" % error) from None
+    if len(unpacked) != size:
+        raise UpdateError("a chunk has %d bytes unpacked instead of %d" % (len(unpacked), size))
+    return unpacked

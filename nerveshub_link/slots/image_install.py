@@ -1,0 +1,311 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.slots.image_install`
+====================================================
+
+One release on its way into the idle slot; the sink of a `FwReader`. Everything that can be checked
+is checked before the idle slot's header is erased, and nothing counts before the header is written:
+
+=====================  ============================================================================
+step                   what is checked
+=====================  ============================================================================
+``meta.conf``          product, platform, architecture, that the image has room
+chunk table            its SHA-256, and its lengths against each other. Then the header is erased
+each chunk             the SHA-256 of the bytes as they came, then of the unpacked bytes; then it is
+                       written where it differs from what is there
+`verify`, in slices    the table and the whole image, read back: SHA-256 and CRC-32
+`commit`               the header is written, and read back
+=====================  ============================================================================
+
+Chunks begin at the beginning of files, the flash is erased in blocks of 4 KB. So what is unpacked
+is collected in a window of 4 KB that lies at a multiple of 4 KB in the slot file, and written from
+there.
+"""
+
+import gc
+import hashlib
+from binascii import crc32, unhexlify
+
+from micropython import const
+
+from ..errors import UpdateError, printable
+from ..release.chunk_table import CHUNK, ChunkTable, most_bytes, unpack
+from ..release.fwup_meta import length_of, resources, value_of
+from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header, texts_of
+
+_RESOURCE = b"app.img"
+_MAX_TABLE = const(65536)
+_SLICE = const(4)  # windows of 4 KB that one call of verify() reads
+
+
+class ImageInstall:
+    """
+    Installs one release.
+
+    :param SlotFile slot: the idle slot
+    :param dict device: ``product``, ``platform`` and ``architecture`` that a release must be for;
+        what is empty or missing is not checked
+    :param str uuid: the release's, as the server told it
+    :param int number: of this installation
+    """
+
+    def __init__(self, slot, device: dict, uuid: str, number: int) -> None:
+        self._slot = slot
+        self._device = device
+        self._uuid = uuid
+        self._number = number
+        self.meta = None
+        """What the release is: from its ``meta.conf``, and the uuid. None until that has come."""
+        self.written = 0
+        """Sectors that had to be written."""
+        self._committing = False  # may the slot hold this release's header?
+        self._length = self._image_length = 0
+        self._image_hash = self._table_hash = None
+        self._table_data = None
+        self._table = None
+        self._have = 0  # bytes of the table, of the chunk that comes, of the table again
+        self._chunk = 0  # which one comes
+        self._buffer = memoryview(bytearray(CHUNK))  # a chunk as it is stored
+        self._window = memoryview(bytearray(CHUNK))  # sectors to write
+        self._filled = 0  # bytes of it
+        self._sector = IMAGE_AT  # where the window goes
+        self._hash = None  # of the image, as it is read back
+        self._crc = self._done = 0
+
+    # What the FwReader calls
+
+    def archive_meta(self, conf: bytes, signature) -> None:
+        """Check what the release says of itself."""
+        self._check_identity(conf)
+        found = [values for name, values in resources(conf) if name == _RESOURCE]
+        if len(found) != 1:
+            raise UpdateError("the release holds no app.img: make it with nerveshub-link pack")
+        values = found[0]
+        self._length = length_of(values)
+        self._image_hash = _hash_of(values, b"image-sha256")
+        self._table_hash = _hash_of(values, b"table-sha256")
+        image, table = length_of(values, b"image-length"), length_of(values, b"table-length")
+        if not image or image % SECTOR:
+            raise UpdateError("meta.conf: image-length %d is no number of sectors" % image)
+        if not 0 < table <= min(most_bytes(image), _MAX_TABLE):
+            raise UpdateError("meta.conf: table-length %d does not fit the image's" % table)
+        needed = image // SECTOR + -(-table // SECTOR)
+        if needed > self._slot.room:
+            words = "the image and its table have %d KB, a slot of this device has room for %d KB"
+            raise UpdateError(words % (-(-needed // 2), self._slot.room // 2))
+        self._image_length = image
+        gc.collect()  # the table wants its room in one piece
+        self._table_data = bytearray(table)
+
+    def _check_identity(self, conf: bytes) -> None:
+        meta = {"uuid": self._uuid}
+        try:
+            for key in ("product", "version", "platform", "architecture"):
+                meta[key] = (value_of(conf, b"meta-" + key.encode()) or b"").decode()
+        except ValueError:  # UnicodeError is a ValueError
+            raise UpdateError("meta.conf is no UTF-8 text") from None
+        for key in ("product", "platform", "architecture"):
+            wanted = self._device.get(key)
+            if wanted and meta[key] != wanted:
+                words = "the release is for %s %s, this device is %s"
+                raise UpdateError(words % (key, printable(meta[key]) or "none", wanted))
+        texts_of(meta)  # have they room in the header?
+        self.meta = meta
+
+    def file_begin(self, name: str, size: int) -> None:
+        """Check that the resource has the length that ``meta.conf`` says."""
+        if name.encode() != _RESOURCE or size != self._length:
+            words = "'%s' has %d bytes, meta.conf says %d of app.img"
+            raise UpdateError(words % (printable(name), size, self._length))
+
+    def file_data(self, view: memoryview) -> None:
+        """Take the next bytes of table and chunks."""
+        if self._table is None:
+            rest = self._collect(self._table_data, view)
+            if self._have < len(self._table_data):
+                return
+            self._take_table()
+            view = view[rest:]
+        while len(view):
+            if self._chunk == self._table.count:
+                raise UpdateError("the release goes on behind its last chunk")
+            size = self._table.row(self._chunk)[1]
+            if not self._have and len(view) >= size:
+                self._take_chunk(view[:size])
+                view = view[size:]
+                continue
+            rest = self._collect(self._buffer[:size], view)
+            if self._have < size:
+                return
+            self._have = 0
+            self._take_chunk(self._buffer[:size])
+            view = view[rest:]
+
+    def file_end(self) -> None:
+        """The resource has come whole: have all chunks?"""
+        if self._table is None or self._chunk < self._table.count:
+            raise UpdateError("the release ends before its last chunk")
+
+    def _collect(self, target, view: memoryview) -> int:
+        """Copy what is missing in ``target``; returns how much of ``view`` that was."""
+        count = min(len(view), len(target) - self._have)
+        target[self._have : self._have + count] = view[:count]
+        self._have += count
+        return count
+
+    def _take_table(self) -> None:
+        data = self._table_data
+        if hashlib.new("sha256", data).digest() != self._table_hash:
+            raise UpdateError("the chunk table is not the one that meta.conf names")
+        table = ChunkTable(data)
+        if table.image_length != self._image_length:
+            raise UpdateError("chunk table and meta.conf name different image lengths")
+        if len(data) + table.stored_length != self._length:
+            raise UpdateError("chunk table and meta.conf name different lengths")
+        # From here on the slot holds no release, until the next header is written.
+        self.revoke()
+        self._table = table
+        self._have = 0
+
+    def _take_chunk(self, data: memoryview) -> None:
+        number = self._chunk
+        if not self._table.is_stored(number, data):
+            raise UpdateError("chunk %d is damaged" % number)
+        size = self._table.row(number)[0] * SECTOR
+        try:
+            unpacked = unpack(data, size)
+        except MemoryError:
+            gc.collect()  # it wants up to 4 KB in one piece
+            unpacked = unpack(data, size)
+        if not self._table.is_unpacked(number, unpacked):
+            raise UpdateError("chunk %d does not unpack to what it should" % number)
+        self._chunk = number + 1
+        self._append(memoryview(unpacked))
+
+    def _append(self, view: memoryview) -> None:
+        """Write these bytes behind the last ones, as soon as there are 4 KB."""
+        while len(view):
+            count = min(len(view), CHUNK - self._filled)
+            self._window[self._filled : self._filled + count] = view[:count]
+            self._filled += count
+            view = view[count:]
+            if self._filled == CHUNK:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Write the window's sectors; the last one is filled up with zeros."""
+        window = self._window
+        sectors = -(-self._filled // SECTOR)
+        for at in range(self._filled, sectors * SECTOR):
+            window[at] = 0
+        self.written += self._slot.write(self._sector, window[: sectors * SECTOR])
+        self._sector += sectors
+        self._filled = 0
+
+    # What the writer calls
+
+    @property
+    def percent(self) -> int:
+        """How much of the image was read back (read-only)."""
+        return self._done * 100 // (self._image_length or 1)
+
+    def verify(self) -> bool:
+        """
+        Read a piece of what was written.
+
+        :return: False if there is more; True if all was read and is right
+        :raises UpdateError: if it is not
+        """
+        if self._hash is None:
+            self._write_table()
+            return False
+        for _ in range(_SLICE):
+            view = self._window[: min(self._image_length - self._done, CHUNK)]
+            if not len(view):
+                break
+            if self._slot.read_into(IMAGE_AT + self._done // SECTOR, view) != len(view):
+                raise _unreadable("the image")
+            self._hash.update(view)
+            self._crc = crc32(view, self._crc)
+            self._done += len(view)
+        if self._done < self._image_length:
+            return False
+        if self._hash.digest() != self._image_hash:
+            raise _unreadable("the image")
+        return True
+
+    def _write_table(self) -> None:
+        """Write a piece of the table behind the image; when all is there, read it back."""
+        data = memoryview(self._table_data)
+        if self._have < len(data):
+            self._append(data[self._have : self._have + CHUNK])
+            self._have += CHUNK
+            return
+        self._flush()
+        piece = self._buffer[:SECTOR]
+        sector = IMAGE_AT + self._image_length // SECTOR
+        for at in range(0, len(data), SECTOR):
+            part = data[at : at + SECTOR]
+            count = self._slot.read_into(sector, piece)
+            if count != SECTOR or piece[: len(part)] != part:
+                raise _unreadable("the chunk table")
+            sector += 1
+        self._hash = hashlib.new("sha256")
+
+    def commit(self) -> None:
+        """
+        Write the header: the slot holds a release. Call it when `verify` has returned True.
+
+        :raises UpdateError: if it can't be read back
+        """
+        header = Header(
+            self._number,
+            self._image_length,
+            len(self._table_data),
+            self._crc,
+            self._image_hash,
+            self._table_hash,
+            self.meta,
+        )
+        sector = memoryview(header.pack())
+        self._committing = True
+        self._slot.write(HEADER_AT, sector)
+        if not self._slot.holds(HEADER_AT, sector):
+            raise _unreadable("the slot's header")
+        self._table_data = self._table = self._buffer = self._window = None
+
+    def abort(self) -> None:
+        """Erase the header if it may be there already: a release that was refused never starts."""
+        try:
+            if self._committing:
+                self.revoke()
+        finally:
+            self._slot.close()
+
+    def revoke(self) -> None:
+        """
+        Erase the slot's header: it holds no release.
+
+        :raises UpdateError: if it can be read all the same
+        """
+        empty = memoryview(bytearray(SECTOR))
+        self._slot.write(HEADER_AT, empty)
+        if not self._slot.holds(HEADER_AT, empty):
+            raise _unreadable("the slot's header")
+
+
+def _hash_of(values: dict, key: bytes) -> bytes:
+    text = values.get(key, b"")
+    try:
+        if len(text) == 64:
+            return unhexlify(text)
+    except ValueError:
+        pass
+    words = "meta.conf: %s of app.img is no SHA-256: make the release with nerveshub-link pack"
+    raise UpdateError(words % key.decode())
+
+
+def _unreadable(what: str) -> UpdateError:
+    return UpdateError(what + " can't be read back as it was written: is the flash worn?")

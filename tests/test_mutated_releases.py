@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+20,000 releases with something wrong, fed in pieces of any size: each is refused with a sentence and
+no header is written; or what is wrong matters to nobody, and then the slot holds the whole release.
+
+In ``make test`` as many of them as a few seconds allow, the same ones each time; with ``--whole``
+all of them.
+"""
+
+import hashlib
+import random
+import re
+import time
+import zlib
+from collections import Counter
+
+import pytest
+from support import mutations
+from support.mutations import GOOD, IMAGE, META, mutant
+from support.vm import Vm, build
+
+from nerveshub_link.errors import UpdateError
+from nerveshub_link.release.fw_reader import FwReader
+from nerveshub_link.slots import slot_file
+from nerveshub_link.slots.image_install import ImageInstall
+from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, PAD, SECTOR, Header, SlotFile
+
+WHOLE = 20_000
+SECONDS = 5
+SECTORS = 400
+DEVICE = {key: META[key] for key in ("product", "platform", "architecture")}
+OLD = Header(6, 64 * SECTOR, 52, 7, bytes(32), bytes(32), dict(META, uuid="old")).pack()
+PIECES = (1, 7, 100, 512, 1000, 4096)
+# A good release installs within this many KB (64 and 32 bits); so must a bad one be refused.
+HEAP = (104, 68)
+
+
+@pytest.fixture(name="path")
+def slot(tmp_path, monkeypatch):
+    monkeypatch.setattr(slot_file, "_open", {})
+    return tmp_path / "app.img"
+
+
+def fill(path):
+    """A slot that holds an older release; what it holds apart from the header is noise."""
+    noise = random.Random(1).randbytes(SECTORS * SECTOR)
+    data = noise[: HEADER_AT * SECTOR] + OLD + noise[IMAGE_AT * SECTOR :]
+    if path.exists():
+        with open(path, "r+b", buffering=0) as file:  # in place: it is open for writing already
+            file.write(data)
+    else:
+        path.write_bytes(data)
+    return data
+
+
+def install(path, data, seed):
+    """Feed a release in pieces; returns why it was refused, or None."""
+    rng = random.Random(seed)
+    slot = SlotFile(str(path))
+    one = ImageInstall(slot, DEVICE, "new", 7)
+    reader = FwReader(one)
+    view, at = memoryview(data), 0
+    try:
+        while at < len(view):
+            count = rng.choice(PIECES)
+            reader.feed(view[at : at + count])
+            at += count
+        reader.finish()
+        while not one.verify():
+            pass
+        one.commit()
+        return None
+    except UpdateError as error:
+        return str(error)
+    finally:
+        slot.close()
+
+
+def said(data, key):
+    """What an archive's meta.conf says."""
+    return re.search(rb"^%s=(.*)$" % key.encode(), data, re.MULTILINE).group(1).strip(b'"').decode()
+
+
+def check_refused(mutant, before, after):
+    """The slot holds no release, or still the old one, untouched."""
+    if after != before:
+        head = after[HEADER_AT * SECTOR : IMAGE_AT * SECTOR]
+        assert head == bytes(SECTOR), mutant.kind
+        return "refused when the old header was erased"
+    return "refused before anything was erased"
+
+
+def check_taken(mutant, after):
+    """The slot holds what the header says, and that is what it may hold."""
+    header = slot_file.unpack(after[HEADER_AT * SECTOR : IMAGE_AT * SECTOR])
+    image = after[IMAGE_AT * SECTOR :][: header.image_length]
+    assert header.number == 7, mutant.kind
+    assert header.crc == zlib.crc32(image), mutant.kind
+    assert header.image_hash == hashlib.sha256(image).digest(), mutant.kind
+    assert header.image_hash.hex() == said(mutant.data, "image-sha256"), mutant.kind
+    assert {key: header.meta[key] for key in DEVICE} == DEVICE, mutant.kind
+    assert image == (IMAGE if mutant.image is None else mutant.image)
+    return "taken: what was wrong matters to nobody"
+
+
+def check_padding(before, after):
+    assert len(after) == len(before)
+    assert after[: HEADER_AT * SECTOR] == before[: HEADER_AT * SECTOR]
+    assert after[-PAD * SECTOR :] == before[-PAD * SECTOR :]
+
+
+def seeds(whole, count=WHOLE, seconds=SECONDS):
+    """Numbers from 0 on, until the time is over; all of them if that is asked for."""
+    until = time.monotonic() + seconds
+    for seed in range(count):
+        if not whole and seed >= 100 and time.monotonic() > until:
+            return
+        yield seed
+
+
+def test_the_release_that_they_are_made_from_is_taken(path):
+    fill(path)
+    assert install(path, GOOD, 1) is None
+    check_taken(mutations.Mutant("good", GOOD, IMAGE), path.read_bytes())
+
+
+def test_no_release_with_something_wrong_ever_gets_a_header(path, whole, record_property):
+    outcomes, kinds = Counter(), Counter()
+    for seed in seeds(whole):
+        one = mutant(seed)
+        before = fill(path)
+        reason = install(path, one.data, seed)
+        after = path.read_bytes()
+        check_padding(before, after)
+        if reason is None:
+            outcome = check_taken(one, after)
+        else:
+            assert reason.isprintable() and len(reason) < 300, reason
+            outcome = check_refused(one, before, after)
+        outcomes[outcome] += 1
+        kinds[one.kind] += 1
+    words = "; ".join(f"{outcomes[key]} {key}" for key in sorted(outcomes))
+    record_property("summary", f"mutated releases: {sum(outcomes.values())}: {words}")
+    assert len(kinds) == 23, kinds
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("bits", ["64 bits", "32 bits"])
+def test_they_are_refused_within_the_memory_that_a_good_one_takes(  # noqa: PLR0913, PLR0917 fixtures
+    bits, request, micropython, tmp_path, whole, record_property
+):
+    if bits == "32 bits":
+        micropython = request.getfixturevalue("micropython_32")
+    vm = Vm(micropython, build(tmp_path / "drive"))
+    fill(tmp_path / "app.img")
+    outcomes = Counter()
+    for batch in range(20 if whole else 1):
+        mutants = [mutant(seed) for seed in range(batch * 100, batch * 100 + 100)]
+        archives = [GOOD, *(one.data for one in mutants), GOOD]
+        (tmp_path / "batch").write_bytes(b"".join(archives))
+        options = {
+            "slot": str(tmp_path / "app.img"),
+            "batch": str(tmp_path / "batch"),
+            "lengths": [len(data) for data in archives],
+            "device": DEVICE,
+        }
+        result = vm.run("mutants", options, heap=HEAP[vm.is_32_bit] * 1024, timeout=300)
+        first, *found, last = result.one("mutants")["outcomes"]
+        assert (first, last) == ("taken", "taken"), result
+        for one, outcome in zip(mutants, found):
+            # What a bomb unpacks to is more than this heap has; nothing else may be too much.
+            assert outcome in ("taken", "refused") or (outcome, one.kind) == (
+                "MemoryError",
+                "bomb",
+            ), (one.kind, outcome)
+        outcomes.update(found)
+    words = ", ".join(f"{outcomes[key]} {key}" for key in sorted(outcomes))
+    record_property("summary", f"mutated releases in a VM of {bits}: {words}")
