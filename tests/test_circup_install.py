@@ -146,7 +146,7 @@ def test_circup_copies_the_example_and_its_settings(circup, drive):
 
 def test_circup_finds_the_boot_guard_among_the_examples(circup, drive):
     circup("install", "nerveshub_link")
-    names = ("boot", "code", "nh_boot", "nh_run", "nh_trial", "nh_wake", "safemode")
+    names = ("boot", "code", "nh_boot", "nh_run", "nh_slots", "nh_trial", "nh_wake", "safemode")
     circup("example", *(f"nerveshub_link/board/{name}" for name in names))
     board = checkout.ROOT / "examples" / "board"
     for name in names:

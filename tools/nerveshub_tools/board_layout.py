@@ -15,8 +15,8 @@ The order matters. A new drive gives its clusters out one after the other, and e
    files bring their own distance;
 2. guard, rescue application, library, and the folders that images are mounted at and that hold the
    slots: never written by the board;
-3. for each of `PLACES`: 4 KB of nothing, then what is written now and then: settings.toml;
-   ``/data`` and ``/develop``; the folder of each slot. A slot's file brings its own distance: 7
+3. for each of `PLACES`: 4 KB of nothing, then what is written now and then: settings.toml; the
+   folder of each slot; ``/data`` and ``/develop``. A slot's file brings its own distance: 7
    sectors at both ends;
 4. slot a with the application, if there is one. All other slot files the board itself makes, at its
    first start, behind everything that is there;
@@ -34,13 +34,14 @@ from .packer import DEFAULT_SLOT, meta_conf
 RECORD = ("nh_a/state.bin", "nh_b/state.bin", "nh_c/state.bin")
 RECORD_SIZE = 15 * 512
 FIRST_PAD = "nh_pad/0.bin"
-FOLDERS = ("images", "slot", "media")
+FOLDERS = ("slot", "media", "images")
 """Folders of step 2; the board only reads them."""
 PLACES = (
     ("nh_pad/1.bin", ("settings.toml",)),
-    ("nh_pad/2.bin", ("data/", "develop/")),
-    ("nh_pad/3.bin", ("images/a/",)),
-    ("nh_pad/4.bin", ("images/b/",)),
+    ("nh_pad/2.bin", ("images/a/",)),
+    ("nh_pad/3.bin", ("images/b/",)),
+    ("nh_pad/4.bin", ("data/", "develop/")),
+    ("nh_pad/5.bin", ()),
 )
 """A pad each, and what comes behind it; folders with a slash."""
 PAD_SIZE = 4096
