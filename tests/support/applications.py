@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Applications made up for tests, and archives of them as fwup and zip programs write them."""
+"""Applications made up for tests, and releases of them as ``nerveshub-link pack`` writes them."""
 
-import hashlib
 import random
+
+from nerveshub_tools import container, fat_image, packer
 
 from .archives import Member, join
 
@@ -36,30 +37,22 @@ def application(size, seed=1, largest=30_000):
     return files
 
 
-def meta_conf(files, meta=None):
-    """A ``.fw``'s table of contents, as fwup prints it."""
-    lines = ["# fwup", ""]
-    for key, value in dict(META, **(meta or {})).items():
-        lines.append('meta-%s="%s"' % (key, value))
-    for path, data in files.items():
-        digest = hashlib.blake2b(data, digest_size=32).hexdigest()
-        lines += ['file-resource "%s" {' % path]
-        lines += ["length=%d" % len(data)] if data else []
-        lines += ['blake2b-256="%s"' % digest, "}"]
-    return "\n".join(lines).encode() + b"\n"
-
-
-def archive(files, deflated=True, fwup=True, descriptors=True, meta=None):
+def archive(files, meta=None):
     """
-    Pack an application.
+    Pack an application, unsigned.
 
-    :param bool fwup: as a ``.fw``; else as a plain zip
-    :param bool descriptors: lengths and CRC behind the data; in a ``.fw`` as fwup writes it, with
-        the unpacked length in front, too
+    :param dict files: path -> bytes
+    :param dict meta: what is other than `META`
     """
-    method = 8 if deflated else 0
-    described = ("fwup" if fwup else True) if descriptors else False
-    named = [("data/" + path if fwup else path, files[path]) for path in files]
-    if fwup:
-        named.insert(0, ("meta.conf", meta_conf(files, meta)))
-    return join(*[Member(path, data, method, described) for path, data in named])
+    return wrap(container.make(fat_image.build(files)), meta)
+
+
+def wrap(made, meta=None):
+    """
+    Put a container into an archive.
+
+    :param Container made: the container
+    :param dict meta: what is other than `META`
+    """
+    conf = packer.meta_conf(dict(META, **(meta or {})), made.resource())
+    return join(Member("meta.conf", conf), Member("data/app.img", made.data))
