@@ -5,20 +5,28 @@
 Application updates on a prepared drive: real archives, real files, and the real guard after them.
 """
 
-import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from nerveshub_tools import fat_reader
 from support.applications import CODE, META, application, archive
 from support.fakes import FakeClock
 from support.machine import Machine
+from support.slots import path_of
 
 from nerveshub_link import AppSlotWriter
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.slots import slot_drive, slot_file
 from nerveshub_link.slots.record import StateError
+from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR, SlotFile
 
 OLD = dict(META, uuid="old", version="1.0.0")
 NEW = dict(META, uuid="new", author=None, description="what is new")
+NEW_META = dict(META, uuid="new")
 FILES = application(60_000)
+RELEASE = archive(FILES)
 HOUR = 3_600_000
 RUNNING = {"code.py": "import test\ntest.run()", "lib/sensor.py": "VALUE = 1"}
 
@@ -26,15 +34,31 @@ RUNNING = {"code.py": "import test\ntest.run()", "lib/sensor.py": "VALUE = 1"}
 @pytest.fixture(name="machine")
 def board(tmp_path, monkeypatch):
     """A prepared drive; the application in slot a runs."""
+    monkeypatch.setattr(slot_file, "_open", {})
     made = Machine(tmp_path)
     made.install("a", RUNNING, number=1, **OLD)
     made.remember(run="a", old="", trial=0)
-    monkeypatch.chdir(made.slot("a"))
+    started(monkeypatch, "a")
     return made
+
+
+def started(monkeypatch, slot):
+    """The launcher has started an application: of a slot, or the rescue application."""
+    monkeypatch.setattr(slot_file, "_open", {})  # a VM of its own
+    launcher = SimpleNamespace(slot=slot, armed=0)
+    monkeypatch.setitem(sys.modules, "nh_launcher", launcher)
 
 
 def writer_on(machine, clock=None, **options):
     return AppSlotWriter(machine.root, clock=clock or FakeClock(), **options)
+
+
+def finish(writer):
+    """What the link does: it calls again until there is no more to do."""
+    told = []
+    while writer.fwup_finish() is False:
+        told.append(writer.finished_percent)
+    return told
 
 
 def update(writer, data, meta=None, piece=4096, by_deployment=False):
@@ -42,66 +66,68 @@ def update(writer, data, meta=None, piece=4096, by_deployment=False):
     writer.fwup_begin(len(data), meta or NEW)
     for at in range(0, len(data), piece):
         writer.fwup_chunk(memoryview(data)[at : at + piece])
-    writer.fwup_finish()
+    return finish(writer)
 
 
-def content(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and ".nh" not in path.parts
-    }
+def content(machine, slot):
+    """The files of a slot's image."""
+    path = path_of(machine.root, slot)
+    file = SlotFile(str(path))
+    length = file.header().image_length
+    file.close()
+    return fat_reader.read(path.read_bytes()[IMAGE_AT * SECTOR :][:length])
 
 
-ARCHIVES = {
-    "fwup": archive(FILES),
-    "fwup, stored": archive(FILES, deflated=False, descriptors=False),
-    "zip": archive(FILES, fwup=False, descriptors=False),
-    "zip from a pipe": archive(FILES, fwup=False),
-}
+def slot_bytes(machine, slot):
+    return path_of(machine.root, slot).read_bytes()
 
 
-@pytest.mark.parametrize("data", ARCHIVES.values(), ids=ARCHIVES)
 @pytest.mark.parametrize("piece", [1021, 4096, 100_000])
-def test_an_update_unpacks_into_the_idle_slot_and_is_tried_at_the_next_start(machine, data, piece):
-    running = content(machine.slot("a"))
+def test_an_update_is_written_into_the_idle_slot_and_is_tried_at_the_next_start(machine, piece):
+    running = slot_bytes(machine, "a")
     writer = writer_on(machine)
-    update(writer, data, piece=piece)
-    assert content(machine.slot("b")) == FILES
-    assert content(machine.slot("a")) == running
+    update(writer, RELEASE, piece=piece)
+    assert content(machine, "b") == FILES
+    assert slot_bytes(machine, "a") == running
     assert machine.record == {"run": "b", "old": "a", "trial": 1}
     assert machine.power_on() == "b"
     assert machine.on_trial
+
+
+def test_fwup_finish_reads_the_image_back_a_piece_with_each_call(machine):
+    told = update(writer_on(machine), RELEASE)
+    assert told[0] == 0 and told == sorted(told) and told[-1] < 100
+    assert len(told) >= 4
 
 
 def test_an_abort_takes_back_what_was_finished(machine):
     # Something behind fwup_finish raised, and the update is told as failed.
     before = machine.record
     writer = writer_on(machine)
-    update(writer, ARCHIVES["fwup"])
+    update(writer, RELEASE)
     writer.fwup_abort()
     assert machine.record == before
-    assert not machine.intact("b")
+    assert not machine.whole("b")
     assert machine.power_on() == "a"
     assert not machine.on_trial
-    update(writer, ARCHIVES["fwup"])
+    update(writer, RELEASE)
     assert machine.power_on() == "b"
 
 
 def test_until_the_restart_the_device_reports_what_runs(machine):
     writer = writer_on(machine)
-    update(writer, ARCHIVES["fwup"])
+    update(writer, RELEASE)
     assert writer.firmware_meta() == OLD
     assert writer.firmware_validated() is True
     assert writer.installed == 1
 
 
 def test_after_the_restart_it_reports_the_new_release_as_not_confirmed(machine, monkeypatch):
-    update(writer_on(machine), ARCHIVES["fwup"])
+    update(writer_on(machine), RELEASE)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer = writer_on(machine)
-    assert writer.firmware_meta() == dict(META, uuid="new", description="what is new")
+    assert writer.firmware_meta() == NEW_META
     assert writer.firmware_validated() is False
     assert writer.firmware_auto_reverted() is False
     assert writer.installed == 2
@@ -112,20 +138,39 @@ def test_after_the_restart_it_reports_the_new_release_as_not_confirmed(machine, 
     assert not machine.on_trial
 
 
+def test_what_a_release_says_of_itself_is_reported_whatever_the_server_says(machine, monkeypatch):
+    other = {"uuid": "new", "product": "x", "version": "9.9.9", "platform": "y"}
+    update(writer_on(machine), RELEASE, other)
+    machine.power_on()
+    started(monkeypatch, "b")
+    assert writer_on(machine).firmware_meta() == NEW_META
+
+
 def test_the_next_update_goes_into_the_other_slot_and_leaves_nothing_of_the_release_before(
     machine, monkeypatch
 ):
-    update(writer_on(machine), ARCHIVES["fwup"])
+    update(writer_on(machine), RELEASE)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer = writer_on(machine)
     writer.fwup_confirm()
     files = {"code.py": b"third", "new/folder/x.py": b""}
     update(writer, archive(files), dict(NEW, uuid="third"))
-    assert content(machine.slot("a")) == files
+    assert content(machine, "a") == files
     assert machine.power_on() == "a"
-    monkeypatch.chdir(machine.slot("a"))
+    started(monkeypatch, "a")
     assert writer_on(machine).installed == 3
+
+
+def test_one_file_stays_open_for_writing_from_the_first_update_on(machine):
+    writer = writer_on(machine)
+    assert not slot_file.is_open()
+    writer.fwup_begin(len(RELEASE), NEW)
+    writer.fwup_chunk(memoryview(RELEASE))
+    (file,) = slot_file._open.values()
+    writer.fwup_abort()
+    update(writer, RELEASE)
+    assert list(slot_file._open.values()) == [file] and not file.closed
 
 
 # Going back
@@ -133,6 +178,7 @@ def test_the_next_update_goes_into_the_other_slot_and_leaves_nothing_of_the_rele
 
 def go_back(machine, reset="SOFTWARE"):
     update(writer_on(machine), archive({"code.py": b"1/0"}))
+    slot_file._open.clear()  # the restart into it
     machine.power_on()
     for _ in range(3):
         if reset == "SOFTWARE":
@@ -140,6 +186,7 @@ def go_back(machine, reset="SOFTWARE"):
         else:
             machine.power_on(reset)
     assert machine.chosen == "a"
+    sys.modules["nh_launcher"] = SimpleNamespace(slot="a", armed=0)  # that of b is there still
     return writer_on(machine)
 
 
@@ -173,7 +220,7 @@ def test_the_next_installation_ends_the_report_of_going_back_but_not_the_refusal
 ):
     update(go_back(machine), archive({"code.py": b""}), dict(NEW, uuid="third"))
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer = writer_on(machine)
     assert writer.firmware_auto_reverted() is False
     assert writer.last_failure() is None
@@ -182,9 +229,9 @@ def test_the_next_installation_ends_the_report_of_going_back_but_not_the_refusal
 
 
 def test_a_release_that_proved_good_after_all_is_refused_no_more(machine, monkeypatch):
-    update(go_back(machine), ARCHIVES["fwup"])
+    update(go_back(machine), RELEASE)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer = writer_on(machine)
     writer.fwup_confirm()
     assert writer.fwup_check(NEW, True) is None
@@ -234,9 +281,9 @@ def test_another_release_is_taken_and_does_not_make_the_bad_one_good(machine, mo
     assert writer.fwup_check(dict(NEW, uuid="hotfix"), True) is None
     writer = not_confirmed(machine, monkeypatch, uuid="hotfix", how="p")
     assert writer.fwup_check(dict(NEW, uuid="hotfix"), True) is None
-    update(writer, ARCHIVES["fwup"], dict(NEW, uuid="hotfix"), by_deployment=True)
+    update(writer, RELEASE, dict(NEW, uuid="hotfix"), by_deployment=True)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer = writer_on(machine)
     writer.fwup_confirm()
     assert "tried" not in machine.record
@@ -245,10 +292,10 @@ def test_another_release_is_taken_and_does_not_make_the_bad_one_good(machine, mo
 def test_a_bad_release_stays_bad_when_its_count_gives_way_to_another_one_s(machine, monkeypatch):
     for _ in range(3):
         not_confirmed(machine, monkeypatch)
-    update(writer_on(machine), ARCHIVES["fwup"], dict(NEW, uuid="hotfix"), by_deployment=True)
+    update(writer_on(machine), RELEASE, dict(NEW, uuid="hotfix"), by_deployment=True)
     assert (machine.record["bad"], machine.record["why"]) == ("new", "tries")
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer = writer_on(machine)
     writer.fwup_confirm()
     assert "never confirmed" in writer.fwup_check(NEW, True).reason
@@ -266,9 +313,9 @@ def test_a_push_by_hand_sets_the_count_to_zero(machine, monkeypatch):
 def test_a_confirmation_sets_the_count_to_zero(machine, monkeypatch):
     for _ in range(2):
         not_confirmed(machine, monkeypatch)
-    update(writer_on(machine), ARCHIVES["fwup"], by_deployment=True)
+    update(writer_on(machine), RELEASE, by_deployment=True)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     writer_on(machine).fwup_confirm()
     assert machine.record == {"run": "b", "old": "a", "trial": 0}
 
@@ -276,27 +323,34 @@ def test_a_confirmation_sets_the_count_to_zero(machine, monkeypatch):
 def test_a_uuid_that_the_guard_could_not_write_down_is_refused_before_anything_is_erased(machine):
     machine.install("b", {"code.py": "the way back"}, number=0)
     with pytest.raises(StateError, match="the record has [0-9]+ bytes, 496 have room"):
-        update(writer_on(machine), ARCHIVES["fwup"], dict(NEW, uuid="u" * 400))
-    assert machine.intact("b")
-    update(writer_on(machine), ARCHIVES["fwup"], dict(NEW, uuid="u" * 255), by_deployment=True)
+        update(writer_on(machine), RELEASE, dict(NEW, uuid="u" * 400))
+    assert machine.whole("b")
+    update(writer_on(machine), RELEASE, dict(NEW, uuid="u" * 255), by_deployment=True)
 
 
 # fwup_finish fails
 
 
-def read_back_fails(writer, monkeypatch, error, times):
-    """The record is written, and an error comes with reading it back."""
-    real, left = writer._record._read, [times]
+def read_back_fails(writer, monkeypatch, error, times=1):
+    """The record is written, and an error comes with reading it back; so often, with all copies."""
+    record = writer._record
+    write, read, left = record._write, record._read, [0, times]
 
-    def read(copy):
+    def written(copy, frame):
+        write(copy, frame)
+        if left[1]:
+            left[0] = 1
+
+    def reading(copy):
         if left[0]:
-            left[0] -= 1
-            if isinstance(error, BaseException):
+            left[:] = 0, left[1] - 1
+            if error is not None:
                 raise error
-            return error
-        return real(copy)
+            return None
+        return read(copy)
 
-    monkeypatch.setattr(writer._record, "_read", read)
+    monkeypatch.setattr(record, "_write", written)
+    monkeypatch.setattr(record, "_read", reading)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(5), None])
@@ -304,17 +358,15 @@ def test_an_error_after_the_record_was_written_leaves_what_ran_before(machine, m
     machine.remember(run="a", old="", trial=0, bad="older", why="crashed")
     writer = writer_on(machine)
     before = machine.record
-    read_back_fails(writer, monkeypatch, error, 1)
+    read_back_fails(writer, monkeypatch, error, 1 if error is not None else 2)
     with pytest.raises(Exception) as caught:
-        update(writer, ARCHIVES["fwup"])
+        update(writer, RELEASE)
     assert isinstance(caught.value, (MemoryError, OSError, StateError))
     assert machine.record == before
-    assert not machine.intact("b")
+    assert not machine.whole("b")
     assert machine.power_on() == "a"
     assert not machine.on_trial
-    monkeypatch.undo()
-    monkeypatch.chdir(machine.slot("a"))
-    update(writer, ARCHIVES["fwup"])
+    update(writer, RELEASE)
     assert machine.power_on() == "b"
 
 
@@ -322,36 +374,64 @@ def test_an_interrupt_after_the_record_was_written_leaves_what_ran_before(machin
     writer = writer_on(machine)
     read_back_fails(writer, monkeypatch, KeyboardInterrupt(), 1)
     with pytest.raises(KeyboardInterrupt):
-        update(writer, ARCHIVES["fwup"])
+        update(writer, RELEASE)
     writer.fwup_abort()  # as the update manager does
     assert machine.record == {"run": "a", "old": "", "trial": 0}
     assert machine.power_on() == "a"
     assert not machine.on_trial
 
 
-def test_if_the_record_can_t_be_put_right_the_slot_is_none_all_the_same(machine, monkeypatch):
+def test_if_the_record_can_t_be_put_right_the_slot_holds_no_release_all_the_same(
+    machine, monkeypatch
+):
     writer = writer_on(machine)
     logged = []
     writer.log = lambda level, text: logged.append((level, text))
     read_back_fails(writer, monkeypatch, MemoryError(), 2)
     with pytest.raises(MemoryError):
-        update(writer, ARCHIVES["fwup"])
-    assert not machine.intact("b")
+        update(writer, RELEASE)
+    assert not machine.whole("b")
     assert logged == [("error", "fwup_abort: MemoryError")]
     assert machine.power_on() == "a"
 
 
-def test_an_empty_archive_leaves_the_way_back_whole(machine):
+def test_an_error_in_reading_the_image_back_leaves_what_ran_before(machine):
+    writer = writer_on(machine)
+    writer.fwup_begin(len(RELEASE), NEW)
+    writer.fwup_chunk(memoryview(RELEASE))
+    assert writer.fwup_finish() is False
+    data = bytearray(slot_bytes(machine, "b"))
+    data[(IMAGE_AT + 30) * SECTOR] ^= 1
+    path_of(machine.root, "b").write_bytes(data)
+    with pytest.raises(UpdateError, match="the image can't be read back as it was written"):
+        finish(writer)
+    assert machine.record == {"run": "a", "old": "", "trial": 0}
+    assert not machine.whole("b")
+    assert machine.power_on() == "a"
+
+
+def test_an_update_that_is_dropped_while_it_is_read_back_leaves_what_ran_before(machine):
+    writer = writer_on(machine)
+    writer.fwup_begin(len(RELEASE), NEW)
+    writer.fwup_chunk(memoryview(RELEASE))
+    assert writer.fwup_finish() is False
+    writer.fwup_abort()
+    assert machine.record == {"run": "a", "old": "", "trial": 0}
+    assert not machine.whole("b")
+    assert machine.power_on() == "a"
+
+
+def test_an_archive_without_a_resource_leaves_the_way_back_whole(machine):
     machine.install("b", {"code.py": "the way back"}, number=0)
-    with pytest.raises(UpdateError, match="the archive has no code.py"):
-        update(writer_on(machine), archive({}))
-    assert machine.intact("b")
+    with pytest.raises(UpdateError):
+        update(writer_on(machine), RELEASE[: RELEASE.index(b"data/app.img") - 30])
+    assert machine.whole("b")
 
 
 def test_nothing_is_installed_over_what_a_trial_would_go_back_to(machine, monkeypatch):
-    update(writer_on(machine), ARCHIVES["fwup"])
+    update(writer_on(machine), RELEASE)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     for deployment in (True, False):
         answer = writer_on(machine).fwup_check(dict(NEW, uuid="third"), deployment)
         assert (answer.kind, answer.delay) == ("reschedule", 60_000)
@@ -373,9 +453,9 @@ def test_health_tells_the_guard_s_counters(machine):
 
 
 def on_trial(machine, monkeypatch, clock):
-    update(writer_on(machine), ARCHIVES["fwup"])
+    update(writer_on(machine), RELEASE)
     machine.power_on()
-    monkeypatch.chdir(machine.slot("b"))
+    started(monkeypatch, "b")
     return writer_on(machine, clock)
 
 
@@ -419,7 +499,7 @@ def test_ten_steady_minutes_before_the_restart_do_not_undo_the_installation(mach
     machine.remember(run="a", old="b", trial=0, crashes=4)
     clock = FakeClock()
     writer = writer_on(machine, clock)
-    update(writer, ARCHIVES["fwup"])
+    update(writer, RELEASE)
     clock.advance(700_000)
     writer.poll()
     assert machine.record["run"] == "b"
@@ -441,8 +521,8 @@ def test_an_installation_whose_record_can_t_be_written_leaves_no_slot_behind(mac
     writer = writer_on(machine)
     monkeypatch.setattr(writer._record, "save", refuse)
     with pytest.raises(StateError):
-        update(writer, ARCHIVES["fwup"])
-    (machine.slot("a") / "code.py").write_text("torn")
+        update(writer, RELEASE)
+    machine.tear("a")
     assert machine.power_on() == "app"
 
 
@@ -450,152 +530,230 @@ def refuse(values):
     raise StateError("the record can't be written")
 
 
-def test_room_is_made_before_the_folder_of_a_file_is_made(machine, monkeypatch):
-    machine.install("b", {"code.py": "old", "other.bin": "x" * 60_000})
-    drive(monkeypatch, machine, 90)
-    files = {"code.py": b"new", "new/folder/big.bin": bytes(50_000)}
-    update(writer_on(machine), archive(files))
-    assert content(machine.slot("b")) == files
-
-
 # What is refused, and loses nothing
 
 
 def refused(machine, data, meta=None):
     """Try an update that can't be taken; return the reason. What runs is as it was."""
-    running, record = content(machine.slot("a")), machine.record
+    running, record = slot_bytes(machine, "a"), machine.record
     writer = writer_on(machine)
     with pytest.raises(UpdateError) as caught:
         update(writer, data, meta)
     writer.fwup_abort()
-    assert content(machine.slot("a")) == running
+    assert slot_bytes(machine, "a") == running
     assert machine.record == record
     assert machine.power_on() == "a"
-    update(writer_on(machine), ARCHIVES["fwup"])
-    assert content(machine.slot("b")) == FILES, "left-overs"
+    update(writer_on(machine), RELEASE)
+    assert content(machine, "b") == FILES
     return str(caught.value)
 
 
-def test_an_archive_without_code_py_is_refused(machine):
-    assert refused(machine, archive({"main.py": b""})) == "the archive has no code.py"
-
-
-@pytest.mark.parametrize("path", ["boot.py", "safemode.py", "settings.toml", "nh_run.py"])
-def test_files_that_would_never_take_effect_are_refused_by_name(machine, path):
-    assert path in refused(machine, archive({"code.py": b"", path: b""}))
-
-
-@pytest.mark.parametrize("path", ["../x.py", "/x.py", "lib/../../x.py", ".nh/manifest", "a:b.py"])
-def test_no_path_leaves_the_slot(machine, path):
-    refused(machine, archive({"code.py": b"", path: b""}))
-
-
 def test_a_truncated_archive_is_refused(machine):
-    refused(machine, ARCHIVES["fwup"][:-30])
+    assert "ends before its content does" in refused(
+        machine, RELEASE[: RELEASE.index(b"PK\x01\x02")]
+    )
 
 
 def test_a_torn_archive_is_refused(machine):
-    data = bytearray(ARCHIVES["fwup"])
+    data = bytearray(RELEASE)
     data[len(data) // 2] ^= 1
-    refused(machine, bytes(data))
+    assert "is damaged" in refused(machine, bytes(data))
 
 
 def test_something_that_is_no_archive_is_refused(machine):
-    refused(machine, bytes(5000))
+    assert "nerveshub-link pack" in refused(machine, bytes(5000))
 
 
-def test_a_release_that_does_not_fit_is_refused_before_anything_is_removed(machine, monkeypatch):
-    machine.install("b", {"code.py": "old", "big.bin": "x" * 30_000})
-    before = content(machine.slot("b"))
-    drive(monkeypatch, machine, 50)
-    with pytest.raises(UpdateError, match="no room: 6[0-9] KB are needed, 50 KB are free"):
-        update(writer_on(machine), ARCHIVES["fwup"])
-    assert content(machine.slot("b")) == before
+@pytest.mark.parametrize("key", ["product", "platform", "architecture"])
+def test_a_release_for_another_device_is_refused_and_the_idle_slot_stays(machine, key):
+    machine.install("b", {"code.py": "the way back"}, number=0)
+    before = slot_bytes(machine, "b")
+    words = f"the release is for {key} other, this device is {META[key]}"
+    with pytest.raises(UpdateError, match=words):
+        update(writer_on(machine), archive(FILES, {key: "other"}))
+    assert slot_bytes(machine, "b") == before
+    assert machine.whole("b")
 
 
-def test_what_the_idle_slot_holds_counts_as_free(machine, monkeypatch):
-    machine.install("b", {"code.py": "old", "big.bin": "x" * 60_000})
-    drive(monkeypatch, machine, 90)
-    update(writer_on(machine), ARCHIVES["fwup"])
-    assert content(machine.slot("b")) == FILES
+def test_what_the_server_says_a_release_is_for_does_not_count(machine):
+    other = dict(NEW, product="x", platform="y", architecture="z")
+    update(writer_on(machine), RELEASE, other)
+    assert machine.power_on() == "b"
 
 
-def test_a_zip_that_can_t_fit_is_refused_before_anything_is_removed(machine, monkeypatch):
-    machine.install("b", {"code.py": "old"})
-    drive(monkeypatch, machine, 12)
-    with pytest.raises(UpdateError, match="no room"):
-        update(writer_on(machine), ARCHIVES["zip"])
-    assert (machine.slot("b") / ".nh" / "manifest").exists()
-
-
-def drive(monkeypatch, machine, room):
-    """A drive with clusters of 1 KB, of which so many are for the idle slot."""
-
-    def statvfs(path):
-        used = sum(-(-len(data) // 1024) for data in content(machine.slot("b")).values())
-        return (1024, 1024, 960, room - used, room - used, 0, 0, 0, 0, 255)
-
-    monkeypatch.setattr(os, "statvfs", statvfs)
+def test_a_release_that_does_not_fit_is_refused_and_the_idle_slot_stays(machine):
+    machine.install("b", {"code.py": "the way back"}, number=0)
+    before = slot_bytes(machine, "b")
+    words = "the image and its table have 2[0-9][0-9] KB, a slot of this device has room for 192 KB"
+    with pytest.raises(UpdateError, match=words):
+        update(writer_on(machine), archive(application(240_000)))
+    assert slot_bytes(machine, "b") == before
 
 
 @pytest.mark.parametrize("stop", range(0, 40_000, 5_000))
-def test_an_update_that_is_dropped_anywhere_leaves_nothing_behind(machine, stop):
+def test_an_update_that_is_dropped_anywhere_leaves_what_runs(machine, stop):
     writer = writer_on(machine)
-    data = ARCHIVES["fwup, stored"]
-    writer.fwup_begin(len(data), NEW)
-    writer.fwup_chunk(memoryview(data)[:stop])
+    writer.fwup_begin(len(RELEASE), NEW)
+    writer.fwup_chunk(memoryview(RELEASE)[:stop])
     writer.fwup_abort()
     assert machine.power_on() == "a"
     files = {"code.py": CODE}
     update(writer, archive(files))
-    assert content(machine.slot("b")) == files
+    assert content(machine, "b") == files
 
 
-def test_a_file_that_can_t_be_read_back_is_told(machine, monkeypatch):
-    from nerveshub_link.slots import slot_files  # noqa: PLC0415
-
-    monkeypatch.setattr(slot_files, "checksum", lambda path, buffer: (5, 5))
-    with pytest.raises(UpdateError, match="code.py can't be read back"):
-        update(writer_on(machine), ARCHIVES["fwup"])
+# A slot's file that can't be written
 
 
-def test_a_file_that_the_archive_does_not_list_is_removed(machine):
-    writer = writer_on(machine)
-    data = ARCHIVES["fwup"]
-    writer.fwup_begin(len(data), NEW)
-    writer.fwup_chunk(data)
-    (machine.slot("b") / "lib" / "stray.py").write_bytes(b"")
-    writer.fwup_finish()
-    assert content(machine.slot("b")) == FILES
+def put_off(writer, why):
+    """Updates are put off with a reason, and the device runs on."""
+    assert writer.last_failure() == why + ", no updates"
+    assert writer.health()["updates"] == "put off: " + why
+    for deployment in (True, False):
+        answer = writer.fwup_check(NEW, deployment)
+        assert (answer.kind, answer.delay, answer.reason) == ("reschedule", HOUR, why)
+    with pytest.raises(UpdateError) as caught:
+        writer.fwup_begin(1000, NEW)
+    assert str(caught.value) == why
 
 
-def test_a_file_that_vanished_again_is_told(machine):
-    writer = writer_on(machine)
-    data = ARCHIVES["fwup"]
-    writer.fwup_begin(len(data), NEW)
-    writer.fwup_chunk(data)
-    (machine.slot("b") / "code.py").unlink()
-    with pytest.raises(UpdateError, match="were unpacked"):
-        writer.fwup_finish()
-    assert machine.record["run"] == "a"
+AGAIN = ": erase the drive and prepare it again"
+
+
+def test_without_the_idle_slot_s_file_the_device_runs_and_says_what_to_do(machine):
+    path = path_of(machine.root, "b")
+    path.unlink()
+    put_off(writer_on(machine), f"{path} is lost{AGAIN}")
+    path.parent.rmdir()
+    put_off(writer_on(machine), f"{path} is lost{AGAIN}")
+
+
+@pytest.mark.parametrize("size, what", [(0, "is lost"), (100, "is lost"), (78 * 512, "39 KB only")])
+def test_a_slot_s_file_of_no_sensible_size_is_told(machine, size, what):
+    path = path_of(machine.root, "b")
+    path.write_bytes(bytes(size))
+    what = what if "lost" in what else "has " + what
+    put_off(writer_on(machine), f"{path} {what}{AGAIN}")
+
+
+def test_a_slot_that_was_not_made_to_its_end_is_told(machine):
+    machine.remember(run="a", old="", trial=0, make=401)
+    put_off(writer_on(machine), f"{path_of(machine.root, 'b')} has 200 KB only{AGAIN}")
+
+
+def test_a_slot_that_the_board_has_found_in_pieces_is_told(machine):
+    machine.remember(run="a", old="", trial=0, split="b")
+    put_off(writer_on(machine), f"{path_of(machine.root, 'b')} is not in one piece{AGAIN}")
+    machine.remember(run="a", old="", trial=0, split="a")
+    update(writer_on(machine), RELEASE)
+
+
+def test_on_circuitpython_the_heap_tells_whether_a_slot_is_in_pieces(machine, monkeypatch):
+    # open() takes 16 bytes more for each further piece; the file it is compared with has one.
+    pieces = {"/app.img": 5, "/code.py": 1}
+    heap = [0]
+
+    def opened(path, mode):
+        heap[0] += 144 + 16 * (pieces[path[path.rindex("/") :]] - 1)
+        return SimpleNamespace(close=lambda: None)
+
+    gc = SimpleNamespace(collect=lambda: None, mem_alloc=lambda: heap[0])
+    monkeypatch.setattr(slot_drive, "gc", gc)
+    monkeypatch.setattr(slot_drive, "open", opened, raising=False)
+    monkeypatch.setattr(slot_drive.sys.implementation, "name", "circuitpython")
+    path = path_of(machine.root, "b")
+    try:
+        assert slot_drive.unfit(machine.root, "b", {}) == f"{path} is not in one piece{AGAIN}"
+        pieces["/app.img"] = 1
+        assert slot_drive.unfit(machine.root, "b", {}) is None
+    finally:
+        monkeypatch.undo()
+
+
+def test_a_running_slot_in_pieces_does_not_matter(machine):
+    machine.remember(run="a", old="", trial=0, split="a")
+    assert writer_on(machine).last_failure() is None
 
 
 # From the rescue application
 
 
-def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, monkeypatch):
-    (machine.slot("a") / "code.py").write_text("torn")
+def rescue(machine, monkeypatch):
+    """Slot a is torn, so the rescue application runs."""
+    machine.tear("a")
     assert machine.power_on() == "app"
-    monkeypatch.chdir(machine.slot("a").parent.parent / "app")
+    started(monkeypatch, "")
+
+
+def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, monkeypatch):
+    rescue(machine, monkeypatch)
     writer = writer_on(machine)
     assert writer.last_failure() == (
         "no whole application is left, the rescue application runs: "
-        "went back: release old had torn files"
+        "went back: release old had a torn image"
     )
-    update(writer, ARCHIVES["fwup"])
+    update(writer, RELEASE)
+    assert machine.record["old"] == ""
     assert machine.power_on("SOFTWARE") in ("a", "b")
-    assert content(machine.slot(machine.chosen)) == FILES
+    assert content(machine, machine.chosen) == FILES
     assert machine.on_trial
+
+
+@pytest.mark.parametrize("lost, taken", [("a", "b"), ("b", "a")])
+def test_the_rescue_application_takes_the_slot_that_is_left(machine, monkeypatch, lost, taken):
+    rescue(machine, monkeypatch)
+    path_of(machine.root, lost).unlink()
+    update(writer_on(machine), RELEASE)
+    assert machine.record["run"] == taken
+
+
+def test_the_rescue_application_without_any_slot_runs_and_says_so(machine, monkeypatch):
+    rescue(machine, monkeypatch)
+    for slot in ("a", "b"):
+        path_of(machine.root, slot).unlink()
+    writer = writer_on(machine)
+    assert writer.last_failure().startswith(f"{path_of(machine.root, 'a')} is lost{AGAIN}")
+    assert writer.fwup_check(NEW, False).kind == "reschedule"
+
+
+def test_the_rescue_application_reports_its_meta_json(machine, monkeypatch):
+    rescue(machine, monkeypatch)
+    (Path(machine.root) / "app" / "meta.json").write_text(RESCUE_META)
+    writer = writer_on(machine)
+    assert writer.firmware_meta() == dict(META, uuid="r")
+    assert writer.installed == 0
+    with pytest.raises(
+        UpdateError, match="the release is for platform other, this device is board"
+    ):
+        update(writer, archive(FILES, {"platform": "other"}))
+
+
+RESCUE_META = (
+    '{"product": "demo", "version": "1.1.0", "platform": "board", "architecture": "xtensa",'
+    ' "uuid": "r"}\n'
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        RESCUE_META[:-1],
+        RESCUE_META[:40],
+        RESCUE_META[:40] + "}\n",
+        RESCUE_META.replace('"r"', "5"),
+        RESCUE_META.replace(', "uuid": "r"', ""),
+        '["a"]\n',
+        '["a}\n',
+        "\xff" * 90,
+    ],
+)
+def test_a_meta_json_that_is_torn_counts_as_missing(machine, monkeypatch, text):
+    rescue(machine, monkeypatch)
+    (Path(machine.root) / "app" / "meta.json").write_text(text, encoding="latin-1")
+    writer = writer_on(machine)
+    assert writer.firmware_meta() is None
+    update(writer, RELEASE)
 
 
 # Construction
@@ -604,6 +762,7 @@ def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, m
 @pytest.fixture(name="read_only")
 def drive_that_is_read_only_for_code(machine):
     assert machine.board.read_only
+    machine.board._mounts[machine.root] = SimpleNamespace(readonly=True)  # its "/"
     machine.board.install()
     yield machine
     machine.board.uninstall()
@@ -632,7 +791,7 @@ def test_on_a_drive_that_code_can_t_write_the_device_runs_and_says_why(
 
 def test_the_rescue_application_runs_on_a_drive_that_code_can_t_write(read_only, monkeypatch):
     read_only.remember(run="")
-    monkeypatch.chdir(os.path.join(read_only.root, "app"))
+    started(monkeypatch, "")
     assert "no updates" in writer_on(read_only).last_failure()
 
 
@@ -641,7 +800,7 @@ def test_a_trial_on_a_drive_that_code_can_t_write_goes_on_and_is_not_confirmed(
 ):
     read_only.install("b", RUNNING, number=2, **NEW)
     read_only.remember(run="b", old="a", trial=1, ends="?")
-    monkeypatch.chdir(read_only.slot("b"))
+    started(monkeypatch, "b")
     clock = FakeClock()
     writer = writer_on(read_only, clock)
     clock.advance(1_000_000)
@@ -657,8 +816,10 @@ def test_a_drive_that_was_not_prepared_is_told_with_the_command(tmp_path):
 
 
 def test_an_application_that_the_guard_did_not_start_is_told(machine, monkeypatch):
-    monkeypatch.chdir(machine.root)
-    with pytest.raises(ValueError, match="not by the boot guard. /code.py must call nh_boot.code"):
+    monkeypatch.delitem(sys.modules, "nh_launcher")
+    with pytest.raises(
+        ValueError, match="not started by the boot guard. /code.py must call nh_boot"
+    ):
         writer_on(machine)
 
 
@@ -675,17 +836,17 @@ def test_a_trial_timeout_out_of_range_is_told_by_name(machine, value):
     "first, conf, taken",
     [
         (b"PK\x03\x04", None, True),
-        (b"PK\x03\x04", 'file-resource "code.py" {\n}', True),
+        (b"PK\x03\x04", 'file-resource "app.img" {\n}', True),
         (b"PK\x03\x04", 'file-resource "firmware.bin" {\n}', False),
         (b"PK\x03\x04", 'file-resource "a.bin" {\n}\nfile-resource "code.py" {\n}', True),
         (b"\xe9\x03\x02\x20", None, False),
     ],
 )
-def test_it_takes_archives_of_files_and_no_firmware(machine, first, conf, taken):
+def test_it_takes_archives_and_no_firmware(machine, first, conf, taken):
     assert writer_on(machine).fwup_accepts(memoryview(first), conf) is taken
 
 
-def test_autoreload_is_off_while_it_unpacks(machine):
+def test_autoreload_is_off_during_an_update(machine):
     machine.board.read_only = False
     machine.board.install()
     import supervisor  # noqa: PLC0415 the stand-in
