@@ -4,11 +4,11 @@
 """The applications of the power-cut proof: small, with nested folders and their own ``lib``."""
 
 import random
-import zipfile
-from pathlib import Path
 
+from nerveshub_tools import packer
 from support.vm import ROOT, build, compile_mpy
 
+META = {"product": "weather", "platform": "board", "architecture": "xtensa"}
 _CODE = """import weather.station
 import outside
 
@@ -18,13 +18,16 @@ _RESCUE = """import outside
 
 outside.serve("rescue")
 """
+# As the release's version, which must be one, and by which its metadata names it.
+VERSIONS = {"1": "1.0.0", "2": "2.0.0", "3": "3.0.0", "bad": "4.0.0"}
+VERSIONS.update({"large%d" % number: "5.%d.0" % number for number in (1, 2, 3)})
 
 
 def files_of(name: str) -> dict:
     """
     All files of a release: most are the same in each, as libraries are; lengths vary.
 
-    :param str name: "1", "2", "3", "bad" or "rescue"
+    :param str name: "1", "2", "3", "bad", "large1" to "large3" or "rescue"
     """
     if name == "rescue":
         return {"code.py": _RESCUE.encode()}
@@ -55,43 +58,31 @@ def _large(name: str) -> dict:
     return files
 
 
-def write_all(folder: Path, names) -> None:
+def write_all(folder, names) -> None:
     """
-    Write each release as a folder and as two archives, stored and deflated.
+    Write each release as a ``.fw`` and as the image that it becomes; of the rescue application its
+    files.
 
-    :param Path folder: where to
+    :param pathlib.Path folder: where to
     :param names: which ones
     """
     for name in names:
-        files = files_of(name)
-        for path, data in files.items():
-            target = folder / name / path
+        for path, data in files_of(name).items():
+            target = folder / "sources" / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         if name != "rescue":
-            for kind, method in (
-                ("stored", zipfile.ZIP_STORED),
-                ("deflated", zipfile.ZIP_DEFLATED),
-            ):
-                _pack(folder / ("%s.%s.fw" % (name, kind)), name, files, method)
+            meta = dict(META, version=VERSIONS[name])
+            packed = packer.pack(folder / "sources" / name, folder / (name + ".fw"), meta)
+            (folder / (name + ".img")).write_bytes(packed.made.image)
 
 
-def _pack(path: Path, name: str, files: dict, method: int) -> None:
-    conf = 'meta-product="weather"\nmeta-version="%s"\n' % name
-    for member, data in sorted(files.items()):
-        length = "length=%d\n" % len(data) if data else ""
-        conf += 'file-resource "%s" {\n%s}\n' % (member, length)
-    with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr("meta.conf", conf)
-        for member, data in sorted(files.items()):
-            archive.writestr("data/" + member, data)
-
-
-def lay_out(folder):
+def lay_out(folder, names=("1", "2", "3", "bad", "large1", "large2", "large3")):
     """
     A folder for the VM with everything that the programs in it need.
 
     :param pathlib.Path folder: an empty or missing one
+    :param names: of the releases, beside the rescue application
     """
     folder = build(folder)
     (folder / "board").mkdir()
@@ -104,6 +95,5 @@ def lay_out(folder):
         copy.write_text(source.read_text())
         compile_mpy(copy, source.name)
         copy.unlink()
-    names = ("rescue", "1", "2", "3", "bad", "large1", "large2", "large3")
-    write_all(folder / "releases", names)
+    write_all(folder / "releases", ("rescue", *names))
     return folder

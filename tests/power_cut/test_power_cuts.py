@@ -2,11 +2,13 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The power is cut before, within and after every write to the flash, from the first update of a fresh
-board to going back: each time an application runs again, byte for byte, and can be updated.
+The power is cut before, within and after every write to the flash, from the first start of a
+prepared drive to going back: each time a whole application runs again, and can be updated. And but
+for the named exceptions, nothing ever erases the block with boot record, FAT and root directory.
 
 The device's code runs unchanged inside MicroPython, on the FatFs that CircuitPython has, over
-simulated flash. `programs` is what runs in there: ``cuts`` tells how it is judged.
+simulated flash. `programs` is what runs in there: ``cuts`` tells how it is judged. In ``make test``
+as many cuts of each phase are tried as a time budget allows; with ``--whole`` all of them.
 """
 
 import pytest
@@ -16,76 +18,101 @@ from support.vm import Vm
 pytestmark = pytest.mark.vm
 
 HEAP = 24 * 1024 * 1024
+SECONDS = 1.5
+"""For each phase."""
+DOUBLES = (40, 101)
+"""Of so many cuts, in the recovery from one the power is cut again: sampled, whole."""
 
-# Of so many cuts, in the recovery from one the power is cut again.
-DOUBLES = {
-    "first": 251,
-    "holes": 151,
-    "update": 151,
-    "again": 101,
-    "bad": 101,
-    "good": 101,
-    "crashes": 25,
-    "safemode": 25,
-    "back": 25,
-}
+PHASES = (
+    "make",
+    "first",
+    "update",
+    "again",
+    "bad",
+    "good",
+    "crashes",
+    "safemode",
+    "back",
+    "crash in an update",
+    "end in an update",
+    "reload in an update",
+    "noise in an update",
+    "own files",
+    "edits",
+    "Ctrl-C at the desk",
+)
+# What writes to the FAT, and does so by name: the first start after `prepare`; the application's
+# own files; a computer that edits.
+EXCEPTIONS = {"make", "own files", "edits"}
+MAY_LOSE = {"make", "Ctrl-C at the desk"}
 
 
 @pytest.fixture(scope="module")
 def vm(micropython, tmp_path_factory):
-    return Vm(micropython, releases.lay_out(tmp_path_factory.mktemp("power") / "host"))
+    names = ("1", "2", "3", "bad")
+    return Vm(micropython, releases.lay_out(tmp_path_factory.mktemp("power") / "host", names))
 
 
-@pytest.mark.parametrize("phase", list(DOUBLES))
+@pytest.fixture(scope="module")
+def cuts(vm, whole):
+    """What became of the board, by phase."""
+    options = {
+        "phases": [],
+        "seconds": 0 if whole else SECONDS,
+        "doubles": DOUBLES[whole],
+    }
+    result = vm.run("cuts", options, heap=HEAP, timeout=6000)
+    assert result.code == 0, result
+    return {line["phase"]: line for line in result.all("cut")}
+
+
+@pytest.mark.parametrize("phase", PHASES)
 def test_an_application_runs_and_takes_updates_wherever_the_power_was_cut(
-    vm, phase, record_property
+    cuts, phase, record_property
 ):
-    options = {"phase": phase, "doubles": DOUBLES[phase]}
-
-    result = vm.run("cuts", options, heap=HEAP, timeout=900)
-
-    cut = result.one("cut")
+    cut = cuts[phase]
     record_property("summary", _words(phase, cut))
-    assert cut["failures"] == [], result
-    assert set(cut["once"]) <= {"old", "new", "rescue"}
-    assert set(cut["twice"]) <= {"old", "new", "rescue"}
+    assert cut["failures"] == []
+    allowed = {"old", "new", "rescue"} if phase in ("make", "first") else {"old", "new"}
+    if phase in MAY_LOSE:
+        allowed = allowed | {"slot lost, online"}
+    assert set(cut["once"]) <= allowed
+    assert set(cut["twice"]) <= allowed
+
+
+def test_nothing_but_the_named_exceptions_erases_the_block_with_boot_record_fat_and_root(
+    cuts, record_property
+):
+    assert list(cuts) == list(PHASES)
+    assert {phase for phase in cuts if cuts[phase]["allowed"]} == EXCEPTIONS
+    erases = {phase: cuts[phase]["erases of block 0"] for phase in cuts}
+    assert {phase for phase in erases if erases[phase]} == EXCEPTIONS
+    others = [cuts[phase] for phase in PHASES if phase not in EXCEPTIONS]
+    assert not any(cut["block 0"] for cut in others)
+    tried = [sum(sum(cut[key].values()) for key in ("once", "twice")) for cut in cuts.values()]
+    record_property(
+        "summary",
+        f"power cut, all: {sum(tried)} cuts tried: 0 bricks, 0 drives lost, 0 torn applications"
+        f" started; {sum(cut['writes'] for cut in others)} writes of updates, trials and going back,"
+        " 0 of them in the block with boot record, FAT and root directory",
+    )
+
+
+def test_a_slot_is_closed_only_where_somebody_is_at_the_desk(cuts):
+    # The end of a VM closes the slot that was written, which writes its folder. So the launcher
+    # resets the board instead, but for a Ctrl-C with a computer attached, which leads to the prompt.
+    closed = {phase: cuts[phase]["closed"] for phase in cuts if cuts[phase]["closed"]}
+    assert closed == {"Ctrl-C at the desk": 1}
 
 
 def _words(phase, cut):
-    once, block_0, twice = cut["once"], cut["block 0"], cut["twice"]
-    total = sum(once.values()) + sum(block_0.values()) + sum(twice.values())
-    words = f"power cut, {phase}: {total} cut points, {cut['writes']} writes; {_list(once)}"
-    if block_0:
-        words += f"; in block 0 ({cut['writes in block 0']} writes): {_list(block_0)}"
-    return words + f"; cut twice: {_list(twice)}"
+    tried = sum(sum(cut[key].values()) for key in ("once", "block 0", "twice"))
+    words = f"power cut, {phase}: {cut['writes']} writes, {cut['cases']} places for a cut,"
+    words += f" {tried} tried; {_list(cut['once'])}"
+    if cut["block 0"]:
+        words += f"; in block 0 ({cut['erases of block 0']} erases): {_list(cut['block 0'])}"
+    return words + (f"; cut twice: {_list(cut['twice'])}" if cut["twice"] else "")
 
 
 def _list(counts):
     return ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
-
-
-def test_a_start_writes_nothing_and_an_update_no_more_than_this(vm, record_property):
-    result = vm.run("costs", {"releases": ["large1", "large2", "large3"]}, heap=HEAP, timeout=300)
-
-    assert result.code == 0, result
-    updates = result.all("update")
-    for update in updates:
-        words = "flash, %d KB in %d files: %.1f erases per 4 KB, %d in block 0, %.2f bytes per byte"
-        update["per block"] = update["erases"] * 4096 / update["size"]
-        per_byte = update["bytes"] / update["size"]
-        words %= (
-            update["size"] // 1000,
-            update["files"],
-            update["per block"],
-            update["in block 0"],
-            per_byte,
-        )
-        record_property("summary", words)
-    # The first two go into slots that hold little, the third one into that of a release like it.
-    assert max(update["per block"] for update in updates) < 11
-    assert updates[2]["per block"] < 2
-    assert updates[2]["in block 0"] < 12
-    assert result.one("start")["erases"] == 0
-    check = result.one("check")
-    words = "the guard's check of that: %d reads, %.1f ms in this VM"
-    record_property("summary", words % (check["reads"], check["microseconds"] / 1000))

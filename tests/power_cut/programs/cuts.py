@@ -2,21 +2,23 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Cuts the power in every write of a phase, in several places of each, and looks what becomes of the
-board. Prints JSON lines.
+Cuts the power in every write of each phase, in several places of each, and looks what becomes of
+the board. Prints JSON lines. Options: ``seconds`` for each phase, 0 to try every cut; ``doubles``:
+of so many cuts, in the recovery from one the power is cut again.
 """
 
 import json
 import sys
+import time
 
-from fat_map import owners
 from flash import BLOCK, SECTOR, torn, write
-from machine import Brick, Unmountable
-from scenario import Story
+from machine import Brick, Torn, Unmountable
+from scenario import PHASES, Story
 
 _MOST_FAILURES = 10
 _RECOVERY = 4
 _SAMPLE = 11
+_TRIED = 3  # cases to see how long one takes
 
 
 class Cutter:
@@ -24,10 +26,12 @@ class Cutter:
     Tries all cuts of one phase.
 
     :param Story story: the board before the phase
+    :param Phase phase: what happens
     """
 
-    def __init__(self, story):
+    def __init__(self, story, phase):
         self._story = story
+        self._phase = phase
         self._flash = story.flash
         self._before = bytes(story.flash.data)
         self.writes = []
@@ -36,34 +40,68 @@ class Cutter:
         """How many cuts ended how: one outside block 0, one in it, two outside."""
         self.failures = []
         """Where and how it went wrong."""
+        self.cases = 0
+        """How many cuts there are."""
 
     def record(self):
-        """Let the phase happen, uncut."""
+        """Let the phase happen, uncut; returns how often the first block was erased."""
+        before = self._flash.block_0
         self.writes = self._flash.record()
-        self._story.play(self._story.phase)
+        self._story.play(self._phase)
         self._flash.writes = None
+        self._after = bytes(self._flash.data)
+        return self._flash.block_0 - before
 
-    def cut_everywhere(self, doubles):
+    def cut(self, seconds, doubles):
         """
-        Cut within each write of the phase.
+        Cut within the writes of the phase.
 
+        :param seconds: how long, at most and about; 0 for all cuts
         :param int doubles: every so-many-th case is recovered from a second time, with cuts in it
         """
+        steps = self._steps(seconds) if seconds else (1, 1)
         view = memoryview(bytearray(self._before))
-        case = 0
+        counts = [0, 0]
+        tried = 0
         for number, (sector, new) in enumerate(self.writes):
             start, contents = torn(view, sector, new)
+            image = self._story.is_image(sector)
             for kind, content in enumerate(contents):
-                case += 1
-                double = doubles and start and case % doubles == 0
+                counts[image] += 1
+                if counts[image] % steps[image]:
+                    continue
+                tried += 1
+                double = start and tried % doubles == 0
                 self._put(view, start, content)
                 writes = self._flash.record() if double else None
-                outcome = self._outcome(start, lambda: shared(view, sector))
+                outcome = self._outcome(start)
                 self._flash.writes = None
                 self._count(self.once if start else self.block_0, outcome, (number, sector, kind))
                 if double:
                     self._cut_again(view, (number, sector, kind), start, content, writes)
             write(view, sector, new)
+        self.cases = sum(counts)
+
+    def _steps(self, seconds):
+        """Each so-many-th cut is tried, of those in an image and of the others."""
+        view = memoryview(bytearray(self._before))
+        cases = [0, 0]
+        taken = []
+        every = max(len(self.writes) // _TRIED, 1)
+        for number, (sector, new) in enumerate(self.writes):
+            start, contents = torn(view, sector, new)
+            cases[self._story.is_image(sector)] += len(contents)
+            if number % every == 0:
+                self._put(view, start, contents[-1])
+                begun = time.ticks_us()
+                self._outcome(start)
+                taken.append(time.ticks_diff(time.ticks_us(), begun) / 1000000)
+            write(view, sector, new)
+        each = sum(taken) / len(taken)
+        most = max(seconds - sum(taken), 0.2) / each
+        vital = most / 2 if cases[1] else most
+        rest = most - min(vital, cases[0])
+        return max(1, -(-cases[0] // int(vital + 1))), max(1, -(-cases[1] // int(rest + 1)))
 
     def _cut_again(self, before, first, start, content, writes):
         view = memoryview(bytearray(before))
@@ -74,9 +112,7 @@ class Cutter:
                 again, contents = torn(view, sector, new)
                 for kind, torn_again in enumerate(contents[1:]):
                     self._put(view, again, torn_again)
-                    outcome = self._outcome(
-                        again, lambda: shared(before, first[1]) or shared(view, sector)
-                    )
+                    outcome = self._outcome(again)
                     self._count(self.twice, outcome, first + (number, sector, kind))
             write(view, sector, new)
 
@@ -84,26 +120,33 @@ class Cutter:
         self._flash.view[:] = view
         self._flash.view[start : start + BLOCK] = content
 
-    def _outcome(self, start, may_need_rescue):
+    def _outcome(self, start):
         """Power on; words on what came of it, a failure's beginning with an exclamation mark."""
-        story, phase = self._story, self._story.phase
+        story, phase = self._story, self._phase
         outside, machine = story.outside, story.machine
         outside.want(phase.then)
+        before = self._flash.block_0
         try:
             machine.mount()
             if start and "run" not in story.record():
-                return "!both copies of the record are lost"
+                return "!all copies of the record are lost"
             machine.power_on()
         except Unmountable:
             return "!unmountable"
+        except Torn as error:
+            return "!torn: " + str(error)
         except Brick as error:
             return "!brick: " + str(error)
+        if start and self._flash.block_0 != before and not phase.writes_block_0:
+            return "!the recovery erased block 0"
         first, last = outside.joins[0][0], outside.joins[-1][0]
+        if outside.refused and phase.may_lose and first in (phase.old, phase.new):
+            return "slot lost, online"
         record = story.record()
         confirmed = (record.get("run"), phase.then) == machine.ran[-1] and not record["trial"]
         if last != phase.then or not confirmed:
             return "!not completed: %s %s" % (outside.joins, outside.refused)
-        if first == "rescue" != phase.old and not may_need_rescue():
+        if first == "rescue" != phase.old:
             return "!the rescue application runs: %s" % machine.ran
         # Cut a second time, the release that is wanted behind the phase may run already.
         known = {phase.then: "new", phase.new: "new", "rescue": "rescue", phase.old: "old"}
@@ -116,40 +159,40 @@ class Cutter:
             outcome = outcome[1:].split(":")[0]
         counts[outcome] = counts.get(outcome, 0) + 1
 
-
-def shared(view, sector):
-    """
-    Does the block of a sector hold data of both slots, or the folder that they are in?
-
-    :param view: the drive before that sector is written; what is free then becomes the idle slot's
-    """
-    found = owners(view)
-    first = sector * SECTOR // BLOCK * (BLOCK // SECTOR)
-    holds = {found.get(number, "")[:8] for number in range(first, first + BLOCK // SECTOR)}
-    if "/slots" in holds:
-        return True
-    holds = {slot for slot in holds if slot in ("/slots/a", "/slots/b")}
-    return len(holds) + (sector not in found) > 1
+    def end(self):
+        """Leave the board as the phase does."""
+        self._flash.view[:] = self._after
 
 
 def main(options):
-    """Cut one phase."""
-    cutter = Cutter(Story(options["phase"]))
-    cutter.record()
-    cutter.cut_everywhere(options["doubles"])
-    print(
-        json.dumps(
-            {
-                "event": "cut",
-                "writes": len(cutter.writes),
-                "writes in block 0": len([1 for at, _ in cutter.writes if at * SECTOR < BLOCK]),
-                "once": cutter.once,
-                "block 0": cutter.block_0,
-                "twice": cutter.twice,
-                "failures": cutter.failures,
-            }
+    """Cut one phase after the other."""
+    story = Story()
+    for phase in PHASES:
+        cutter = Cutter(story, phase)
+        closed = story.machine.closed
+        erases = cutter.record()
+        closed = story.machine.closed - closed
+        if not options["phases"] or phase.name in options["phases"]:
+            cutter.cut(options["seconds"], options["doubles"])
+        cutter.end()
+        story.moving = False  # from the first phase on
+        print(
+            json.dumps(
+                {
+                    "event": "cut",
+                    "phase": phase.name,
+                    "writes": len(cutter.writes),
+                    "erases of block 0": erases,
+                    "allowed": phase.writes_block_0,
+                    "closed": closed,
+                    "cases": cutter.cases,
+                    "once": cutter.once,
+                    "block 0": cutter.block_0,
+                    "twice": cutter.twice,
+                    "failures": cutter.failures,
+                }
+            )
         )
-    )
 
 
 main(json.loads(sys.stdin.read()))

@@ -4,9 +4,10 @@
 """
 The flash under a small board's CIRCUITPY: 960 KB of raw NOR, in blocks of 4 KB.
 
-Writing a sector of 512 bytes reads its block, erases it (all bytes 0xFF) and programs it again from
-its beginning, whatever else lies in it. That is what CircuitPython does on an ESP32. A power cut
-leaves the block erased and any part of it programmed.
+A write of some sectors reads each block that they lie in, erases it (all bytes 0xFF) and programs
+it again from its beginning, whatever else lies in it: one erase for each block of each write, as in
+CircuitPython's ``ports/espressif/supervisor/internal_flash.c``. A power cut leaves the block erased
+and any part of it programmed.
 
 Nothing here cuts the power while code runs: each write is recorded, and `torn` makes of the drive
 before a write what a cut within that write leaves. What was in RAM is lost with the VM.
@@ -15,37 +16,57 @@ before a write what a cut within that write leaves. What was in RAM is lost with
 SECTOR = 512
 BLOCK = 4096
 SECTORS = 1920
+_PER_BLOCK = BLOCK // SECTOR
 
 _ERASED = memoryview(b"\xff" * BLOCK)
 
 
 class Flash:
-    """A block device, as ``VfsFat`` asks for it."""
+    """
+    The chip.
 
-    def __init__(self):
-        self.data = bytearray(b"\xff" * (SECTORS * SECTOR))
+    :param int sectors: how many it has
+    """
+
+    def __init__(self, sectors=SECTORS):
+        self.sectors = sectors
+        self.data = bytearray(b"\xff" * (sectors * SECTOR))
         self.view = memoryview(self.data)
         self.writes = None
-        """List of (sector, its new bytes) while writes are recorded, else None."""
+        """List of (sector, new bytes), each within one block, while writes are recorded."""
+        self.block_0 = 0
+        """How often the first block was erased: boot record, FAT and root directory."""
         self.reads = 0
+        self._port = None
 
-    def readblocks(self, sector, buffer, offset=0):
-        """Read."""
-        self.reads += 1
-        start = sector * SECTOR
-        buffer[:] = self.view[start : start + len(buffer)]
+    def port(self):
+        """
+        The block device for a mount. The one before writes nothing any more: what a reset has left
+        open is never closed, though a collector may think so.
+        """
+        self.disconnect()
+        self._port = Port(self)
+        return self._port
 
-    def writeblocks(self, sector, buffer, offset=0):
-        """Erase and program: one sector after the other, as CircuitPython does."""
-        start = sector * SECTOR
-        self.view[start : start + len(buffer)] = buffer
-        if self.writes is not None:
-            for at in range(0, len(buffer), SECTOR):
-                self.writes.append((sector + at // SECTOR, bytes(buffer[at : at + SECTOR])))
+    def disconnect(self):
+        """From now on nothing reaches the chip: a reset, or the power is off."""
+        if self._port is not None:
+            self._port.on = False
 
-    def ioctl(self, operation, argument):
-        """Tell the geometry."""
-        return {4: SECTORS, 5: SECTOR}.get(operation, 0)
+    def write(self, sector, buffer):
+        """Erase and program, block by block."""
+        count = len(buffer) // SECTOR
+        done = 0
+        while done < count:
+            here = sector + done
+            part = min(_PER_BLOCK - here % _PER_BLOCK, count - done)
+            piece = buffer[done * SECTOR : (done + part) * SECTOR]
+            write(self.view, here, piece)
+            if here < _PER_BLOCK:
+                self.block_0 += 1
+            if self.writes is not None:
+                self.writes.append((here, bytes(piece)))
+            done += part
 
     def record(self):
         """Record writes from now on; returns the list."""
@@ -53,9 +74,32 @@ class Flash:
         return self.writes
 
 
+class Port:
+    """The chip as a block device, as ``VfsFat`` asks for it."""
+
+    def __init__(self, flash):
+        self.on = True
+        self._flash = flash
+
+    def readblocks(self, sector, buffer, offset=0):
+        """Read."""
+        self._flash.reads += 1
+        start = sector * SECTOR
+        buffer[:] = self._flash.view[start : start + len(buffer)]
+
+    def writeblocks(self, sector, buffer, offset=0):
+        """Write, as long as nothing has disconnected it."""
+        if self.on:
+            self._flash.write(sector, memoryview(buffer))
+
+    def ioctl(self, operation, argument):
+        """Tell the geometry."""
+        return {4: self._flash.sectors, 5: SECTOR}.get(operation, 0)
+
+
 def write(image, sector, new):
     """What a whole write does."""
-    image[sector * SECTOR : (sector + 1) * SECTOR] = new
+    image[sector * SECTOR : sector * SECTOR + len(new)] = new
 
 
 def torn(image, sector, new):
@@ -68,7 +112,7 @@ def torn(image, sector, new):
     start = sector * SECTOR // BLOCK * BLOCK
     at = sector * SECTOR - start
     before = bytes(image[start : start + BLOCK])
-    after = before[:at] + new + before[at + SECTOR :]
+    after = before[:at] + new + before[at + len(new) :]
     # Nothing, whole sectors, a bit of the one that is written, all but the block's last byte.
     found = [before]
     for programmed in list(range(0, BLOCK, SECTOR)) + [at + 40, BLOCK - 1]:

@@ -4,7 +4,8 @@
 """
 A board whose drive is simulated flash under the real FatFs. It does what CircuitPython does around
 Python code: ``/safemode.py``, ``/boot.py``, ``/code.py`` or what was set for the next run, each in
-a VM of its own, until somebody is content or the board stands still for ever.
+a VM of its own, until somebody is content or the board stands still for ever. The launcher mounts
+a slot's image as on a board.
 
 All that these files import comes from the drive as well, but for the package: that is beside it,
 since no update writes the package that runs. The clock is a number: nobody waits.
@@ -18,8 +19,8 @@ import vfs
 from board_modules import Bag, Board, ReloadException, Reset
 
 _STARTS = 40
-_GUARD = ("nh_boot", "nh_run", "nh_trial", "nh_wake")
-_SLOTS = ("/slots/a", "/slots/b")
+_GUARD = ("nh_boot", "nh_run", "nh_trial", "nh_wake", "nh_slots")
+_IMAGES = ("/slot", "/media")
 _BOOT_OUT = (
     b"Adafruit CircuitPython 10.1.3 on 2025-10-17; A board with ESP32S3\r\nBoard ID:a_board\r\n"
     b"UID:0123456789AB\r\nboot.py output:\r\n"
@@ -30,8 +31,16 @@ class Content(BaseException):
     """Raised within the application: all is as it should be, the run may end."""
 
 
+class Prompt(Exception):
+    """The VM has ended, and CircuitPython is at its prompt. What was open is closed."""
+
+
 class Brick(Exception):
     """The board does not come back by itself."""
+
+
+class Torn(Brick):
+    """An application was started that is no release, byte for byte."""
 
 
 class Unmountable(Brick):
@@ -53,6 +62,9 @@ class Machine:
         self.board = Board(lambda: self.now & 0x1FFFFFFF)
         self.ran = []
         """What was started since `power_on`: (slot or "", name of the release)."""
+        self.closed = 0
+        """How many slots the end of a VM has closed that were open for writing."""
+        self._content = False
         self._identify = identify
         self._outside = outside
         self._compiled = {}
@@ -68,30 +80,63 @@ class Machine:
     def _sleep(self, seconds):
         self.now += int(seconds * 1000)
 
+    def content(self):
+        """For the application: nothing is left to do, the power may go."""
+        self._content = True
+        self._reset()
+
+    def _reset(self):
+        """``microcontroller.reset()``: whatever runs on its way out does not run on a board."""
+        self.flash.disconnect()
+        raise Content if self._content else Reset
+
     def mount(self):
         """
-        Mount the drive anew: what FatFs had in RAM is lost.
+        Mount the drive anew: what FatFs had in RAM is lost, and no file is closed.
 
         :raises Unmountable: if that can't be
         """
+        self.flash.disconnect()
+        _written().clear()
+        self._unmount_images()
         try:
             vfs.umount("/")
         except OSError:
             pass
         try:
-            vfs.mount(vfs.VfsFat(self.flash), "/")
+            vfs.mount(vfs.VfsFat(self.flash.port()), "/")
         except OSError:
             raise Unmountable from None
 
-    def power_on(self, reset="POWER_ON", safe_mode="NONE"):
+    @staticmethod
+    def _unmount_images():
+        os.chdir("/")
+        for path in _IMAGES:
+            try:
+                vfs.umount(path)
+            except OSError:
+                pass
+
+    def _end_vm(self):
+        """Finalisers close what is open, and what was mounted from the heap is gone."""
+        for file in _written().values():
+            self.closed += 1
+            file.close()
+        _written().clear()
+        self._unmount_images()
+
+    def power_on(self, reset="POWER_ON", safe_mode="NONE", usb_connected=False):
         """
         Run until an application is content.
 
         :raises Brick: if that never happens
+        :raises Prompt: if somebody has pressed Ctrl-C
         """
         self.ran = []
         self._starts = 0
         self._failure = ""
+        self._content = False
+        self.board.usb_connected = usb_connected
         while True:
             self.mount()
             self.board.boot(reset, safe_mode)
@@ -141,12 +186,17 @@ class Machine:
         if path != "/code.py":
             release = self._identify(folder)
             if release is None:
-                raise Brick("a torn application was started: " + folder)
-            self.ran.append((folder[-1] if folder in _SLOTS else "", release))
+                raise Torn("a torn application was started: " + folder)
+            self.ran.append((folder[-1] if folder.startswith("/images/") else "", release))
         try:
             failure = self._start(path, folder)
         except ReloadException:
+            self._end_vm()
             return
+        except SystemExit:
+            self._end_vm()
+            raise Prompt from None
+        self._end_vm()
         if not (on_error if failure else on_success):
             raise Brick("code done running: %s: %s" % (path, failure))
 
@@ -159,7 +209,7 @@ class Machine:
             os.chdir(folder)
             self._fresh(path)
             exec(self._compile(path), {"__name__": "__main__", "__file__": path})
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             text = io.StringIO()
             sys.print_exception(error, text)
             self._failure = text.getvalue()
@@ -176,6 +226,9 @@ class Machine:
         sys.modules["time"] = self._time
         sys.modules["outside"] = self._outside
         self.board.install()
+        sys.modules["microcontroller"].reset = self._reset
+        storage = sys.modules["storage"]
+        storage.VfsFat, storage.mount = vfs.VfsFat, vfs.mount
         sys.path[:] = ["", "/", ".frozen", "/lib", "/host"]
         for name in _GUARD:
             self._preload(name)
@@ -201,6 +254,11 @@ class Machine:
             known = source, compile(source.decode(), path, "exec")
             self._compiled[path] = known
         return known[1]
+
+
+def _written():
+    """The slots that the library keeps open for writing, as long as the VM lives."""
+    return sys.modules["nerveshub_link.slots.slot_file"]._open
 
 
 class Lazy:

@@ -11,44 +11,36 @@ import os
 _CHUNK = 4096
 _FOLDER_BIT = 0x4000
 _MINUTE = 60 * 1000
+_OWN_FILE = "/data/log.txt"
 
 
 class Releases:
     """
     All releases of the test.
 
-    :param folder: where the host has put them: a folder of files and two archives each
+    :param folder: where the host has put them: an archive and an image each, and the files of the
+        rescue application
     """
 
     def __init__(self, folder):
-        self.files = {}
-        """Of each release: dict of paths and bytes."""
-        self._archives = {}
+        self.images, self.archives = {}, {}
         for name in os.listdir(folder):
             if name.endswith(".fw"):
-                self._archives[name] = _read(folder + "/" + name)
-            else:
-                self.files[name] = read_all(folder + "/" + name)
-
-    def archive(self, name, kind):
-        """The archive of a release: ``stored`` or ``deflated``."""
-        return self._archives["%s.%s.fw" % (name, kind)]
-
-    def identify(self, folder):
-        """Name of the release that a folder holds, byte for byte and nothing else; else None."""
-        try:
-            found = read_all(folder)
-        except (OSError, ValueError):
-            return None
-        for name in self.files:
-            if self.files[name] == found:
-                return name
-        return None
+                self.archives[name[:-3]] = _read(folder + "/" + name)
+            elif name.endswith(".img"):
+                self.images[name[:-4]] = _read(folder + "/" + name)
+        self.rescue = read_all(folder + "/sources/rescue")
 
     @staticmethod
     def meta(name):
         """What NervesHub says of a release."""
-        return {"uuid": "uuid-" + name, "version": name, "product": "weather", "vcs": None}
+        return {
+            "uuid": "uuid-" + name,
+            "version": "1.0.0",
+            "product": "weather",
+            "platform": "board",
+            "architecture": "xtensa",
+        }
 
 
 def _read(path):
@@ -57,7 +49,7 @@ def _read(path):
 
 
 def read_all(folder):
-    """All files in a folder and below, but for ``.nh``: dict of paths and bytes."""
+    """All files in a folder and below: dict of paths and bytes."""
     found = {}
     folders = [""]
     while folders:
@@ -65,8 +57,7 @@ def read_all(folder):
         for name in os.listdir(folder + "/" + here if here else folder):
             path = here + "/" + name if here else name
             if os.stat(folder + "/" + path)[0] & _FOLDER_BIT:
-                if path != ".nh":
-                    folders.append(path)
+                folders.append(path)
             else:
                 found[path] = _read(folder + "/" + path)
     return found
@@ -77,31 +68,31 @@ class Outside:
     NervesHub, and the link to it.
 
     :param Releases releases: what it may hand out
-    :param content: exception class to raise when nothing is left to do
     """
 
-    def __init__(self, releases, content):
+    def __init__(self, releases):
         self._releases = releases
-        self._content = content
         self.machine = None
-        self.costs = None
         self.want()
 
-    def want(self, release=None, kind="stored", aborted=False, crashes=0, steady=False):
+    def want(self, release=None, aborted=False, crashes=0, steady=False, ends=None, own=False):
         """
         Say what is to happen.
 
         :param release: the release that NervesHub wants there
-        :param kind: its archive
         :param aborted: the first try breaks off
         :param crashes: so many times the application crashes after it has joined
         :param steady: at the end it runs for ten minutes
+        :param ends: how the application ends in the middle of the first try: ``crash``, ``exit``,
+            ``reload``, or ``interrupt`` by Ctrl-C
+        :param own: the application writes a file of its own meanwhile, which grows
         """
         self.release = release
-        self._kind = kind
         self._aborted = aborted
         self._crashes = crashes
         self._steady = steady
+        self._ends = ends
+        self._own = own
         self.joins = []
         """What joined: (release, validated, reverted)."""
         self.refused = []
@@ -118,9 +109,8 @@ class Outside:
         from nerveshub_link.slots.app_slot_writer import AppSlotWriter
 
         writer = AppSlotWriter("/")
-        meta = writer.firmware_meta()
-        known = meta["version"] if meta else "rescue"
-        assert known == release, "reports %s and is %s" % (known, release)
+        known = writer.firmware_meta()["uuid"]
+        assert known == "uuid-" + release, "reports %s and is %s" % (known, release)
         self.joins.append((release, writer.firmware_validated(), writer.firmware_auto_reverted()))
         if not writer.firmware_validated():
             self._poll(writer, 1)
@@ -132,7 +122,7 @@ class Outside:
             reset()
         if self._steady:
             self._poll(writer, 11)
-        raise self._content
+        self.machine.content()
 
     def _poll(self, writer, minutes):
         for _ in range(minutes):
@@ -144,13 +134,18 @@ class Outside:
         if decision is not None:
             self.refused.append(decision.reason)
             return False
-        archive = self._releases.archive(self.release, self._kind)
+        archive = self._releases.archives[self.release]
         if self._aborted:
             self._aborted = False
             self._install(writer, archive, len(archive) * 2 // 3)
             writer.fwup_abort()
+        if self._ends:
+            ends, self._ends = self._ends, None
+            self._install(writer, archive, len(archive) // 2)
+            self._end(ends)
         self._install(writer, archive, len(archive))
-        writer.fwup_finish()
+        while writer.fwup_finish() is False:
+            pass
         return True
 
     def _install(self, writer, archive, length):
@@ -158,3 +153,18 @@ class Outside:
         view = memoryview(archive)
         for at in range(0, length, _CHUNK):
             writer.fwup_chunk(view[at : min(at + _CHUNK, length)])
+            if self._own:
+                with open(_OWN_FILE, "ab") as file:
+                    file.write(bytes(300))
+
+    @staticmethod
+    def _end(how):
+        import supervisor
+
+        if how == "crash":
+            raise RuntimeError("crashes in the middle of an update")
+        if how == "interrupt":
+            raise KeyboardInterrupt
+        if how == "reload":
+            supervisor.reload()
+        raise SystemExit

@@ -8,9 +8,13 @@ import sys
 
 import vfs
 from board_modules import Bag
-from flash import Flash
-from machine import Content, Machine
+from fat_map import owners
+from flash import SECTOR, Flash
+from machine import Machine, Prompt
 from nerveshub import Outside, Releases, read_all
+
+_IMAGE_AT = 8  # sector in a slot's file
+_SLOT = 180  # sectors of a slot: room for the small releases
 
 
 class Phase:
@@ -22,80 +26,160 @@ class Phase:
     :param wish: arguments of `Outside.want`
     :param then: what NervesHub wants after a cut
     :param safe_mode: reason of the safe mode in which it begins
+    :param edit: a computer writes to the drive before it
+    :param desk: a computer is attached, and the application is interrupted
+    :param writes_block_0: is it one of the named exceptions?
+    :param may_lose: a cut may lose the slot that is written, for good
     """
 
-    def __init__(self, name, runs, wish, then, safe_mode="NONE"):
+    def __init__(  # noqa: PLR0913, PLR0917 a record
+        self,
+        name,
+        runs,
+        wish,
+        then,
+        safe_mode="NONE",
+        edit=False,
+        desk=False,
+        writes_block_0=False,
+        may_lose=False,
+    ):
         self.name = name
         self.old, self.new = runs
         self.wish = wish
         self.then = then
         self.safe_mode = safe_mode
+        self.edit = edit
+        self.desk = desk
+        self.writes_block_0 = writes_block_0
+        self.may_lose = may_lose
 
 
-FRESH = (Phase("first", ("rescue", "1"), {"release": "1"}, "1"),)
-HOLES = (Phase("holes", ("1", "2"), {"release": "2"}, "2"),)
-PREPARED = (
+PHASES = (
+    Phase("make", ("rescue", "rescue"), {}, "1", writes_block_0=True, may_lose=True),
+    Phase("first", ("rescue", "1"), {"release": "1"}, "1"),
     Phase("update", ("1", "2"), {"release": "2"}, "2"),
-    Phase("again", ("2", "3"), {"release": "3", "kind": "deflated", "aborted": True}, "3"),
+    Phase("again", ("2", "3"), {"release": "3", "aborted": True}, "3"),
     Phase("bad", ("3", "3"), {"release": "bad"}, "1"),
-    Phase("good", ("3", "1"), {"release": "1", "kind": "deflated"}, "1"),
+    Phase("good", ("3", "1"), {"release": "1"}, "1"),
     Phase("crashes", ("1", "1"), {"crashes": 2, "steady": True}, "2"),
     Phase("safemode", ("1", "1"), {"steady": True}, "2", "BROWNOUT"),
     Phase("back", ("1", "3"), {"crashes": 5}, "2"),
+    Phase("crash in an update", ("3", "2"), {"release": "2", "ends": "crash"}, "2"),
+    Phase("end in an update", ("2", "1"), {"release": "1", "ends": "exit"}, "1"),
+    Phase("reload in an update", ("1", "3"), {"release": "3", "ends": "reload"}, "3"),
+    Phase("noise in an update", ("3", "2"), {"release": "2", "ends": "interrupt"}, "2"),
+    Phase("own files", ("2", "1"), {"release": "1", "own": True}, "1", writes_block_0=True),
+    Phase("edits", ("1", "3"), {"release": "3"}, "3", edit=True, writes_block_0=True),
+    Phase(
+        "Ctrl-C at the desk",
+        ("3", "2"),
+        {"release": "2", "ends": "interrupt"},
+        "2",
+        desk=True,
+        may_lose=True,
+    ),
 )
 
 
 class Story:
     """
-    The board, its drive and NervesHub, before a phase.
+    The board, its drive and NervesHub, before the first phase.
 
-    :param str name: the phase
+    :param int sectors: of the drive, None for the usual number
+    :param int slot: sectors of a slot
+    :param format: function that makes a file system on a block device; None for that of FatFs
     """
 
-    def __init__(self, name):
+    def __init__(self, sectors=None, slot=_SLOT, format=None):
         host = os.getcwd()
         self.releases = Releases("releases")
         guard = read_all("board")
-        self.flash = Flash()
-        vfs.VfsFat.mkfs(self.flash)
+        self.flash = flash = Flash(*([sectors] if sectors else []))
+        (format or vfs.VfsFat.mkfs)(flash.port())
         vfs.umount("/")
-        vfs.mount(vfs.VfsFat(self.flash), "/")
+        vfs.mount(vfs.VfsFat(flash.port()), "/")
         vfs.mount(vfs.VfsPosix(host), "/host")
         sys.path[:] = ["/host", ".frozen"]
-        self.outside = Outside(self.releases, Content)
+        self.outside = Outside(self.releases)
         # What applications import as ``outside``: the same object in each VM.
-        self.machine = Machine(self.flash, self.releases.identify, Bag(serve=self.outside.serve))
+        self.machine = Machine(flash, self.identify, Bag(serve=self.outside.serve))
         self.outside.machine = self.machine
         self.machine.board.install()
-        self._lay_out(guard, name)
-        self.machine.keep_modules()
-        self.machine.start_once()  # as the documentation says: boot_out.txt is made anew
-        self.phase = self._go_to(name)
-
-    def _lay_out(self, guard, name):
+        import nerveshub_link.slots.app_slot_writer  # noqa: F401 kept in memory for all
         from layout import prepare
 
-        import nerveshub_link.slots.app_slot_writer  # noqa: F401 kept in memory for all
+        prepare(guard, self.releases.rescue, self.releases.meta("rescue"), slot)
+        self.machine.keep_modules()
+        self.machine.start_once()  # as the documentation says: boot_out.txt is made anew
+        self.places = {}
+        """First sector of each slot's file."""
+        self.moving = True
+        """Are the slots' files made in this phase?"""
 
-        files = self.releases.files
-        if name == "first":
-            prepare(guard, files["rescue"])
-        else:
-            holes = name == "holes"
-            prepare(guard, files["rescue"], files["1"], self.releases.meta("1"), holes)
+    def locate(self):
+        """The slots' files are there: find them. Each lies in one piece."""
+        found = owners(self.flash.view)
+        for slot in ("a", "b"):
+            sectors = [at for at in found if found[at] == "/images/%s/app.img" % slot]
+            sectors.sort()
+            assert sectors[-1] - sectors[0] == len(sectors) - 1, "in pieces: " + slot
+            self.places[slot] = sectors[0]
 
-    def _go_to(self, name):
-        for phase in FRESH + HOLES + PREPARED:
-            if phase.name == name:
-                return phase
-            if phase in PREPARED:
-                self.play(phase)
-        raise ValueError(name)
+    def identify(self, folder):
+        """Name of the release that a folder or a slot holds, byte for byte; else None."""
+        if not folder.startswith("/images/"):
+            try:
+                return "rescue" if self._is_rescue(folder) else None
+            except (OSError, ValueError):
+                return None
+        if self.moving:
+            self.locate()
+        at = (self.places[folder[-1]] + _IMAGE_AT) * SECTOR
+        images = self.releases.images
+        for name in images:
+            if self.flash.view[at : at + len(images[name])] == images[name]:
+                return name
+        return None
+
+    def _is_rescue(self, folder):
+        found = read_all(folder)
+        found.pop("meta.json", None)
+        return found == self.releases.rescue
+
+    def is_image(self, sector):
+        """Is it a sector of an image, or of the table behind it?"""
+        for slot in self.places:
+            if 0 <= sector - self.places[slot] - _IMAGE_AT < _SLOT - _IMAGE_AT:
+                return True
+        return False
 
     def play(self, phase):
         """Let a phase happen."""
         self.outside.want(**phase.wish)
-        self.machine.power_on(safe_mode=phase.safe_mode)
+        if phase.edit:
+            self._edit()
+        try:
+            self.machine.power_on(safe_mode=phase.safe_mode, usb_connected=phase.desk)
+        except Prompt:
+            self.machine.power_on()  # whoever was there has gone, and takes the cable along
+        if self.moving:
+            self.locate()
+
+    def _edit(self):
+        """A computer edits files, makes some, and removes others."""
+        self.machine.mount()
+        with open("/settings.toml", "wb") as file:
+            file.write(b'CIRCUITPY_WIFI_SSID = "work"\n' * 30)
+        for number in range(4):
+            with open("/notes %d.txt" % number, "wb") as file:
+                file.write(bytes(900 * number))
+        with open("/data/table.csv", "wb") as file:
+            for _ in range(3):
+                file.write(b"1;2;3\n" * 200)
+                file.flush()
+        os.remove("/notes 1.txt")
+        os.rename("/notes 2.txt", "/data/notes.txt")
 
     def record(self):
         """What the drive's record says."""
