@@ -19,15 +19,16 @@ _RESCUE = """import outside
 outside.serve("rescue")
 """
 # As the release's version, which must be one, and by which its metadata names it.
-VERSIONS = {"1": "1.0.0", "2": "2.0.0", "3": "3.0.0", "bad": "4.0.0"}
-VERSIONS.update({"large%d" % number: "5.%d.0" % number for number in (1, 2, 3)})
+SMALL = ("1", "2", "3", "4", "5", "bad")
+LARGE = ("large1", "large2", "large3")
+VERSIONS = {name: "%d.0.0" % number for number, name in enumerate(SMALL + LARGE, 1)}
 
 
 def files_of(name: str) -> dict:
     """
     All files of a release: most are the same in each, as libraries are; lengths vary.
 
-    :param str name: "1", "2", "3", "bad", "large1" to "large3" or "rescue"
+    :param str name: of `SMALL` or `LARGE`, or "rescue"
     """
     if name == "rescue":
         return {"code.py": _RESCUE.encode()}
@@ -77,7 +78,7 @@ def write_all(folder, names) -> None:
             (folder / (name + ".img")).write_bytes(packed.made.image)
 
 
-def lay_out(folder, names=("1", "2", "3", "bad", "large1", "large2", "large3")):
+def lay_out(folder, names=SMALL):
     """
     A folder for the VM with everything that the programs in it need.
 

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 
-from flash import BLOCK, SECTOR, torn, write
+from flash import BLOCK, torn, write
 from machine import Brick, Torn, Unmountable
 from scenario import PHASES, Story
 
@@ -36,21 +36,22 @@ class Cutter:
         self._before = bytes(story.flash.data)
         self.writes = []
         """What the phase wrote, from `record` on."""
-        self.once, self.block_0, self.twice = {}, {}, {}
-        """How many cuts ended how: one outside block 0, one in it, two outside."""
+        self.once, self.tables, self.twice = {}, {}, {}
+        """How many cuts ended how: one elsewhere, one in the tables, two
+        elsewhere."""
         self.failures = []
         """Where and how it went wrong."""
         self.cases = 0
         """How many cuts there are."""
 
     def record(self):
-        """Let the phase happen, uncut; returns how often the first block was erased."""
-        before = self._flash.block_0
+        """Let the phase happen, uncut; returns how often it erased a block of the tables."""
+        before = self._flash.table_erases
         self.writes = self._flash.record()
         self._story.play(self._phase)
         self._flash.writes = None
         self._after = bytes(self._flash.data)
-        return self._flash.block_0 - before
+        return self._flash.table_erases - before
 
     def cut(self, seconds, doubles):
         """
@@ -66,17 +67,19 @@ class Cutter:
         for number, (sector, new) in enumerate(self.writes):
             start, contents = torn(view, sector, new)
             image = self._story.is_image(sector)
+            tables = self._flash.in_tables(sector)
             for kind, content in enumerate(contents):
                 counts[image] += 1
                 if counts[image] % steps[image]:
                     continue
                 tried += 1
-                double = start and tried % doubles == 0
+                double = not tables and tried % doubles == 0
                 self._put(view, start, content)
                 writes = self._flash.record() if double else None
-                outcome = self._outcome(start)
+                outcome = self._outcome(tables)
                 self._flash.writes = None
-                self._count(self.once if start else self.block_0, outcome, (number, sector, kind))
+                counted = self.tables if tables else self.once
+                self._count(counted, outcome, (number, sector, kind))
                 if double:
                     self._cut_again(view, (number, sector, kind), start, content, writes)
             write(view, sector, new)
@@ -94,7 +97,7 @@ class Cutter:
             if number % every == 0:
                 self._put(view, start, contents[-1])
                 begun = time.ticks_us()
-                self._outcome(start)
+                self._outcome(True)
                 taken.append(time.ticks_diff(time.ticks_us(), begun) / 1000000)
             write(view, sector, new)
         each = sum(taken) / len(taken)
@@ -108,11 +111,11 @@ class Cutter:
         view[start : start + BLOCK] = content
         # The first writes are the recovery's own; behind them comes an update like any other.
         for number, (sector, new) in enumerate(writes):
-            if sector * SECTOR >= BLOCK and (number < _RECOVERY or number % _SAMPLE == 0):
+            if not self._flash.in_tables(sector) and (number < _RECOVERY or number % _SAMPLE == 0):
                 again, contents = torn(view, sector, new)
                 for kind, torn_again in enumerate(contents[1:]):
                     self._put(view, again, torn_again)
-                    outcome = self._outcome(again)
+                    outcome = self._outcome(False)
                     self._count(self.twice, outcome, first + (number, sector, kind))
             write(view, sector, new)
 
@@ -120,15 +123,19 @@ class Cutter:
         self._flash.view[:] = view
         self._flash.view[start : start + BLOCK] = content
 
-    def _outcome(self, start):
-        """Power on; words on what came of it, a failure's beginning with an exclamation mark."""
+    def _outcome(self, tables):
+        """
+        Power on; words on what came of it, a failure's beginning with an exclamation mark.
+
+        :param tables: was the cut in boot record, FAT or root directory?
+        """
         story, phase = self._story, self._phase
         outside, machine = story.outside, story.machine
         outside.want(phase.then)
-        before = self._flash.block_0
+        before = self._flash.table_erases
         try:
             machine.mount()
-            if start and "run" not in story.record():
+            if not tables and "run" not in story.record():
                 return "!all copies of the record are lost"
             machine.power_on()
         except Unmountable:
@@ -137,9 +144,12 @@ class Cutter:
             return "!torn: " + str(error)
         except Brick as error:
             return "!brick: " + str(error)
-        if start and self._flash.block_0 != before and not phase.writes_block_0:
-            return "!the recovery erased block 0"
+        if not tables and self._flash.table_erases != before and not phase.writes_tables:
+            return "!the recovery wrote to the tables"
         first, last = outside.joins[0][0], outside.joins[-1][0]
+        machine.mount()
+        if self._story.moving and not self._story.locate():
+            return "in pieces: a board would see it"
         if outside.refused and phase.may_lose and first in (phase.old, phase.new):
             return "slot lost, online"
         record = story.record()
@@ -154,7 +164,7 @@ class Cutter:
 
     def _count(self, counts, outcome, where):
         if outcome[0] == "!":
-            if counts is not self.block_0 and len(self.failures) < _MOST_FAILURES:
+            if counts is not self.tables and len(self.failures) < _MOST_FAILURES:
                 self.failures.append([where, outcome])
             outcome = outcome[1:].split(":")[0]
         counts[outcome] = counts.get(outcome, 0) + 1
@@ -182,12 +192,12 @@ def main(options):
                     "event": "cut",
                     "phase": phase.name,
                     "writes": len(cutter.writes),
-                    "erases of block 0": erases,
-                    "allowed": phase.writes_block_0,
+                    "table erases": erases,
+                    "allowed": phase.writes_tables,
                     "closed": closed,
                     "cases": cutter.cases,
                     "once": cutter.once,
-                    "block 0": cutter.block_0,
+                    "in tables": cutter.tables,
                     "twice": cutter.twice,
                     "failures": cutter.failures,
                 }

@@ -13,6 +13,16 @@ _FOLDER = 0x10
 _LONG_NAME = 0x0F
 
 
+def table_sectors(image):
+    """
+    How many sectors boot record, FAT and root directory have.
+
+    :param image: memoryview of a drive
+    """
+    number = lambda at: image[at] | image[at + 1] << 8  # noqa: E731 twice, here only
+    return number(14) + image[16] * number(22) + number(17) * 32 // SECTOR
+
+
 def owners(image):
     """
     Tell whose the sectors are.

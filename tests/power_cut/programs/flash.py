@@ -34,8 +34,10 @@ class Flash:
         self.view = memoryview(self.data)
         self.writes = None
         """List of (sector, new bytes), each within one block, while writes are recorded."""
-        self.block_0 = 0
-        """How often the first block was erased: boot record, FAT and root directory."""
+        self.table_sectors = 0
+        """Sectors from the beginning on that hold boot record, FAT and root directory."""
+        self.table_erases = 0
+        """How often a block with some of these was erased."""
         self.reads = 0
         self._port = None
 
@@ -62,11 +64,15 @@ class Flash:
             part = min(_PER_BLOCK - here % _PER_BLOCK, count - done)
             piece = buffer[done * SECTOR : (done + part) * SECTOR]
             write(self.view, here, piece)
-            if here < _PER_BLOCK:
-                self.block_0 += 1
+            if self.in_tables(here):
+                self.table_erases += 1
             if self.writes is not None:
                 self.writes.append((here, bytes(piece)))
             done += part
+
+    def in_tables(self, sector):
+        """Does the block of a sector hold boot record, FAT or root directory?"""
+        return sector // _PER_BLOCK * _PER_BLOCK < self.table_sectors
 
     def record(self):
         """Record writes from now on; returns the list."""
@@ -80,9 +86,12 @@ class Port:
     def __init__(self, flash):
         self.on = True
         self._flash = flash
+        self._geometry = {4: flash.sectors, 5: SECTOR}
 
     def readblocks(self, sector, buffer, offset=0):
-        """Read."""
+        """Read. When it is disconnected nobody looks, but a finaliser may ask."""
+        if not self.on:
+            return
         self._flash.reads += 1
         start = sector * SECTOR
         buffer[:] = self._flash.view[start : start + len(buffer)]
@@ -94,7 +103,7 @@ class Port:
 
     def ioctl(self, operation, argument):
         """Tell the geometry."""
-        return {4: self._flash.sectors, 5: SECTOR}.get(operation, 0)
+        return self._geometry.get(operation, 0)
 
 
 def write(image, sector, new):

@@ -11,6 +11,7 @@ All that these files import comes from the drive as well, but for the package: t
 since no update writes the package that runs. The clock is a number: nobody waits.
 """
 
+import gc
 import io
 import os
 import sys
@@ -88,6 +89,7 @@ class Machine:
     def _reset(self):
         """``microcontroller.reset()``: whatever runs on its way out does not run on a board."""
         self.flash.disconnect()
+        _written().clear()
         raise Content if self._content else Reset
 
     def mount(self):
@@ -224,7 +226,10 @@ class Machine:
             if name not in self._modules:
                 del sys.modules[name]
         sys.modules["time"] = self._time
+        # Without mem_alloc: here a read allocates, so the heap says nothing of a file's pieces.
+        sys.modules["gc"] = Bag(collect=gc.collect)
         sys.modules["outside"] = self._outside
+        sys.modules["traceback"] = Bag(format_exception=_format_exception)
         self.board.install()
         sys.modules["microcontroller"].reset = self._reset
         storage = sys.modules["storage"]
@@ -254,6 +259,12 @@ class Machine:
             known = source, compile(source.decode(), path, "exec")
             self._compiled[path] = known
         return known[1]
+
+
+def _format_exception(kind, error, traceback):
+    text = io.StringIO()
+    sys.print_exception(error, text)
+    return [text.getvalue()]
 
 
 def _written():

@@ -14,6 +14,12 @@ _MINUTE = 60 * 1000
 _OWN_FILE = "/data/log.txt"
 
 
+class Crash(Exception):
+    """Raised by an application. It has what MicroPython's exceptions lack."""
+
+    __traceback__ = None
+
+
 class Releases:
     """
     All releases of the test.
@@ -117,7 +123,7 @@ class Outside:
             writer.fwup_confirm()
         if self._crashes:
             self._crashes -= 1
-            raise RuntimeError("crashes as it was told")
+            raise Crash("crashes as it was told")
         if self.release not in (None, release) and self._update(writer):
             reset()
         if self._steady:
@@ -162,7 +168,7 @@ class Outside:
         import supervisor
 
         if how == "crash":
-            raise RuntimeError("crashes in the middle of an update")
+            raise Crash("crashes in the middle of an update")
         if how == "interrupt":
             raise KeyboardInterrupt
         if how == "reload":

@@ -8,7 +8,7 @@ import sys
 
 import vfs
 from board_modules import Bag
-from fat_map import owners
+from fat_map import owners, table_sectors
 from flash import SECTOR, Flash
 from machine import Machine, Prompt
 from nerveshub import Outside, Releases, read_all
@@ -28,7 +28,8 @@ class Phase:
     :param safe_mode: reason of the safe mode in which it begins
     :param edit: a computer writes to the drive before it
     :param desk: a computer is attached, and the application is interrupted
-    :param writes_block_0: is it one of the named exceptions?
+    :param writes_tables: is it one of the named exceptions: what writes boot record, FAT or root
+        directory?
     :param may_lose: a cut may lose the slot that is written, for good
     """
 
@@ -41,7 +42,7 @@ class Phase:
         safe_mode="NONE",
         edit=False,
         desk=False,
-        writes_block_0=False,
+        writes_tables=False,
         may_lose=False,
     ):
         self.name = name
@@ -51,12 +52,12 @@ class Phase:
         self.safe_mode = safe_mode
         self.edit = edit
         self.desk = desk
-        self.writes_block_0 = writes_block_0
+        self.writes_tables = writes_tables
         self.may_lose = may_lose
 
 
 PHASES = (
-    Phase("make", ("rescue", "rescue"), {}, "1", writes_block_0=True, may_lose=True),
+    Phase("make", ("rescue", "rescue"), {}, "1", writes_tables=True, may_lose=True),
     Phase("first", ("rescue", "1"), {"release": "1"}, "1"),
     Phase("update", ("1", "2"), {"release": "2"}, "2"),
     Phase("again", ("2", "3"), {"release": "3", "aborted": True}, "3"),
@@ -65,17 +66,17 @@ PHASES = (
     Phase("crashes", ("1", "1"), {"crashes": 2, "steady": True}, "2"),
     Phase("safemode", ("1", "1"), {"steady": True}, "2", "BROWNOUT"),
     Phase("back", ("1", "3"), {"crashes": 5}, "2"),
-    Phase("crash in an update", ("3", "2"), {"release": "2", "ends": "crash"}, "2"),
-    Phase("end in an update", ("2", "1"), {"release": "1", "ends": "exit"}, "1"),
-    Phase("reload in an update", ("1", "3"), {"release": "3", "ends": "reload"}, "3"),
-    Phase("noise in an update", ("3", "2"), {"release": "2", "ends": "interrupt"}, "2"),
-    Phase("own files", ("2", "1"), {"release": "1", "own": True}, "1", writes_block_0=True),
-    Phase("edits", ("1", "3"), {"release": "3"}, "3", edit=True, writes_block_0=True),
+    Phase("crash in an update", ("3", "4"), {"release": "4", "ends": "crash"}, "4"),
+    Phase("end in an update", ("4", "2"), {"release": "2", "ends": "exit"}, "2"),
+    Phase("reload in an update", ("2", "5"), {"release": "5", "ends": "reload"}, "5"),
+    Phase("noise in an update", ("5", "3"), {"release": "3", "ends": "interrupt"}, "3"),
+    Phase("own files", ("3", "4"), {"release": "4", "own": True}, "4", writes_tables=True),
+    Phase("edits", ("4", "2"), {"release": "2"}, "2", edit=True, writes_tables=True),
     Phase(
         "Ctrl-C at the desk",
-        ("3", "2"),
-        {"release": "2", "ends": "interrupt"},
-        "2",
+        ("2", "5"),
+        {"release": "5", "ends": "interrupt"},
+        "5",
         desk=True,
         may_lose=True,
     ),
@@ -97,6 +98,7 @@ class Story:
         guard = read_all("board")
         self.flash = flash = Flash(*([sectors] if sectors else []))
         (format or vfs.VfsFat.mkfs)(flash.port())
+        flash.table_sectors = table_sectors(flash.view)
         vfs.umount("/")
         vfs.mount(vfs.VfsFat(flash.port()), "/")
         vfs.mount(vfs.VfsPosix(host), "/host")
@@ -118,29 +120,40 @@ class Story:
         """Are the slots' files made in this phase?"""
 
     def locate(self):
-        """The slots' files are there: find them. Each lies in one piece."""
+        """
+        Find the slots' files.
+
+        :return: does each lie in one piece?
+        """
         found = owners(self.flash.view)
         for slot in ("a", "b"):
             sectors = [at for at in found if found[at] == "/images/%s/app.img" % slot]
             sectors.sort()
-            assert sectors[-1] - sectors[0] == len(sectors) - 1, "in pieces: " + slot
+            if not sectors or sectors[-1] - sectors[0] != len(sectors) - 1:
+                return False
             self.places[slot] = sectors[0]
+        return True
 
     def identify(self, folder):
         """Name of the release that a folder or a slot holds, byte for byte; else None."""
-        if not folder.startswith("/images/"):
-            try:
+        try:
+            if not folder.startswith("/images/"):
                 return "rescue" if self._is_rescue(folder) else None
-            except (OSError, ValueError):
-                return None
-        if self.moving:
-            self.locate()
-        at = (self.places[folder[-1]] + _IMAGE_AT) * SECTOR
-        images = self.releases.images
-        for name in images:
-            if self.flash.view[at : at + len(images[name])] == images[name]:
-                return name
+            images = self.releases.images
+            data = self._read(folder) if self.moving else self.flash.view
+            at = 0 if self.moving else (self.places[folder[-1]] + _IMAGE_AT) * SECTOR
+            for name in images:
+                if data[at : at + len(images[name])] == images[name]:
+                    return name
+        except (OSError, ValueError):
+            pass
         return None
+
+    @staticmethod
+    def _read(folder):
+        with open(folder + "/app.img", "rb") as file:
+            file.seek(_IMAGE_AT * SECTOR)
+            return file.read()
 
     def _is_rescue(self, folder):
         found = read_all(folder)
@@ -164,7 +177,7 @@ class Story:
         except Prompt:
             self.machine.power_on()  # whoever was there has gone, and takes the cable along
         if self.moving:
-            self.locate()
+            assert self.locate()
 
     def _edit(self):
         """A computer edits files, makes some, and removes others."""
