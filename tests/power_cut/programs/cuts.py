@@ -12,7 +12,7 @@ import sys
 import time
 
 from flash import BLOCK, torn, write
-from machine import Brick, Torn, Unmountable
+from machine import Brick
 from scenario import PHASES, Story
 
 _MOST_FAILURES = 10
@@ -138,21 +138,21 @@ class Cutter:
             if not tables and "run" not in story.record():
                 return "!all copies of the record are lost"
             machine.power_on()
-        except Unmountable:
-            return "!unmountable"
-        except Torn as error:
-            return "!torn: " + str(error)
+            machine.mount()
         except Brick as error:
-            return "!brick: " + str(error)
-        if not tables and self._flash.table_erases != before and not phase.writes_tables:
+            return "!%s: %s" % (type(error).__name__.lower(), error)
+        if not (tables or phase.writes_tables) and self._flash.table_erases != before:
             return "!the recovery wrote to the tables"
-        first, last = outside.joins[0][0], outside.joins[-1][0]
-        machine.mount()
-        if self._story.moving and not self._story.locate():
+        if story.moving and not story.locate():
             return "in pieces: a board would see it"
+        return self._judge(outside.joins[0][0], outside.joins[-1][0])
+
+    def _judge(self, first, last):
+        """The board runs: the right release, and in the end the one that is wanted?"""
+        phase, machine, outside = self._phase, self._story.machine, self._story.outside
         if outside.refused and phase.may_lose and first in (phase.old, phase.new):
             return "slot lost, online"
-        record = story.record()
+        record = self._story.record()
         confirmed = (record.get("run"), phase.then) == machine.ran[-1] and not record["trial"]
         if last != phase.then or not confirmed:
             return "!not completed: %s %s" % (outside.joins, outside.refused)

@@ -81,7 +81,9 @@ class Outside:
         self.machine = None
         self.want()
 
-    def want(self, release=None, aborted=False, crashes=0, steady=False, ends=None, own=False):
+    def want(  # noqa: PLR0913 wishes
+        self, release=None, *, aborted=False, crashes=0, steady=False, ends=None, own=False
+    ):
         """
         Say what is to happen.
 

@@ -108,8 +108,9 @@ class Story:
         self.machine = Machine(flash, self.identify, Bag(serve=self.outside.serve))
         self.outside.machine = self.machine
         self.machine.board.install()
-        import nerveshub_link.slots.app_slot_writer  # noqa: F401 kept in memory for all
         from layout import prepare
+
+        import nerveshub_link.slots.app_slot_writer  # noqa: F401 kept in memory for all
 
         prepare(guard, self.releases.rescue, self.releases.meta("rescue"), slot)
         self.machine.keep_modules()
