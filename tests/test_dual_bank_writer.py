@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 """CircuitPython in two banks: what gets in, what does not, and what the other bank holds then."""
 
+import hashlib
 import io
 import zipfile
 from unittest import mock
@@ -10,6 +11,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nerveshub_tools import packer
 from support.banks import (
     BANK_SIZE,
     BOARD,
@@ -44,10 +46,19 @@ def fresh_board():
     return board
 
 
-def archive(data=NEW, platform=BOARD, names=("firmware.bin",), compression=zipfile.ZIP_STORED):
+def archive(  # noqa: PLR0913 each of them may be wrong
+    data=NEW,
+    platform=BOARD,
+    names=("firmware.bin",),
+    compression=zipfile.ZIP_STORED,
+    sha256=None,
+    length=None,
+):
     conf = ["meta-product=greenhouse", "meta-version=10.2.0", f'meta-platform="{platform}"']
     for name in names:
-        conf += [f'file-resource "{name}" {{', f"length={len(data)}", "}"]
+        conf += [f'file-resource "{name}" {{', f"length={length or len(data)}"]
+        conf += [f"sha256={sha256}"] if sha256 else []
+        conf += ["}"]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", compression) as file:
         file.writestr("meta.conf", "\n".join(conf) + "\n")
@@ -109,11 +120,22 @@ def test_however_it_is_cut_into_pieces_the_bank_holds_exactly_the_image(sizes, l
     assert holds(board, data)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("sha256", [None, "right", "RIGHT"])
 @pytest.mark.parametrize("piece", [1, 100, 4096])
-def test_an_archive_with_one_image_for_this_board_is_taken(board, compression, piece):
+def test_an_archive_with_one_image_for_this_board_is_taken(board, sha256, piece):
     data = image("10.2.0", 3000)
-    install(board.writer, archive(data, compression=compression), META, piece)
+    digest = hashlib.sha256(data).hexdigest()
+    digest = {None: None, "right": digest, "RIGHT": digest.upper()}[sha256]
+    install(board.writer, archive(data, sha256=digest), META, piece)
+    assert holds(board, data)
+
+
+def test_what_the_packer_makes_of_an_image_is_taken(board, tmp_path):
+    data = image("10.2.0", 3000)
+    (tmp_path / "firmware.bin").write_bytes(data)
+    meta = dict(product="greenhouse", version="10.2.0", platform=BOARD, architecture="xtensa")
+    packer.pack(tmp_path / "firmware.bin", tmp_path / "firmware.fw", meta)
+    install(board.writer, (tmp_path / "firmware.fw").read_bytes(), META)
     assert holds(board, data)
 
 
@@ -174,6 +196,11 @@ SEND = "; send the build's circuitpython-firmware.bin"
             archive(image("10.2.0", BANK_SIZE + 16)),
             "the image has 32784 bytes or more, a bank 32768",
         ),
+        (archive(compression=zipfile.ZIP_DEFLATED), "'meta.conf' is deflated, as fwup packs"),
+        (
+            archive(length=5),
+            f"'firmware.bin' has {len(NEW)} bytes, meta.conf says 5 of firmware.bin",
+        ),
         (b"PK\x03\x04" + bytes(50), ""),
     ],
 )
@@ -188,7 +215,7 @@ def test_a_plain_zip_is_refused(board):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("firmware.bin", NEW)
-    assert "a zip without meta.conf tells no board" in refused(board, packed.getvalue())
+    assert "comes before meta.conf: this is no .fw archive" in refused(board, packed.getvalue())
     assert board.dualbank.calls == []
 
 
@@ -228,7 +255,12 @@ def test_an_image_larger_than_the_bank_stops_where_the_bank_ends(board):
 
 
 def test_an_archive_that_ends_early_is_not_switched_to(board):
-    assert "the archive ends too early" in refused(board, archive()[:-300])
+    assert "the archive ends before its content does" in refused(board, archive()[:-300])
+
+
+def test_an_archive_with_another_image_than_it_says_is_not_switched_to(board):
+    reason = refused(board, archive(sha256="ab" * 32))
+    assert reason == "the image's SHA-256 is not the one that meta.conf names"
 
 
 # Broken off

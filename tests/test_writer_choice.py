@@ -55,7 +55,7 @@ def firmware(**options):
     return Picky(lambda first, conf: first[0] == 0xE9 or ".bin" in (conf or ""), **options)
 
 
-def archive(name="code.py", signed=False, filler=0, compression=zipfile.ZIP_DEFLATED):
+def archive(name="app.img", signed=False, filler=0, compression=zipfile.ZIP_STORED):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", compression) as file:
         if signed:
@@ -82,8 +82,9 @@ def install(writer, data, piece=512):
 
 CASES = [
     (plain_zip(), 0, None),
-    (archive(), 0, "code.py"),
-    (archive(signed=True), 0, "code.py"),
+    (archive(), 0, "app.img"),
+    (archive(signed=True), 0, "app.img"),
+    (archive(compression=zipfile.ZIP_DEFLATED), 0, None),
     (archive("firmware.bin"), 1, "firmware.bin"),
     (FIRMWARE, 1, None),
 ]
@@ -134,19 +135,55 @@ def test_nobody_takes_it_is_a_clear_error():
     assert nobody.heard == []
 
 
-def test_what_is_kept_before_the_choice_is_bounded():
-    data = archive(filler=40000, compression=zipfile.ZIP_STORED)
-    with pytest.raises(UpdateError, match="no meta.conf in the first 16384 bytes of the archive"):
-        install(WriterChoice((application(), firmware())), data)
+def test_a_meta_conf_that_is_too_long_is_not_waited_for():
+    choice = WriterChoice((firmware(), firmware()))
+    data = archive(filler=40000)
+    choice.fwup_begin(len(data), NEW_META)
+    with pytest.raises(UpdateError, match="has 4[0-9]* bytes, a board takes 10 to 4096"):
+        choice.fwup_chunk(memoryview(data)[:100])
 
 
-def test_a_broken_archive_is_told_before_anybody_is_chosen():
-    writers = application(), firmware()
-    with pytest.raises(UpdateError):
+@pytest.mark.parametrize("piece", [1000, 65536])
+def test_the_longest_meta_conf_is_kept_in_chunks_of_any_size(piece):
+    writer = application()
+    data = archive(signed=True, filler=4000)
+    install(WriterChoice((firmware(), writer)), data, piece)
+    assert writer.image == data
+
+
+def test_an_archive_that_nobody_takes_is_told_with_what_is_wrong_with_it():
+    writers = firmware(), firmware()
+    with pytest.raises(UpdateError, match="'meta.conf' is deflated.* nerveshub-link pack"):
+        install(WriterChoice(writers), archive(compression=zipfile.ZIP_DEFLATED))
+    with pytest.raises(UpdateError, match="this is no .fw archive"):
+        install(WriterChoice(writers), plain_zip())
+    with pytest.raises(UpdateError, match="a name or an extra field too long"):
         install(WriterChoice(writers), b"PK\x03\x04" + b"\xff" * 600)
     with pytest.raises(UpdateError, match="before it told what it is"):
         install(WriterChoice(writers), b"PK")
     assert writers[0].heard == writers[1].heard == []
+
+
+def test_a_writer_that_has_more_to_do_is_called_again():
+    class Slow(Picky):
+        left = 2
+        finished_percent = 40
+
+        def fwup_finish(self):
+            super().fwup_finish()
+            self.left -= 1
+            return self.left < 0
+
+    slow = Slow(lambda *_: True)
+    choice = WriterChoice((slow, firmware()))
+    assert choice.finished_percent == 0
+    choice.fwup_begin(len(FIRMWARE), NEW_META)
+    choice.fwup_chunk(memoryview(FIRMWARE))
+    assert [choice.fwup_finish(), choice.fwup_finish()] == [False, False]
+    assert choice.finished_percent == 40
+    assert slow.image == FIRMWARE
+    assert choice.fwup_finish() is True
+    assert [call[0] for call in slow.heard].count("fwup_finish") == 3
 
 
 def test_an_abort_reaches_the_chosen_one_only_and_the_next_update_is_chosen_anew():

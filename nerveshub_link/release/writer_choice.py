@@ -160,15 +160,17 @@ class WriterChoice(FwupWriter):
             self._reader.feed(data)
         except _Stop:
             self._choose(self._probe.conf)
+        except UpdateError as error:
+            self._choose(None, error)  # a writer may take other archives, or says the same
 
-    def _choose(self, conf) -> None:
+    def _choose(self, conf, why=None) -> None:
         self._reader = self._probe = None
         first = bytes(self._kept[:_FIRST])
         for writer in self._writers:
             if writer.fwup_accepts(first, conf):
                 break
         else:
-            raise UpdateError(
+            raise why or UpdateError(
                 "none of the %d writers takes this update: it begins with %s%s"
                 % (len(self._writers), first.hex(), " and has a meta.conf" if conf else "")
             )
