@@ -557,6 +557,73 @@ def test_writer_that_raises_is_aborted_once_and_its_text_told(name, error):
     assert SECRET not in bench.log.text + json.dumps(bench.heard)
 
 
+class SlowWriter(RecordingWriter):
+    """Finishes in four calls; raises in the one that ``fails`` names."""
+
+    finished_percent = 0
+    fails = None
+
+    def fwup_finish(self):
+        self.note("fwup_finish")
+        calls = len(self.named("fwup_finish"))
+        if calls == self.fails:
+            raise OSError(5, "worn")
+        self.finished_percent = 30 * calls
+        return calls == 4 or False
+
+
+def test_a_writer_that_has_more_to_do_is_called_again_at_the_next_step():
+    bench = Bench(*served(), writer=SlowWriter()).offer().until(updates.INSTALLING, 500)
+    for calls in (1, 2, 3):
+        bench.step(500)
+        assert bench.written.count("fwup_finish") == calls
+        assert bench.manager.state == updates.INSTALLING
+        assert bench.manager.percent == 30 * calls
+    bench.run(500)
+    assert bench.written.count("fwup_finish") == 4
+    assert bench.progress[-5:] == [("updating", n) for n in (0, 30, 60, 90, 100)]
+    assert bench.statuses[-1] == COMPLETED
+    assert bench.actions == [updates.REBOOT]
+
+
+def test_a_writer_that_fails_in_a_later_piece_is_aborted_once():
+    writer = SlowWriter()
+    writer.fails = 3
+    bench = Bench(*served(), writer=writer).offer().run(500)
+    assert bench.written[-2:] == ["fwup_finish", "fwup_abort"]
+    assert bench.statuses[-1]["status"] == "failed"
+    assert bench.statuses[-1]["reason"].startswith("fwup_finish: ")
+    assert (bench.manager.state, bench.actions) == (updates.IDLE, [])
+
+
+def test_an_abort_between_two_pieces_tells_the_writer_once():
+    bench = Bench(*served(), writer=SlowWriter()).offer().until(updates.INSTALLING)
+    bench.step(500)
+    bench.manager.abort()
+    bench.run()
+    assert bench.written[-2:] == ["fwup_finish", "fwup_abort"]
+    assert COMPLETED not in bench.statuses
+
+
+def test_a_report_that_fails_between_two_pieces_does_not_begin_the_download_again():
+    bench = Bench(*served(), writer=SlowWriter()).offer().until(updates.INSTALLING)
+    bench.step(500)
+    reports = bench.manager._reports
+    real = reports.retry
+
+    def retry(now):
+        reports.retry = real
+        raise MemoryError
+
+    reports.stuck, reports.retry = True, retry
+    bench.step(500)
+    assert bench.manager.state == updates.INSTALLING
+    bench.run(500)
+    assert bench.written.count("fwup_begin") == 1
+    assert bench.written.count("fwup_finish") == 4
+    assert bench.statuses[-1] == COMPLETED
+
+
 def test_abort_that_raises_does_no_harm():
     writer = RecordingWriter("fwup_chunk", "fwup_abort")
     bench = Bench(*served(), writer=writer).offer().run()
