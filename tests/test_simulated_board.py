@@ -13,7 +13,7 @@ from nerveshub_tools.packer import pack
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.simulated_board import make_drive
 from nerveshub_tools.tls import ServerTls
-from support import checkout
+from support import checkout, slots
 from support.board import META, TIMEOUT, application, fill, new_drive, recorded, running
 
 assert hub_replay  # it puts the tools of the working tree on the path
@@ -52,9 +52,22 @@ def test_an_application_sees_its_drive_as_on_a_board(tmp_path):
         """
 import os, sys
 import helper, board, microcontroller, storage, supervisor, wifi
-assert helper.__file__.endswith("/slots/a/lib/helper.py"), helper.__file__
-assert os.getcwd() == "/slots/a"
-assert "/lib" in sys.path and "nh_boot.py" in os.listdir("/")
+assert helper.__file__.endswith("/slot/lib/helper.py"), helper.__file__
+assert os.getcwd() == "/slot" and sorted(os.listdir()) == ["code.py", "lib"]
+assert sys.path[0] == "/slot/lib" and "/lib" in sys.path and "nh_boot.py" in os.listdir("/")
+with open("../media/lib/helper.py") as file:
+    assert file.read() == "HELP = 1"
+for change in (
+    lambda: open("new", "w"), lambda: open("code.py", "r+b"), lambda: os.mkdir("/slot/folder"),
+    lambda: os.remove("/media/code.py"), lambda: os.rename("/slot/code.py", "/data/code.py"),
+    lambda: os.rename("/settings.toml", "/slot/settings.toml"),
+):
+    try:
+        change()
+        raise AssertionError("the image was written to")
+    except OSError as error:
+        assert error.errno == 30, error
+assert storage.getmount("/slot").readonly
 assert os.stat("/data")[0] & 0x4000 and os.statvfs("/")[0]
 assert not storage.getmount("/").readonly
 assert os.getenv("NERVESHUB_HOST") == "devices.example.com"
@@ -69,7 +82,7 @@ print("all is as on a board")
 """
         + GOOD
     )
-    app = application(tmp_path / "first", source, **{"lib/helper.py": ""})
+    app = application(tmp_path / "first", source, **{"lib/helper.py": "HELP = 1"})
     drive = make_drive(tmp_path / "CIRCUITPY", app=app, meta=META)
     with running(drive) as (_, events):
         events.said("all is as on a board")
@@ -77,9 +90,32 @@ print("all is as on a board")
 
 
 def test_the_drive_is_read_only_when_the_settings_leave_it_to_the_computer(tmp_path):
-    source = "import storage\nprint('readonly', storage.getmount('/').readonly)\n"
+    source = """
+import storage
+print("readonly", storage.getmount("/").readonly)
+try:
+    open("/data/x", "w")
+except OSError as error:
+    print("errno", error.errno)
+"""
     with running(new_drive(tmp_path, source + GOOD, NERVESHUB_DEVELOP="1")) as (_, events):
+        events.said("nh_boot: NERVESHUB_DEVELOP is on, but there is no /develop/code.py")
         events.said("readonly True")
+        events.said("errno 30")
+
+
+def test_what_is_developed_runs_as_ever_and_the_board_waits_when_it_has_ended(tmp_path):
+    drive = new_drive(tmp_path, GOOD, NERVESHUB_DEVELOP="1")
+    (drive / "develop" / "code.py").write_text("import os\nprint('in', os.getcwd())\n1/0\n")
+    with running(drive) as (board, events):
+        events.said("in /develop")
+        assert "ZeroDivisionError" in events.until("ended", how="crashed")["traceback"]
+        events.until("prompt")
+        (drive / "develop" / "code.py").write_text("print('mended')\n")
+        board.press_ctrl_d()
+        events.said("mended")
+        events.until("prompt")
+    assert "crashes" not in recorded(drive)
 
 
 def test_a_release_that_crashes_at_its_start_is_given_up_after_three_starts(tmp_path):
@@ -223,7 +259,7 @@ def test_an_application_that_runs_out_of_memory_again_and_again_is_given_up(tmp_
 def test_a_torn_slot_never_runs_the_other_one_does(tmp_path):
     drive = new_drive(tmp_path, IDLE.format("the torn one"))
     fill(drive, "b", GOOD, 2)
-    (drive / "slots" / "a" / "code.py").write_text(IDLE.format("the tord one"))
+    slots.tear(drive, "a")
     with running(drive) as (_, events):
         assert events.until("output")["text"] == "the good one runs"
     assert recorded(drive)["why"] == "torn"
@@ -233,7 +269,7 @@ def test_two_torn_slots_leave_the_rescue_application(tmp_path):
     drive = new_drive(tmp_path, IDLE.format("the torn one"))
     fill(drive, "b", IDLE.format("the other torn one"), 2)
     for slot in "ab":
-        (drive / "slots" / slot / "code.py").write_text("")
+        slots.tear(drive, slot)
     (drive / "app" / "code.py").write_text(IDLE.format("the rescue application"))
     with running(drive) as (_, events):
         assert events.until("output")["text"] == "the rescue application runs"
@@ -243,7 +279,7 @@ def test_two_torn_slots_leave_the_rescue_application(tmp_path):
 def test_without_any_record_the_newest_slot_is_tried(tmp_path):
     drive = new_drive(tmp_path, IDLE.format("the older one"))
     fill(drive, "b", GOOD, 2)
-    for copy in "ab":
+    for copy in "abc":
         (drive / f"nh_{copy}" / "state.bin").write_bytes(bytes(15 * 512))
     with running(drive) as (_, events):
         events.until("started", file="/nh_trial.py")

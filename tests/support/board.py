@@ -14,6 +14,8 @@ from nerveshub_tools.simulated_board import SimulatedBoard, make_drive
 
 from nerveshub_link.slots.record import DeviceState
 
+from . import slots
+
 TIMEOUT = 30
 META = {"product": "demo", "version": "1.0.0"}
 
@@ -78,9 +80,21 @@ def recorded(drive: Path) -> dict:
 
 
 def new_drive(folder: Path, source: str, **settings) -> Path:
-    """A prepared drive whose slot a holds this application."""
+    """A prepared drive whose slot a holds this application, after the first start."""
     app = application(folder / "first", source)
-    return make_drive(folder / "CIRCUITPY", app=app, meta=META, settings=settings)
+    return started_once(make_drive(folder / "CIRCUITPY", app=app, meta=META, settings=settings))
+
+
+def started_once(drive: Path) -> Path:
+    """What the first start of a prepared drive does: make the slots that are missing."""
+    state = recorded(drive)
+    size = state.pop("make") * slots.SECTOR
+    for slot in "ab":
+        path = slots.path_of(drive, slot)
+        if not path.exists():
+            path.write_bytes(bytes(size))
+    remember(drive, **state)
+    return drive
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from nerveshub_tools import container, fat_image
 from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, PAD, SECTOR, Header
 
 SECTORS = 400
-"""Of a slot in these tests: room for 200 KB."""
+"""Of a slot in tests that say nothing else: room for an image of 190 KB."""
 
 
 def path_of(drive, slot) -> Path:

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .application import collect
-from .board_status import examine
+from .board_slots import examine, path_of
 from .ca import Authority
 from .demo_application import write
 from .demo_timeline import Timeline
@@ -224,7 +224,7 @@ class Demo:
         texts = {
             "received": "the offer",
             "started": f"{self._pushed.archive.stat().st_size:,} bytes over HTTPS",
-            "completed": "unpacked into the idle slot, read back, to be tried at the next start",
+            "completed": "in the idle slot, read back, to be tried at the next start",
         }
         if status not in texts:
             raise Failed(f"the board reports {payload}")
@@ -237,7 +237,7 @@ class Demo:
         else:
             # The stage changes only after these proved right.
             self._timeline.step("verified", "length and SHA-256 are what the hub announced")
-            self._timeline.step("updating", "the slot gets its manifest, the record its word")
+            self._timeline.step("updating", "the image is read back, then the slot gets its header")
 
     def _logged(self, hub, payload: dict) -> None:
         """The board tells in its log what went wrong in earlier starts."""
