@@ -42,7 +42,7 @@ write("../../../above.txt")
 assert "above.txt" in os.listdir("/../..")
 os.chdir("../../..")
 assert os.getcwd() == "/", os.getcwd()
-os.chdir("/slots/a")
+os.chdir("/images/a")
 assert refuses(open, "../../../secret") and refuses(os.rename, "/new.txt", "/none/../x/y")
 os.rename("../../new.txt", "/../moved.txt")
 

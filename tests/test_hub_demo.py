@@ -11,15 +11,15 @@ import re
 
 import hub_replay
 import pytest
-from nerveshub_link.slots.slot_manifest import Manifest, read_meta
+from nerveshub_tools import board_slots, demo_application, simulated_board
 from nerveshub_tools import demo as demo_module
-from nerveshub_tools import demo_application, simulated_board
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.demo import STEPS, Demo
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.simulated_device import FACTORY, SimulatedDevice
 from nerveshub_tools.tls import ServerTls
 from rich.console import Console
+from support import slots
 
 assert hub_replay  # it puts the tools of the working tree on the path
 NEW = {**FACTORY, "uuid": "00000000-0000-4000-8000-000000000002", "version": "2.0.0"}
@@ -101,7 +101,7 @@ def test_demo_fails_when_the_bad_release_is_kept(monkeypatch):
 def test_demo_fails_when_the_board_does_not_tell_that_it_went_back(monkeypatch):
     def silent(folder, **options):
         real = simulated_board.make_drive(folder, **options)
-        writer = real / "lib" / "nerveshub_link" / "app_slot_writer.py"
+        writer = real / "lib" / "nerveshub_link" / "slots" / "app_slot_writer.py"
         source = writer.read_text()
         assert 'return bool(self._state.get("rev"))' in source
         writer.write_text(source.replace('bool(self._state.get("rev"))', "False"))
@@ -129,15 +129,11 @@ def meddled(monkeypatch, meddle):
 
 def test_demo_fails_when_a_file_is_not_the_one_that_was_pushed(monkeypatch):
     def swap(_, board):
-        # Both slots: whole by their manifests, and not what was pushed.
+        # Both slots: whole, and not what was pushed.
         for slot in "ab":
-            header = read_meta(str(board.drive / "slots" / slot))
-            files = {"code.py": b"", "assets.bin": b"", "lib/greeting/__init__.py": b""}
-            manifest = Manifest(header)
-            for name in files:
-                (board.drive / "slots" / slot / name).write_bytes(b"")
-                manifest.add(name, 0, 0)
-            manifest.write(str(board.drive / "slots" / slot))
+            meta = board_slots.examine(slots.path_of(board.drive, slot)).header.meta
+            files = {"code.py": "", "assets.bin": "", "lib/greeting/__init__.py": ""}
+            slots.install(board.drive, slot, files, **meta)
 
     assert meddled(monkeypatch, swap) == (
         1,
@@ -147,10 +143,7 @@ def test_demo_fails_when_a_file_is_not_the_one_that_was_pushed(monkeypatch):
 
 def test_demo_fails_when_a_slot_is_torn(monkeypatch):
     def flip_a_bit(_, board):
-        path = board.drive / "slots" / "a" / "assets.bin"
-        data = bytearray(path.read_bytes())
-        data[-1] ^= 1
-        path.write_bytes(data)
+        slots.tear(board.drive, "a")
 
     code, last = meddled(monkeypatch, flip_a_bit)
     assert code == 1

@@ -52,7 +52,7 @@ def test_an_application_sees_its_drive_as_on_a_board(tmp_path):
         """
 import os, sys
 import helper, board, microcontroller, storage, supervisor, wifi
-assert helper.__file__.endswith("/slot/lib/helper.py"), helper.__file__
+assert (__file__, helper.__file__) == ("/slot/code.py", "/slot/lib/helper.py")
 assert os.getcwd() == "/slot" and sorted(os.listdir()) == ["code.py", "lib"]
 assert sys.path[0] == "/slot/lib" and "/lib" in sys.path and "nh_boot.py" in os.listdir("/")
 with open("../media/lib/helper.py") as file:

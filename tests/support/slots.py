@@ -3,13 +3,12 @@
 # SPDX-License-Identifier: MIT
 """The slots of a drive in a folder: make them, fill them with an application, harm them."""
 
-import hashlib
-import zlib
 from pathlib import Path
 
-from nerveshub_tools import container, fat_image
+from nerveshub_tools import board_slots
+from nerveshub_tools.packer import release
 
-from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, PAD, SECTOR, Header
+from nerveshub_link.slots.slot_file import IMAGE_AT, PAD, SECTOR
 
 SECTORS = 400
 """Of a slot in tests that say nothing else: room for an image of 190 KB."""
@@ -17,7 +16,7 @@ SECTORS = 400
 
 def path_of(drive, slot) -> Path:
     """Where a slot's file is."""
-    return Path(drive) / "images" / slot / "app.img"
+    return Path(drive) / board_slots.path_of(slot)
 
 
 def make_empty(drive, sectors=SECTORS) -> None:
@@ -40,23 +39,12 @@ def install(drive, slot, files, number=1, **meta) -> None:
     contents = {
         path: text.encode() if isinstance(text, str) else text for path, text in files.items()
     }
-    image = fat_image.build(contents)
-    table = container.make(image).table
     meta = {"uuid": "uuid of " + slot, "version": "1.0.0", **meta}
-    header = Header(
-        number,
-        len(image.data),
-        len(table),
-        zlib.crc32(image.data),
-        hashlib.sha256(image.data).digest(),
-        hashlib.sha256(table).digest(),
-        meta,
-    )
-    data = bytes(HEADER_AT * SECTOR) + header.pack() + image.data + table
+    made = release(contents)
     path = path_of(drive, slot)
     size = path.stat().st_size
-    assert len(data) + PAD * SECTOR <= size, "the slots of these tests are too small"
-    path.write_bytes(data.ljust(size, b"\0"))
+    assert len(made.image) + len(made.table) + (IMAGE_AT + PAD) * SECTOR <= size, "too small"
+    path.write_bytes(board_slots.whole_file(made, meta, number, size))
 
 
 def tear(drive, slot) -> None:

@@ -50,6 +50,7 @@ class DrivePaths:
         self._images = os.path.realpath(images or "/nowhere")
         self._read_only = read_only
         self._mounts: Dict[str, str] = {}  # path on the board -> folder of this computer
+        self._mounting = False  # then the paths are those of this computer
         self._written: list = []  # weak references to files that were opened for writing
         self._lstat = os.lstat
         self._getcwd = os.getcwd
@@ -96,7 +97,7 @@ class DrivePaths:
 
         :raises FileNotFoundError: if it leads through a link
         """
-        if isinstance(path, int):
+        if isinstance(path, int) or self._mounting:
             return path
         real = self._place(os.fsdecode(path))
         if self._has_link(real):
@@ -112,7 +113,11 @@ class DrivePaths:
         :raises OSError: if it can't be read
         """
         folder = self._images + path
-        unpack(image, folder)
+        self._mounting = True
+        try:
+            unpack(image, folder)
+        finally:
+            self._mounting = False
         self._mounts[path] = folder
         sys.path_importer_cache.clear()
 
@@ -196,7 +201,7 @@ class DrivePaths:
             for name in ("path", "file", "src", "dst"):
                 if name in named:
                     named[name] = self.real(named[name])
-            if writes({**dict(enumerate(given)), **named}):
+            if not self._mounting and writes({**dict(enumerate(given)), **named}):
                 for path in (*real, *named.values()):
                     if isinstance(path, str) and path.startswith("/"):
                         if self._read_only() or self._is_mounted(path):
@@ -220,7 +225,7 @@ class DrivePaths:
         if self._has_link(real):
             return _EmptyFolder
         loader = (_Loader, importlib.machinery.SOURCE_SUFFIXES)
-        return importlib.machinery.FileFinder(real, loader)
+        return _Finder(real, loader)
 
 
 def _opens(arguments: dict) -> bool:
@@ -229,6 +234,16 @@ def _opens(arguments: dict) -> bool:
     if isinstance(mode, int):
         return bool(mode & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
     return not set("wax+").isdisjoint(mode)
+
+
+class _Finder(importlib.machinery.FileFinder):
+    """Finds modules; their ``__file__`` is as the board's code would say it."""
+
+    def find_spec(self, fullname, target=None):
+        spec = super().find_spec(fullname, target)
+        if spec is not None and spec.has_location:
+            spec.origin = _Loader.paths.shown(spec.origin)
+        return spec
 
 
 class _EmptyFolder:

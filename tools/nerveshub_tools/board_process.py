@@ -160,11 +160,11 @@ def _is_on(name: str, paths: DrivePaths) -> bool:
     return not os.path.isabs(name) or paths.shown(name) != name
 
 
-def _run(board, file: str) -> tuple:
+def _run(file: str, shown: str) -> tuple:
     """Run the file; how it ended, and the exception if that was one."""
     source = Path(file).read_bytes()
     module = types.ModuleType("__main__")
-    module.__file__ = file
+    module.__file__ = shown
     sys.modules["__main__"] = module
     try:
         exec(compile(source, file, "exec"), vars(module))
@@ -215,7 +215,7 @@ def main() -> None:
     os.chdir(options["folder"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     emit("started", file=options["file"])
-    how, error = _run(board, str(drive / options["file"].lstrip("/")))
+    how, error = _run(str(drive / options["file"].lstrip("/")), options["file"])
     text = None if error is None else _traceback(error, paths)
     if how == "reload":
         board.reloaded()

@@ -22,15 +22,15 @@ from typing import Dict, Optional
 from rich.console import Console
 from rich.markup import escape
 
-from .application import collect
-from .board_slots import examine, path_of
+from .application import read
+from .board_slots import SLOTS, examine, path_of
 from .ca import Authority
 from .demo_application import write
 from .demo_timeline import Timeline
 from .keys import make_keys, read_key
 from .packer import pack
 from .server import HubThread
-from .simulated_board import Drive, SimulatedBoard, make_drive
+from .simulated_board import SimulatedBoard, make_drive
 from .tls import ServerTls
 
 IDENTIFIER = "demo-board"
@@ -252,16 +252,15 @@ class Demo:
         last = self._last
         if found.meta["uuid"] != last.uuid or not found.validated:
             raise Failed(f"the hub believes it runs {found.meta['uuid']}, {found.validation}")
-        slots = [examine(Drive(board.drive), "slots/" + slot) for slot in ("a", "b")]
+        slots = [examine(board.drive / path_of(slot)) for slot in SLOTS]
         if not all(slot.whole for slot in slots):
             raise Failed("a slot is not whole: " + "; ".join(slot.words() for slot in slots))
-        if last.uuid not in [slot.meta["uuid"] for slot in slots]:
+        installed = [slot.files for slot in slots if slot.header.meta["uuid"] == last.uuid]
+        if not installed:
             raise Failed("the release that was pushed is in no slot")
-        slot = "ab"[[slot.meta["uuid"] for slot in slots].index(last.uuid)]
-        installed = board.drive / "slots" / slot
-        for file in collect(last.folder):
-            if (installed / file.path).read_bytes() != file.source.read_bytes():
-                raise Failed(f"{file.path} is not the one that was pushed")
+        for path, data in read(last.folder).files.items():
+            if installed[0].get(path) != data:
+                raise Failed(f"{path} is not the one that was pushed")
         if hub.violations:
             raise Failed("the real server would have refused: " + "; ".join(hub.violations))
 
