@@ -3,9 +3,12 @@
 # SPDX-License-Identifier: MIT
 """What stands in for a board behaves as CircuitPython 10 does, traps included."""
 
+import os
+
 import pytest
-from nerveshub_tools import board_settings
+from nerveshub_tools import board_settings, fat_image
 from nerveshub_tools.board_modules import WATCHDOG_MODES, Board, DeepSleepRequest, IDFError
+from support import machine
 
 RESET, RAISE = WATCHDOG_MODES.RESET, WATCHDOG_MODES.RAISE
 
@@ -117,6 +120,100 @@ def test_a_drive_that_the_computer_has_can_be_remounted_in_boot_py_alone(board):
     board.boot()
     storage.remount("/", readonly=False)
     assert not storage.getmount("/").readonly
+
+
+# storage.mount
+
+
+class Blocks:
+    """An image in memory as a block device."""
+
+    def __init__(self, image):
+        self._image = image
+        self.broken = False
+
+    def readblocks(self, number, buffer):
+        """Fill the buffer, or say what went wrong; never an exception."""
+        if self.broken:
+            return -5
+        buffer[:] = self._image[number * 512 : number * 512 + len(buffer)]
+        return 0
+
+    def ioctl(self, operation, argument):
+        """Number and size of the blocks."""
+        return {4: len(self._image) // 512, 5: 512}.get(operation, 0)
+
+
+IMAGE = fat_image.build({"code.py": b"pass", "lib/sensor.py": b"VALUE = 1"}).data
+
+
+@pytest.fixture(name="mounts")
+def board_that_mounts(tmp_path):
+    """``storage``, and a folder to mount at."""
+    shown = machine.Images()
+    made = Board(images=shown)
+    made.install()
+    (tmp_path / "slot").mkdir()
+    import storage
+
+    yield storage, str(tmp_path / "slot"), made, shown
+    made.unmount_all()
+    made.uninstall()
+
+
+def test_an_image_is_mounted_to_be_read_and_gone_at_the_end_of_the_run(mounts):
+    storage, path, board, shown = mounts
+    image = storage.VfsFat(Blocks(IMAGE))
+    storage.mount(image, path, readonly=True)
+    assert sorted(os.listdir(path)) == ["code.py", "lib"]
+    assert storage.getmount(path) is image and image.readonly
+    assert shown.holds(path + "/lib/sensor.py") and not shown.holds(path + "2")
+    board.unmount_all()
+    assert os.listdir(path) == [] and not shown.holds(path)
+
+
+def test_the_folder_to_mount_at_must_be_there_and_free(mounts):
+    storage, path, _, _ = mounts
+    with pytest.raises(RuntimeError, match="Mount point directory missing"):
+        storage.mount(storage.VfsFat(Blocks(IMAGE)), path + "/missing")
+    storage.mount(storage.VfsFat(Blocks(IMAGE)), path)
+    for taken in (path, path + "/lib"):
+        with pytest.raises(OSError) as caught:
+            storage.mount(storage.VfsFat(Blocks(IMAGE)), taken)
+        assert caught.value.errno == 1
+    storage.umount(path)
+    storage.mount(storage.VfsFat(Blocks(IMAGE)), path)
+
+
+def test_what_is_not_mounted_is_an_invalid_argument(mounts):
+    storage, path, _, _ = mounts
+    image = storage.VfsFat(Blocks(IMAGE))
+    for call in (storage.umount, storage.getmount, storage.remount):
+        with pytest.raises(OSError) as caught:
+            call(path)
+        assert caught.value.errno == 22
+    with pytest.raises(OSError):
+        storage.umount(image)
+
+
+@pytest.mark.parametrize("data", [bytes(4096), IMAGE[:512] + b"\xff" * 65024])
+def test_what_is_no_file_system_is_told_by_the_mount_and_not_before(mounts, data):
+    storage, path, _, _ = mounts
+    image = storage.VfsFat(Blocks(data))
+    with pytest.raises(OSError) as caught:
+        storage.mount(image, path)
+    assert caught.value.errno == 19
+
+
+def test_a_device_that_can_t_be_read_is_an_input_output_error(mounts):
+    storage, path, _, _ = mounts
+    device = Blocks(IMAGE)
+    image = storage.VfsFat(device)
+    device.broken = True
+    for call in (lambda: storage.VfsFat(device), lambda: storage.mount(image, path)):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == 5
 
 
 # alarm

@@ -203,7 +203,9 @@ def test_every_command_explains_itself():
     ("words", "code"),
     [("hub --help", 0), ("--help", 0), ("demo", 1), ("board prepare .", 1), ("pack --help", 0)],
 )
-def test_hub_and_pack_need_no_library_and_the_other_commands_say_that_they_do(words, code, tmp_path):
+def test_hub_and_pack_need_no_library_and_the_other_commands_say_that_they_do(
+    words, code, tmp_path
+):
     source = (
         "import sys; sys.modules['nerveshub_link'] = None;"
         "from nerveshub_tools.cli import main; main(sys.argv[1:])"

@@ -316,6 +316,75 @@ def test_the_button_keeps_it_in_safe_mode(tmp_path):
         events.said("the good one runs")
 
 
+def test_the_first_start_of_a_prepared_drive_makes_the_slots_and_later_ones_do_not(tmp_path):
+    drive = make_drive(tmp_path / "CIRCUITPY", meta={"product": "demo"})
+    (drive / "app" / "code.py").write_text(IDLE.format("the rescue application"))
+    sectors = recorded(drive)["make"]
+    for _ in range(2):
+        printed = []
+        with running(drive) as (_, events):
+            while "the rescue application runs" not in printed:
+                printed.append(events.until("output")["text"])
+        if len(printed) > 1:
+            assert printed[0] == f"nh_slots: making two slots of {sectors // 2} KB, once"
+            assert printed[1:3] == [f"nh_slots: slot {slot} is there" for slot in "ab"]
+            assert recorded(drive) == {"run": ""}
+    assert printed == ["the rescue application runs"]
+    for slot in "ab":
+        assert slots.path_of(drive, slot).stat().st_size == sectors * 512
+
+
+# It has begun an update.
+WRITES = """
+from nerveshub_link.slots.slot_file import SlotFile
+slot = SlotFile("/images/b/app.img")
+slot.write(8, memoryview(bytes(range(256)) * 2))
+print("written")
+"""
+
+
+@pytest.mark.parametrize("end", ["raise RuntimeError('in the middle')", "import sys; sys.exit()"])
+def test_a_board_that_was_writing_a_slot_ends_by_a_reset_which_closes_no_file(tmp_path, end):
+    drive = new_drive(tmp_path, WRITES + end)
+    with running(drive) as (_, events):
+        events.said("written")
+        events.until("ended", how="reset")
+        assert events.until("boot")["reset"] == "SOFTWARE"
+        assert events.closed == []
+        events.said("written")
+    state = recorded(drive)
+    assert state.get("crashes", 0) >= ("raise" in end)
+    assert "raise" not in end or state["tb"].endswith("RuntimeError: in the middle")
+    assert slots.path_of(drive, "b").read_bytes()[8 * 512 :][:3] == b"\0\1\2"
+
+
+def test_only_a_person_s_ctrl_c_closes_the_slot_s_file(tmp_path):
+    drive = new_drive(tmp_path, WRITES + GOOD)
+    with running(drive, usb=True) as (board, events):
+        events.said("the good one runs")
+        board.press_ctrl_c()
+        events.until("ended", how="exited")
+        events.until("prompt")
+        assert events.closed == ["/images/b/app.img"]
+
+
+def test_a_file_that_code_leaves_open_is_closed_by_the_end_of_the_run_and_not_by_a_reset(tmp_path):
+    source = "file = open('/data/{}', 'w')\nfile.write('kept')\nprint('left')\n"
+    reset = "import microcontroller\nmicrocontroller.reset()\n"
+    drive = new_drive(tmp_path, source.format("ended"))
+    with running(drive) as (_, events):
+        events.said("left")
+        events.until("ended")
+        assert events.closed[0] == "/data/ended"
+    assert (drive / "data" / "ended").read_text() == "kept"
+    slots.install(drive, "a", {"code.py": source.format("reset") + reset})
+    with running(drive) as (_, events):
+        events.said("left")
+        events.until("boot")
+        assert events.closed == []
+    assert (drive / "data" / "reset").read_text() == ""
+
+
 def test_a_board_without_a_guard_waits_at_its_prompt_as_circuitpython_does(tmp_path):
     drive = new_drive(tmp_path, GOOD)
     (drive / "code.py").write_text("print('no guard')\n")
@@ -415,6 +484,7 @@ def test_the_rescue_application_fetches_a_release(tmp_path):
             assert hub.device("0123456789ab").meta["version"] == "0.0.0"
             hub.push_update("0123456789ab", new["uuid"])
             events.said("the good one runs")
+            assert events.closed == [], "a slot's folder was written"
         assert not hub.violations
     state = recorded(drive)
     assert (state["run"], state["old"], state["trial"]) == ("a", "", 1)

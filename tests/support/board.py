@@ -23,6 +23,17 @@ META = {"product": "demo", "version": "1.0.0"}
 class Events(queue.Queue):
     """All that happened, in order."""
 
+    def __init__(self):
+        super().__init__()
+        self.closed = []
+        """Files that the end of a VM has closed: for each, a folder was written."""
+
+    def put(self, event):
+        """What the board calls."""
+        if event["event"] == "folder_written":
+            self.closed.append(event["file"])
+        super().put(event)
+
     def until(self, name, **fields):
         """Wait for the first event of this name and with these fields; all before are dropped."""
         deadline = time.monotonic() + TIMEOUT

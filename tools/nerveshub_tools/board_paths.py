@@ -21,7 +21,6 @@ import io
 import os
 import stat
 import sys
-import weakref
 from pathlib import Path
 from typing import Callable, Dict, Iterator
 
@@ -51,7 +50,9 @@ class DrivePaths:
         self._read_only = read_only
         self._mounts: Dict[str, str] = {}  # path on the board -> folder of this computer
         self._mounting = False  # then the paths are those of this computer
-        self._written: list = []  # weak references to files that were opened for writing
+        # Files that are open for writing, with their paths. Kept even if the code has lost them: a
+        # board's collector comes late.
+        self._written: list = []
         self._lstat = os.lstat
         self._getcwd = os.getcwd
         self._computer: tuple = ()  # where this computer's own modules come from
@@ -136,9 +137,8 @@ class DrivePaths:
         Close the files that are open for writing, as the end of a VM does. That writes the folder
         of each: yields the files' paths.
         """
-        for weak, path in self._written:
-            file = weak()
-            if file is not None and not file.closed:
+        for file, path in self._written:
+            if not file.closed:
                 file.close()
                 yield path
 
@@ -189,8 +189,10 @@ class DrivePaths:
         def noted(*given, **named):
             file = function(*given, **named)
             if file.writable():
-                path = self._inner(os.fsdecode(given[0] if given else named["file"]))
-                self._written.append((weakref.ref(file), path))
+                path = given[0] if given else named["file"]
+                self._written = [entry for entry in self._written if not entry[0].closed]
+                if not isinstance(path, int):
+                    self._written.append((file, self._inner(os.fsdecode(path))))
             return file
 
         return noted
