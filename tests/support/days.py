@@ -15,18 +15,21 @@ drive on one side, the development hub on the other. One clock moves both; no so
 """
 
 import json
+import sys
+from types import SimpleNamespace
 
-from nerveshub_link.slots.slot_manifest import read_meta
 from nerveshub_tools.connection import Text
 from nerveshub_tools.hub import Hub
 
 from nerveshub_link import AppSlotWriter
+from nerveshub_link.slots import slot_file
 
 from .applications import META, archive
 from .desk import Desk
 from .fakes import FakeClock
 from .machine import Machine
 from .raw_server import server_frame
+from .slots import path_of
 from .wires import TEXT
 
 _HEARTBEAT = 100
@@ -36,7 +39,7 @@ _STEP = 50_000
 class Days:
     """
     :param pathlib.Path folder: for the drive
-    :param monkeypatch: pytest's, to change the current directory
+    :param monkeypatch: pytest's, to start applications
     """
 
     def __init__(self, folder, monkeypatch):
@@ -77,13 +80,18 @@ class Days:
             delay = payload.get("delay_for")
             self.answers.append((self.hours, status, delay and delay / 3_600_000))
         elif status == "completed":
-            uuid = self.machine.record["run"]
-            self.installs.append(read_meta(str(self.machine.slot(uuid)))["uuid"])
+            self.installs.append(self._uuid(self.machine.record["run"]))
 
     @property
     def runs(self):
         """The uuid of the release that the guard has chosen."""
-        return read_meta(str(self.machine.slot(self.machine.chosen)))["uuid"]
+        return self._uuid(self.machine.chosen)
+
+    def _uuid(self, slot):
+        file = slot_file.SlotFile(str(path_of(self.machine.root, slot)))
+        uuid = file.header().meta["uuid"]
+        file.close()
+        return uuid
 
     def live(self, hours):
         """Let time pass."""
@@ -106,7 +114,8 @@ class Days:
     def _start(self):
         while self.runs in self._crashing:
             self.machine.go()
-        self._monkeypatch.chdir(self.machine.slot(self.machine.chosen))
+        launcher = SimpleNamespace(slot=self.machine.chosen, armed=0)
+        self._monkeypatch.setitem(sys.modules, "nh_launcher", launcher)
         writer = AppSlotWriter(self.machine.root, clock=self.clock)
         confirm = self.runs not in self.never_confirmed
         self._desk = Desk(
@@ -118,6 +127,7 @@ class Days:
 
     def _stop(self):
         self._desk, self._connections = None, {}
+        self._monkeypatch.setattr(slot_file, "_open", {})  # the next VM is another one
         for connection in list(self.hub._connections.values()):
             self.hub.disconnected(connection)
 
