@@ -117,9 +117,9 @@ class Seams:
     def _new_hash(self, *args):
         return _Wrapped(self, "hash", hashlib.new(*args))
 
-    def _open(self, *args):
+    def _open(self, *args, **kwargs):
         self.reach("file")
-        file = _File(self, "file", open(*args))
+        file = _File(self, "file", open(*args, **kwargs))
         self.reach("file done")
         return file
 

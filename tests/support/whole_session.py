@@ -9,14 +9,16 @@ must hold wherever it raised stands here: see `Session`.
 
 import functools
 import importlib.util
-import os
 import sys
 from types import SimpleNamespace
 
+from nerveshub_tools import fat_image
 from nerveshub_tools.board_modules import WATCHDOG_MODES, Board
 
 from nerveshub_link import AppSlotWriter, HealthProvider
+from nerveshub_link.slots import slot_file
 from nerveshub_link.slots.record import DeviceState
+from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
 from nerveshub_link.wire import transport
 from nerveshub_link.wire.signing import build_headers
 
@@ -26,6 +28,7 @@ from .fakes import FakeClock
 from .machine import FILES as GUARD
 from .machine import Machine
 from .scripted_hub import ScriptedHub
+from .slots import path_of
 from .sockets import Radio, Sockets
 
 OLD = dict(META, uuid="old", version="1.0.0")
@@ -38,6 +41,7 @@ FILES = {
     "lib/more/table.bin": bytes(range(256)) * 20,
 }
 IMAGE = archive(FILES)
+SLOTS = {"a": fat_image.build(OLD_FILES).data, "b": fat_image.build(FILES).data}
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 _WRITER = """
@@ -110,7 +114,7 @@ class Session:
 
     def live(self):
         """Go through everything."""
-        old, select = os.getcwd(), transport.select
+        select = transport.select
         try:
             with self._seams.inside_library():
                 self._first()
@@ -120,8 +124,8 @@ class Session:
             self._seams.on = False
             transport.select = select
             self._board.uninstall()
-            sys.modules.pop("nh_run", None)
-            os.chdir(old)
+            sys.modules.pop("nh_launcher", None)
+            _another_vm()
         self._judge()
 
     def _first(self):
@@ -143,12 +147,14 @@ class Session:
         """The guard has chosen a slot, and its application makes a link."""
         self._seams.on = False
         wrap = self._seams.wrap
-        os.chdir(self._drive / "slots" / slot)
+        _another_vm()
         self._board = board = Board()
         board.read_only = False
         if slot == "b":
             board.watchdog.timeout, board.watchdog.mode = 90, WATCHDOG_MODES.RESET
-            sys.modules["nh_run"] = SimpleNamespace(armed=90)  # the launcher, which has armed it
+        # The launcher, which has armed it for the trial.
+        armed = 90 if slot == "b" else 0
+        sys.modules["nh_launcher"] = SimpleNamespace(slot=slot, armed=armed)
         board.install()
         self._clock = clock = _Clock(self._seams)
         self._fed = (0, 0)
@@ -194,15 +200,14 @@ class Session:
         """Does the new release start next? Then it must be whole; if not, the old one must be."""
         on, self._seams.on = self._seams.on, False
         try:
-            slots = self._drive / "slots"
+            _guard.ROOT = str(self._drive)
             slot = DeviceState(str(self._drive)).load().get("run")
-            if slot == "b" and not _guard.intact(str(slots / slot)):
+            if slot == "b" and not _guard._whole(slot):
                 slot = "a"  # the guard goes back, too
             _must(slot in ("a", "b"), "the record tells of no slot")
-            _must(_guard.intact(str(slots / slot)), "what starts next is torn")
-            files = FILES if slot == "b" else OLD_FILES
-            for path in files:
-                _must((slots / slot / path).read_bytes() == files[path], path + " is another one")
+            _must(_guard._whole(slot), "what starts next is torn")
+            image = path_of(self._drive, slot).read_bytes()[IMAGE_AT * SECTOR :]
+            _must(image.startswith(SLOTS[slot]), "what starts next is something else")
             return slot == "b"
         finally:
             self._seams.on = on
@@ -278,6 +283,11 @@ class Session:
             may = any(place.startswith(_MAY_FAIL) for place in stack)
             may = (may or seams.seam.startswith("writer")) and not interrupted
             _must(may, "the update failed, for " + " < ".join(stack[:3]))
+
+
+def _another_vm():
+    """What was open for writing in the last one is not closed: a reset closes nothing."""
+    slot_file._open.clear()
 
 
 def _wrap_methods(wrap, seam, target, names):
