@@ -13,6 +13,7 @@ import inspect
 import pytest
 from nerveshub_tools import board_process
 from nerveshub_tools.board_modules import Board
+from nerveshub_tools.board_storage import Mounts, VfsFat
 from support import banks, board_api, checkout, example_board
 
 SOURCES = sorted(
@@ -139,12 +140,19 @@ def _params(function):
 
 
 def modules_of_the_board():
-    board, found = Board(), {}
+    board, found = Board(mounts=Mounts(None)), {}
     board.install()
     for name in ("supervisor", "microcontroller", "watchdog", "storage", "alarm"):
         found[name] = board_api.sys.modules[name]
     board.uninstall()
     return found
+
+
+class Blank:
+    """A block device with nothing on it."""
+
+    def readblocks(self, number, buffer):
+        """Zeros."""
 
 
 def surplus_of_module(module, table, name):
@@ -165,6 +173,7 @@ def test_the_modules_of_the_simulated_board_offer_nothing_else(table):
         (found["microcontroller"].watchdog, "watchdog", "WatchDogTimer"),
         (found["watchdog"].WatchDogMode, "watchdog", "WatchDogMode"),
         (found["storage"].getmount("/"), "storage", "VfsFat"),
+        (VfsFat(Blank()), "storage", "VfsFat"),
         (board_process.Radio(), "wifi", "Radio"),
     ):
         assert list(surplus(thing, table[module][name], name)) == []

@@ -8,6 +8,7 @@ import os
 import pytest
 from nerveshub_tools import board_settings, fat_image
 from nerveshub_tools.board_modules import WATCHDOG_MODES, Board, DeepSleepRequest, IDFError
+from nerveshub_tools.board_storage import Mounts
 from support import machine
 
 RESET, RAISE = WATCHDOG_MODES.RESET, WATCHDOG_MODES.RAISE
@@ -151,24 +152,25 @@ IMAGE = fat_image.build({"code.py": b"pass", "lib/sensor.py": b"VALUE = 1"}).dat
 def board_that_mounts(tmp_path):
     """``storage``, and a folder to mount at."""
     shown = machine.Images()
-    made = Board(images=shown)
+    mounted = Mounts(shown)
+    made = Board(mounts=mounted)
     made.install()
     (tmp_path / "slot").mkdir()
     import storage
 
-    yield storage, str(tmp_path / "slot"), made, shown
-    made.unmount_all()
+    yield storage, str(tmp_path / "slot"), mounted, shown
+    mounted.unmount_all()
     made.uninstall()
 
 
 def test_an_image_is_mounted_to_be_read_and_gone_at_the_end_of_the_run(mounts):
-    storage, path, board, shown = mounts
+    storage, path, mounted, shown = mounts
     image = storage.VfsFat(Blocks(IMAGE))
     storage.mount(image, path, readonly=True)
     assert sorted(os.listdir(path)) == ["code.py", "lib"]
     assert storage.getmount(path) is image and image.readonly
     assert shown.holds(path + "/lib/sensor.py") and not shown.holds(path + "2")
-    board.unmount_all()
+    mounted.unmount_all()
     assert os.listdir(path) == [] and not shown.holds(path)
 
 

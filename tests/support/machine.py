@@ -30,6 +30,7 @@ from unittest import mock
 from nerveshub_tools import board_settings
 from nerveshub_tools.board_images import read_only, unpack
 from nerveshub_tools.board_modules import Board, DeepSleepRequest, ReloadException, Reset
+from nerveshub_tools.board_storage import Mounts
 
 from nerveshub_link.slots.record import DeviceState
 
@@ -75,7 +76,8 @@ class Machine:
     def __init__(self, folder, circuitpython=(10, 2)):
         self.root = str(folder)
         self._images = Images()
-        self.board = Board(images=self._images)
+        self._mounts = Mounts(self._images)
+        self.board = Board(mounts=self._mounts)
         self.circuitpython = circuitpython
         self.slept = []
         """Seconds of each ``time.sleep`` of the guard."""
@@ -260,7 +262,7 @@ class Machine:
             return "interrupt" if isinstance(error, KeyboardInterrupt) else "error"
         finally:
             os.chdir(old[0])
-            self.board.unmount_all()
+            self._mounts.unmount_all()
             sys.path[:] = old[1]
             for name in set(sys.modules) - set(old[2]):
                 if not name.startswith("nerveshub_link"):

@@ -17,11 +17,11 @@ far as the boot guard and the library touch them. They offer nothing that Circui
 * a watchdog that is armed goes on after an exception, SystemExit included, and ends with any other
   end, Ctrl-C included; a new timeout while it is armed raises, though it is in force then;
 * ``alarm.wake_alarm`` belongs to the first run of code.py after a hard start;
-* the drive is read-only until ``boot.py`` remounts it;
-* an image is mounted onto a folder that must be there, and is gone at the end of the run.
+* the drive is read-only until ``boot.py`` remounts it.
 
 `Board.boot` and `Board.ended` say what happens on the outside; the code in the middle sees modules.
-Plain Python without any library, so that it runs on CPython and inside a small VM.
+Plain Python without any library, so that it runs on CPython and inside a small VM. It is one file,
+though a long one, because tests copy it into such a VM.
 """
 
 import os
@@ -133,42 +133,16 @@ class WatchDogTimer:
             self._note("feed")
 
 
-class VfsFat:
-    """``storage.VfsFat``, as far as `Board` mounts it: whole, and to read."""
-
-    def __init__(self, block_device):
-        self._device = block_device
-        self._read_only = False
-        sector = self._read(0)
-        self._is_fat = sector[510:] == b"\x55\xaa"  # FatFs tells the lack of it at the mount only
-
-    @property
-    def readonly(self):
-        """May code only read?"""
-        return self._read_only
-
-    def _read(self, number):
-        sector = bytearray(512)
-        if self._device.readblocks(number, sector):
-            raise OSError(5, "Input/output error")
-        return bytes(sector)
-
-    def _image(self):
-        if not self._is_fat:
-            raise OSError(19, "No such device")
-        return b"".join([self._read(number) for number in range(self._device.ioctl(4, 0))])
-
-
 class Board:
     """
     The supervisor's side of one board.
 
     :param ticks: function that returns milliseconds, for ``supervisor.ticks_ms``
-    :param images: what shows mounted images to the code: an object with ``mount(path, image)``, of
-        the image's bytes, and ``umount(path)``; None where none is mounted
+    :param mounts: what mounts images, `nerveshub_tools.board_storage.Mounts`; None where nothing is
+        mounted
     """
 
-    def __init__(self, ticks=None, images=None):
+    def __init__(self, ticks=None, mounts=None):
         self.fed = 0
         """How often the watchdog was fed."""
         self.read_only = True
@@ -178,8 +152,7 @@ class Board:
         self.wake_alarm = None
         """What the first run of code.py finds as ``alarm.wake_alarm``: set it after `boot`."""
         self._ticks = ticks or (lambda: 0)
-        self._images = images
-        self._mounts = {}  # path -> VfsFat
+        self._mounts = mounts
         self.boot()
 
     def boot(self, reset="POWER_ON", safe_mode="NONE"):
@@ -225,11 +198,6 @@ class Board:
         if reason != "REPL_RELOAD":  # what is done at the prompt is no run
             self._traceback = None
         self.watchdog.mode = None
-
-    def unmount_all(self):
-        """The run has ended, and with it all mounts but that of the drive."""
-        for path in sorted(self._mounts):
-            self._umount(path)
 
     def take_next_code(self):
         """
@@ -303,13 +271,9 @@ class Board:
             WatchDogTimeout=WatchDogTimeout,
             WatchDogTimer=WatchDogTimer,
         )
-        sys.modules["storage"] = Bag(
-            VfsFat=VfsFat,
-            mount=self._mount,
-            umount=self._umount,
-            remount=self._remount,
-            getmount=self._getmount,
-        )
+        sys.modules["storage"] = Bag(remount=self._remount, getmount=self._getmount)
+        if self._mounts is not None:
+            self._mounts.add_to(sys.modules["storage"])
         sys.modules["alarm"] = Bag(
             wake_alarm=self.wake_alarm, exit_and_deep_sleep_until_alarms=self._sleep
         )
@@ -353,24 +317,6 @@ class Board:
     def _sleep(self, *alarms, preserve_dios=()):
         raise DeepSleepRequest
 
-    def _mount(self, filesystem, mount_path, *, readonly=False):
-        path = _absolute(mount_path)
-        if not _is_folder(path):
-            raise RuntimeError("Mount point directory missing")
-        if [known for known in self._mounts if (path + "/").startswith(known + "/")]:
-            raise OSError(1, "Operation not permitted")
-        self._images.mount(path, filesystem._image())
-        filesystem._read_only = readonly
-        self._mounts[path] = filesystem
-
-    def _umount(self, mount):
-        for path in self._mounts:
-            if self._mounts[path] is mount or mount in (path, path + "/"):
-                del self._mounts[path]
-                self._images.umount(path)
-                return
-        raise OSError(22, "Invalid argument")
-
     def _remount(self, mount_path, readonly=False, *, disable_concurrent_write_protection=False):
         if mount_path != "/":
             raise OSError(22, "Invalid argument")
@@ -379,24 +325,9 @@ class Board:
         self.read_only = readonly
 
     def _getmount(self, mount_path):
-        if mount_path == "/":
-            return Bag(readonly=self.read_only)
-        if _absolute(mount_path) not in self._mounts:
+        if mount_path != "/":
             raise OSError(22, "Invalid argument")
-        return self._mounts[_absolute(mount_path)]
-
-
-def _absolute(path):
-    if not path.startswith("/"):
-        path = os.getcwd().rstrip("/") + "/" + path
-    return path.rstrip("/")
-
-
-def _is_folder(path):
-    try:
-        return bool(os.stat(path)[0] & 0x4000)
-    except OSError:
-        return False
+        return Bag(readonly=self.read_only)
 
 
 def _exists(path):

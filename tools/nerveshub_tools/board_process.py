@@ -30,6 +30,7 @@ from pathlib import Path
 
 from . import board_modules, board_settings
 from .board_paths import DrivePaths
+from .board_storage import Mounts
 
 HUNG = 18
 """Exit status after the watchdog has bitten."""
@@ -201,7 +202,7 @@ def main() -> None:
         os._exit(0)
 
     paths = DrivePaths(drive, options["images"], lambda: board.read_only)
-    board = board_modules.Board(ticks, paths)
+    board = board_modules.Board(ticks, Mounts(paths))
     board.watchdog = _Watchdog()
     board.restore(options["board"])
     _install(board, drive, options)
