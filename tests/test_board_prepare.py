@@ -18,7 +18,7 @@ from nerveshub_tools.cli import main
 from nerveshub_tools.keys import make_keys
 from nerveshub_tools.packer import pack
 from support import checkout
-from support.board import application, fill, recorded
+from support.board import application, fill, recorded, remember
 from support.vm import modules
 
 from nerveshub_link.slots.record import DeviceState
@@ -93,7 +93,8 @@ def test_a_new_drive_gets_guard_rescue_application_library_slots_and_record(driv
     assert found["app/code.py"] == (EXAMPLES / "app" / "code.py").read_bytes()
     files = {"code.py": b"print('hello')\n", "lib/sensor.py": b"X = 1\n"}
     assert slot(drive, "a").files == files
-    for name in ("images/b", "slot", "media", "data", "develop"):
+    assert (slot(drive, "b").header, slot(drive, "b").size) == (None, 100 * 1024)
+    for name in ("slot", "media", "data", "develop"):
         assert (drive / name).is_dir() and not list((drive / name).iterdir())
     assert checkout.tree(drive / "lib" / "nerveshub_link") == modules()
     assert {"lib/adafruit_ticks.py", "lib/adafruit_connection_manager.py"} <= set(found)
@@ -134,7 +135,6 @@ def test_the_rescue_application_is_another_release_of_the_same_product(drive, ap
 def test_without_an_application_the_rescue_application_fetches_the_first_release(drive):
     done = prepare(drive, *PRODUCT)
     assert "the rescue application fetches the first release" in done.output
-    assert "the board makes the slots, 100 KB each" in done.output
     assert recorded(drive) == {"run": "", "make": 200}
     assert rescue(drive)["version"] == "0.0.0"
 
@@ -155,7 +155,7 @@ def test_what_is_written_later_does_not_share_blocks_with_what_must_last(drive, 
     once = [name for at, name in enumerate(shown) if name not in shown[:at]]
     assert once == ORDER.split()
     # The power cuts are tried on a drive that is laid out in this order.
-    assert once[:-2] == power_cut_order()
+    assert once[:-3] == power_cut_order()
     pads = [(drive / "nh_pad" / f"{number}.bin").read_bytes() for number in range(6)]
     assert pads == [bytes(4096)] * 6
     for name in "abc":
@@ -171,7 +171,7 @@ nh_pad/2.bin images/a
 nh_pad/3.bin images/b
 nh_pad/4.bin data develop
 nh_pad/5.bin
-images/a/app.img content
+images/a/app.img images/b/app.img content
 """
 
 
@@ -183,7 +183,6 @@ def power_cut_order():
 
 def test_the_library_finds_nothing_wrong_with_the_layout(drive, app, monkeypatch):
     prepare(drive, "--app", app, *RELEASE)
-    fill(drive, "b", "", 2)
     monkeypatch.setattr("nerveshub_link.slots.slot_drive._is_split", lambda root, path: False)
     assert [unfit(str(drive), name, recorded(drive)) for name in "ab"] == [None, None]
 
@@ -551,6 +550,13 @@ def test_reset_begins_anew_after_a_question_and_moves_no_slot(drive, app, tmp_pa
     assert [(drive / "images" / name / "app.img").stat().st_ino for name in "ab"] == places
     assert recorded(drive) == {"run": "a"}
     assert contents(drive)["data/mine"] == b"1"
+
+
+def test_what_the_board_found_of_its_slots_outlives_a_reset(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    remember(drive, run="a", split="b")
+    assert prepare(drive, "--app", app, *RELEASE, "--reset", "--yes").exit_code == 0
+    assert recorded(drive) == {"run": "a", "split": "b"}
 
 
 def test_reset_without_an_application_leaves_the_board_to_the_rescue_application(drive, app):

@@ -48,9 +48,8 @@ def prepare(drive, *words):
 
 
 def started(drive, app, **state):
-    """A prepared drive after the board's first start, which has made slot b."""
+    """A prepared drive after the board's first start, which has looked at the slots."""
     prepare(drive, "--app", app, *RELEASE)
-    (drive / "images" / "b" / "app.img").write_bytes(bytes(100 * 1024))
     remember(drive, run="a", **state)
 
 
@@ -67,8 +66,8 @@ def test_status_of_a_new_board_in_words(drive, app):
     for text in (
         "board adafruit_qtpy_esp32s3_nopsram, CircuitPython 10.1.0, ESP32S3",
         "record slot a runs, confirmed; nothing to go back to",
-        f"slot a greenhouse 1.2.3 {uuid}, 2 files, 1 KB, 70 % of 93 KB, whole; file of 100 KB",
-        "slot b the board makes it at its first start: 100 KB",
+        f"slot a greenhouse 1.2.3 {uuid}, 2 files, 1 KB, 70 % of 93 KB, whole; file of 100 KB; whether it",
+        "slot b empty; room for 93 KB; file of 100 KB; whether it lies in one piece the board sees at",
         "rescue for greenhouse; as these tools have it",
         "guard as these tools have it",
     ):
@@ -132,6 +131,14 @@ def test_status_tells_which_slot_the_board_found_in_pieces(drive, app):
     words = wrong(drive)
     assert "slot b empty; room for 93 KB; file of 100 KB, in pieces" in words
     assert "slot b does not lie in one piece: the board takes no updates. Erase" in words
+
+
+def test_status_tells_that_the_board_will_make_what_is_missing_before_its_first_start(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / "images" / "b" / "app.img").unlink()
+    code, words = status(drive)
+    assert code == 0
+    assert "slot b the board makes it at its first start: 100 KB" in words
 
 
 def test_status_finds_a_slot_whose_file_is_lost(drive, app):
@@ -240,7 +247,7 @@ def refused(drive, folder, *words):
 def test_pull_writes_over_nothing_and_from_no_slot_that_is_torn(drive, app, tmp_path):
     prepare(drive, "--app", app, *RELEASE)
     assert "is not empty: give a new folder" in refused(drive, app)
-    assert "slot b holds no release: missing" in refused(drive, tmp_path / "out", "--slot", "b")
+    assert "slot b holds no release: empty" in refused(drive, tmp_path / "out", "--slot", "b")
     change(drive, 8 * 512 + 400, b"x")
     words = refused(drive, tmp_path / "out")
     assert "slot a is not whole: its image is not what was installed" in words

@@ -78,8 +78,8 @@ def prepare(path, app, slot_size, reset, library, yes, **meta) -> None:  # noqa:
     """
     Lay boot guard, slots, rescue application and library onto the CIRCUITPY mounted at PATH.
 
-    The drive should be fresh: each part gets a place of its own then. With --app slot a holds the
-    application; the board makes the slots' other files at its first start.
+    The drive should be fresh: each part gets a place of its own then, and the slots lie in one
+    piece.
 
     Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
     """

@@ -18,8 +18,9 @@ The order matters. A new drive gives its clusters out one after the other, and e
 3. for each of `PLACES`: 4 KB of nothing, then what is written now and then: settings.toml; the
    folder of each slot; ``/data`` and ``/develop``. A slot's file brings its own distance: 7
    sectors at both ends;
-4. slot a with the application, if there is one. All other slot files the board itself makes, at its
-   first start, behind everything that is there;
+4. the slots' files, the first one with the application if there is one. They must lie in one piece:
+   on a fresh drive they do, and the board looks at its first start. A drive that lost one gets
+   none from the board but at that start;
 5. the record's content, last: only now the guard has something to start.
 """
 

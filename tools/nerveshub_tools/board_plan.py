@@ -120,7 +120,8 @@ class Plan:
     def total(self) -> int:
         """Bytes that will be written, for a bar (read-only)."""
         library = sum(path.stat().st_size for path in self._library.values())
-        return sum(len(data) for data in self._files.values()) + library + len(self._slot_a)
+        slots = 0 if self._prepared else 2 * self._slot_size
+        return sum(len(data) for data in self._files.values()) + library + slots
 
     # Before anything is written
 

@@ -16,7 +16,7 @@ from typing import Callable, List
 from nerveshub_link.slots.record import StateError
 
 from . import board_files, board_layout, board_library, board_settings, board_slots
-from .board_drive import BoardError, Drive, kilobytes
+from .board_drive import BoardError, Drive
 from .board_plan import HIDING, Plan, Wish
 
 __all__ = ("Preparation", "Wish", "still_needed")
@@ -117,38 +117,45 @@ class Preparation(Plan):
             self._write(name, path.read_bytes())
 
     def _fill(self) -> None:
-        """Slot a, and the record's content."""
+        """The slots, and the record's content."""
         reports = {
             slot: board_slots.examine(self._drive.file(board_slots.path_of(slot)))
             for slot in board_slots.SLOTS
         }
-        if self._wish.reset:
-            for slot, report in reports.items():
-                if report.size:
-                    self._in_place(slot, board_slots.clear)
+        for slot, report in reports.items():
+            content = self._slot_a if slot == "a" and self._slot_a else b""
+            self._fill_slot(slot, report, content)
         if self._slot_a:
-            if not reports["a"].size:
-                self._drive.write(board_slots.path_of("a"), self._slot_a)
-            elif not self._holds_app():
-                self._in_place("a", lambda path: board_slots.fill(path, self._slot_a))
-            self._progress(len(self._slot_a))
             self._tell(f"Slot a holds {self._app_words}.")
         elif not self._wish.reset and any(report.header for report in reports.values()):
             self._tell("The slots hold releases: the guard chooses the newest whole one.")
             return
         else:
             self._tell("The slots are empty: the rescue application fetches the first release.")
-        state = {"run": "a" if self._slot_a else ""}
-        if not all(report.size == self._slot_size for report in reports.values()):
-            state["make"] = self._slot_size // 512
-            self._tell(
-                f"At its first start the board makes the slots, {kilobytes(self._slot_size)} each."
-            )
         try:
-            self._record.load()
+            before = self._record.load()
+            state = {"run": "a" if self._slot_a else ""}
+            if "run" not in before or "make" in before:
+                state["make"] = self._slot_size // 512  # the board looks at them at its first start
+            elif before.get("split"):
+                state["split"] = before["split"]
             self._record.save(state)
         except StateError as error:
             raise BoardError(f"{error}: is the drive full, or damaged?") from error
+
+    def _fill_slot(self, slot: str, report: board_slots.SlotReport, content: bytes) -> None:
+        """
+        A file that is not there is written whole. Now and not at the board's first start: who edits
+        settings.toml before that leaves a gap, and the board would begin the file in it.
+        """
+        name = board_slots.path_of(slot)
+        if report.size != self._slot_size:
+            self._drive.write(name, content or bytes(self._slot_size))
+        elif content and not self._drive.holds(name, content):
+            self._in_place(slot, lambda path: board_slots.fill(path, content))
+        elif not content and self._wish.reset:
+            self._in_place(slot, board_slots.clear)
+        self._progress(self._slot_size)
 
     def _in_place(self, slot: str, change: Callable) -> None:
         name = board_slots.path_of(slot)

@@ -114,7 +114,9 @@ class Status:
             size = kilobytes(state["make"] * 512)
             self._tell(f"slot {slot}", f"the board makes it at its first start: {size}")
             return
-        pieces = "" if state.get("make") else (", in pieces" if split else ", in one piece")
+        pieces = ", in pieces" if split else ", in one piece"
+        if state.get("make"):
+            pieces = "; whether it lies in one piece the board sees at its first start"
         size = f"; file of {kilobytes(report.size)}{pieces}" if report.size else ""
         self._tell(f"slot {slot}", report.words() + size)
         if not report.size:
