@@ -66,8 +66,8 @@ def test_status_of_a_new_board_in_words(drive, app):
     for text in (
         "board adafruit_qtpy_esp32s3_nopsram, CircuitPython 10.1.0, ESP32S3",
         "record slot a runs, confirmed; nothing to go back to",
-        f"slot a greenhouse 1.2.3 {uuid}, 2 files, 1 KB, 70 % of 93 KB, whole; file of 100 KB; whether it",
-        "slot b empty; room for 93 KB; file of 100 KB; whether it lies in one piece the board sees at",
+        f"slot a greenhouse 1.2.3 {uuid}, 2 files, 1 KB, 70 % of 93 KB, whole; file",
+        "slot b empty; room for 93 KB; file of 100 KB; whether it lies in one piece the board",
         "rescue for greenhouse; as these tools have it",
         "guard as these tools have it",
     ):
