@@ -3,23 +3,20 @@
 # SPDX-License-Identifier: MIT
 """CircuitPython's update by the library inside MicroPython."""
 
-import io
-import zipfile
-
 import pytest
+from nerveshub_tools import packer
 from support.banks import BOARD, image
 from support.vm import ROOT, Vm, build, compile_mpy
 
 pytestmark = pytest.mark.vm
 
 
-def archive(data):
-    packed = io.BytesIO()
-    conf = 'meta-platform="%s"\nfile-resource "firmware.bin" {\nlength=%d\n}\n'
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("meta.conf", conf % (BOARD, len(data)))
-        file.writestr("data/firmware.bin", data)
-    return packed.getvalue()
+def archive(data, folder):
+    source, target = folder / "firmware.bin", folder / "firmware.fw"
+    source.write_bytes(data)
+    meta = dict(product="p", version="10.3.0", platform=BOARD, architecture="xtensa")
+    packer.pack(source, target, meta)
+    return target.read_bytes()
 
 
 def test_firmware_is_updated_twice_and_goes_back(micropython, tmp_path):
@@ -30,7 +27,7 @@ def test_firmware_is_updated_twice_and_goes_back(micropython, tmp_path):
         compile_mpy(source, source.name)
         source.unlink()
 
-    options = {"archive": archive(image("10.3.0", 7000)).hex()}
+    options = {"archive": archive(image("10.3.0", 7000), tmp_path).hex()}
     result = Vm(micropython, folder).run("firmware", options, heap=320 * 1024)
 
     print(result.output)
