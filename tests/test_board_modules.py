@@ -140,9 +140,9 @@ class Blocks:
         buffer[:] = self._image[number * 512 : number * 512 + len(buffer)]
         return 0
 
-    def ioctl(self, operation, argument):
-        """Number and size of the blocks."""
-        return {4: len(self._image) // 512, 5: 512}.get(operation, 0)
+    def count(self):
+        """Number of blocks."""
+        return len(self._image) // 512
 
 
 IMAGE = fat_image.build({"code.py": b"pass", "lib/sensor.py": b"VALUE = 1"}).data

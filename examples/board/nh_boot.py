@@ -92,7 +92,7 @@ def code() -> None:
     import supervisor  # noqa: PLC0415
 
     try:
-        _disarm()
+        disarm()
         if not _develop():
             try:
                 slot, trial = _prepare()
@@ -295,8 +295,8 @@ def _woke_up() -> bool:
         return False
 
 
-def _disarm() -> None:
-    """A watchdog goes on after a crash: it must not bite the guard."""
+def disarm() -> None:
+    """A watchdog goes on after a crash: it must not bite the guard, or somebody at the prompt."""
     try:
         import microcontroller  # noqa: PLC0415
 
@@ -511,9 +511,25 @@ def _number(slot: str) -> int:
     return header[0] if header else 0
 
 
-def forgive() -> None:
-    """For the launcher, after Ctrl-C: the start that ends now uses up no trial."""
+def note(letter: str, error) -> None:
+    """
+    For the launcher: write how its run ended.
+
+    :param str letter: as `settle` takes it; ``""``: the start that ends now uses up no trial
+    :param error: the exception that ended it, or None
+    """
     state = load()
-    if state.get("trial") and state.get("ends", "")[-1:] == "?":
+    before = json.dumps(state)
+    if letter:
+        text = "the application ended after it had begun an update"
+        if error is not None:
+            import traceback  # noqa: PLC0415 after a crash only
+
+            text = traceback.format_exception(type(error), error, error.__traceback__)
+            text = "".join(text).strip()
+            print(text)
+        settle(state, letter, text)
+    elif state.get("trial") and state.get("ends", "")[-1:] == "?":
         state["ends"] = state["ends"][:-1]
+    if json.dumps(state) != before:
         save(state)

@@ -77,13 +77,9 @@ class Image:
                 pass
         return -5
 
-    def writeblocks(self, number: int, buffer) -> int:
-        """Refuse."""
-        return -30
-
-    def ioctl(self, operation: int, argument: int):
-        """Tell number and size of the blocks."""
-        return self._sectors if operation == 4 else 512 if operation == 5 else 0
+    def count(self) -> int:
+        """How many blocks of 512 bytes it has. Without an ioctl(), FatFs needs no more."""
+        return self._sectors
 
 
 def run(watchdog: int = 0) -> None:
@@ -197,19 +193,7 @@ def _reset(letter: str, error) -> None:
     try:
         import nh_boot  # noqa: PLC0415 it takes memory
 
-        if letter:
-            text = "the application ended after it had begun an update"
-            if error is not None:
-                import traceback  # noqa: PLC0415 after a crash only
-
-                text = traceback.format_exception(type(error), error, error.__traceback__)
-                text = "".join(text).strip()
-                print(text)
-            state = nh_boot.load()
-            nh_boot.settle(state, letter, text)
-            nh_boot.save(state)
-        else:
-            nh_boot.forgive()
+        nh_boot.note(letter, error)
     except Exception as failure:
         print("nh_run:", failure)
     import microcontroller  # noqa: PLC0415
@@ -224,12 +208,11 @@ def _at_desk() -> bool:
 
         if not nh_boot.at_desk():
             return False
-        nh_boot.forgive()
+        nh_boot.disarm()
+        nh_boot.note("", None)
     except Exception as error:
         print("nh_run:", error)
-        if not supervisor.runtime.usb_connected:
-            return False
-    _disarm()
+        return bool(supervisor.runtime.usb_connected)
     return True
 
 
@@ -243,16 +226,6 @@ def _arm(seconds: int) -> None:
         Launcher.armed = seconds
     except Exception as error:
         print("nh_run: no watchdog:", error)
-
-
-def _disarm() -> None:
-    """At the prompt nobody would feed it."""
-    try:
-        import microcontroller  # noqa: PLC0415 only boards have it
-
-        microcontroller.watchdog.mode = None
-    except Exception as error:
-        print("nh_run:", error)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class VfsFat:
     def _image(self):
         if not self._is_fat:
             raise _error(errno.ENODEV)
-        return b"".join(self._read(number) for number in range(self._device.ioctl(4, 0)))
+        return b"".join(self._read(number) for number in range(self._device.count()))
 
 
 class Mounts:
