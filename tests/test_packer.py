@@ -124,6 +124,11 @@ def test_the_uuid_is_computed_as_the_real_fwup_does(name, uuid):
     assert fwup_uuid(members(FWUP / name)["meta.conf"]) == uuid
 
 
+def test_the_signature_that_fwup_took_is_a_good_one_here_too():
+    public = (FWUP / "new-form.pub").read_text().strip()
+    assert signer(NEW_FORM, [public]) == public
+
+
 def test_the_signature_is_that_of_meta_conf(app, key, tmp_path):
     pack(app, tmp_path / "x.fw", META, key=key)
     found = members(tmp_path / "x.fw")
