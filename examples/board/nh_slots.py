@@ -2,14 +2,14 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Makes the slots' files, at the first start of a prepared drive: once in a board's life, at the
+Looks after the slots' files at the first start of a prepared drive: once in a board's life, at the
 desk.
 
-A slot must lie in one piece, because a file in pieces is written in pieces, too. The board makes
-the files itself, on a drive that nobody has written to but ``board prepare``: FatFs takes the first
-free clusters, one after the other, and a computer may not. What is in them does not matter, so they
-are reserved by a seek, in a second or two, and only their first sectors are written: with zeros, so
-that nothing old is taken for a release.
+A slot must lie in one piece, because a file in pieces is written in pieces, too. ``board prepare``
+writes the files onto a fresh drive, where they do as a rule; only a board can see it, and notes it
+in the record. A file that is missing or has another length is made here: FatFs takes the first free
+clusters. What is in it does not matter, so it is reserved by a seek, in a second or two, and only
+its first sectors are written: with zeros, so that nothing old is taken for a release.
 
 A power cut meanwhile does no harm: the file's folder names its first cluster before the others are
 reserved, so the next start finds them and frees them.
