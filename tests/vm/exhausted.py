@@ -147,9 +147,11 @@ def main(options):
         if app.restarts:
             # It does not restart, so that what the link does from now on can be watched.
             after += 1
+            if after == 100:
+                link.reconnect()  # so that the server asks for the health once more
             if after == 1000:
                 link.log("info", "still here")
-            done = after > 3000 and link.connected and not link._parts.logs._lines
+            done = after > 5000 and link.connected and not link._parts.logs._lines
     tell("end", polls=polls, exhausted=exhausted, restarts=app.restarts, finished=writer.finished)
     tell("image", count=writer.count, sha256=writer.hash.digest().hex())
     tell("link", state=link.state, error=link.last_error)
