@@ -102,7 +102,7 @@ def test_demo_fails_when_the_bad_release_is_kept(monkeypatch):
 def test_demo_fails_when_the_board_does_not_tell_that_it_went_back(monkeypatch):
     def silent(folder, **options):
         real = simulated_board.make_drive(folder, **options)
-        writer = real / "lib" / "nerveshub_link" / "app_slot_writer.py"
+        writer = real / "lib" / "nerveshub_link" / "slots" / "app_slot_writer.py"
         source = writer.read_text()
         assert 'return bool(self._state.get("rev"))' in source
         writer.write_text(source.replace('bool(self._state.get("rev"))', "False"))
