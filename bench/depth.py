@@ -18,12 +18,14 @@ from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
 from support.ca import ThrowawayCa
 
+import nerveshub_link
 from nerveshub_link import Client, Console, HealthProvider, NervesHubLink
 
 from .device import Counter
 from .rows import at_most
 
 _AIM = 16
+_PACKAGE = Path(nerveshub_link.__file__).parent
 _IMAGE = bytes(50_000)
 _NEW = {"uuid": "new", "version": "1.1.0", "platform": "board", "architecture": "xtensa"}
 
@@ -37,11 +39,11 @@ _FEATURES = (
     ("update: chunk", "manager._download"),
     ("update: verify", "manager._verify"),
     ("update: finish", "manager._install"),
-    ("update: offer", "update_manager.offer"),
+    ("update: offer", "manager.offer"),
     ("health", "health."),
     ("logging", "device_logs."),
     ("extensions", "router."),
-    ("join", "device.join"),
+    ("join", "topic.join"),
     ("message", "dispatch._message"),
 )
 
@@ -82,7 +84,7 @@ def _chain(frame) -> list:
 
 def _counts(file: str) -> bool:
     path = Path(file)
-    return path.parent.name == "nerveshub_link" or path.name.startswith("adafruit_")
+    return _PACKAGE in path.parents or path.name.startswith("adafruit_")
 
 
 def _feature(chain: list) -> str:

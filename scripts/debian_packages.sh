@@ -37,37 +37,42 @@ apt() {
 }
 
 # What apt reads by itself; a name without a leading / is one in /etc/apt.
+etc=${ETC:-/etc} # another folder only in tests
 list=sources.list
 parts=sources.list.d
 if [ "$suite" != own ]; then
     # The entries for this machine's main archive, with the other suite's name in them. Security and
     # update archives, and those of other people, have other suites.
-    own=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release | tr -d '"')
-    [ -n "$own" ] || own=sid
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    # It may be called by its codename, or by its state; a machine that runs sid says that it is the next
+    # release, whatever that is called now.
+    own=$(sed -n 's/^VERSION_CODENAME=//p' "$etc/os-release" | tr -d '"')
+    own="^(${own:-sid}|stable|testing|unstable|sid)\$"
+    for file in "$etc"/apt/sources.list "$etc"/apt/sources.list.d/*.list; do
         [ -f "$file" ] || continue
         awk -v own="$own" -v suite="$suite" '
             $1 == "deb" {
                 at = 2                                  # deb [options] uri suite components
                 if ($at ~ /^\[/) { while (at < NF && $at !~ /\]$/) at++; at++ }
-                if (($(at + 1) == own || $(at + 1) == "stable") && / main( |$)/) {
+                if ($(at + 1) ~ own && / main( |$)/) {
                     $(at + 1) = suite
                     print
                 }
             }' "$file"
     done > "$folder/apt/etc/suite.list"
-    for file in /etc/apt/sources.list.d/*.sources; do
+    for file in "$etc"/apt/sources.list.d/*.sources; do
         [ -f "$file" ] || continue
         # Paragraphs of "Field: value" lines; a value may go on in lines that begin with a space.
         grep -v '^#' "$file" | awk -v own="$own" -v suite="$suite" '
             BEGIN { RS = ""; ORS = "\n\n"; FS = "\n" }
             {
-                wanted = 0; off = 0
+                wanted = 0; off = 0; mine = 0
                 for (i = 1; i <= NF; i++) {
                     name = tolower($i); sub(/:.*/, "", name)
                     value = " " $i " "; sub(/^[^:]*:/, " ", value)
-                    if (name == "suites" && (index(value, " " own " ") || index(value, " stable "))) {
-                        wanted = 1; $i = "Suites: " suite
+                    if (name == "suites") {
+                        many = split(value, suites, " ")
+                        for (k = 1; k <= many; k++) if (suites[k] ~ own) mine = 1
+                        if (mine) { wanted = 1; $i = "Suites: " suite }
                     }
                     if (name == "types") $i = "Types: deb"
                     if (name == "enabled" && value ~ /no/) off = 1

@@ -115,13 +115,16 @@ def hub_command(*options):
         env={**os.environ, "PYTHONPATH": TOOLS},
     )
     with process:
-        lines = []
-        while not lines or "# curl" not in lines[-1]:
-            lines.append(process.stdout.readline())
-            assert lines[-1], lines
-        yield process, "".join(lines)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        try:
+            lines = []
+            while not lines or "# curl" not in lines[-1]:
+                lines.append(process.stdout.readline())
+                assert lines[-1], lines
+            yield process, "".join(lines)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()  # if something failed: nobody else ends it, and it would be waited for
 
 
 def answer_to_curl(text):

@@ -123,6 +123,39 @@ case " $* " in *" download "*) touch libx.deb ;; esac
     assert f"<Dir::Etc::SourceParts={root}/our cache/apt/etc>" in log.read_text().splitlines()
 
 
+@pytest.mark.parametrize(
+    ("codename", "entry"),
+    [
+        ("bookworm", "deb [arch=amd64 signed-by=/k] http://mirror bookworm main contrib"),
+        ("trixie", "deb http://mirror stable main"),
+        ("forky", "deb http://mirror sid main"),  # what a machine with sid says of itself
+        ("forky", "deb http://mirror testing main"),
+    ],
+)
+def test_another_suite_comes_from_the_machines_own_mirror(root, tmp_path, codename, entry):
+    etc, log = tmp_path / "etc", tmp_path / "log"
+    (etc / "apt" / "sources.list.d").mkdir(parents=True)
+    (etc / "os-release").write_text(f"ID=debian\nVERSION_CODENAME={codename}\n")
+    security = entry.replace("mirror", "security").replace(" main", "-security main")
+    (etc / "apt" / "sources.list").write_text(f"{entry}\n{security}\n")
+    suites = entry.split(" main")[0].split()[-1]
+    (etc / "apt" / "sources.list.d" / "more.sources").write_text(
+        f"Types: deb deb-src\nURIs: http://other\nSuites: {suites}-backports {suites}\n"
+        f"Components: main\n\nTypes: deb\nURIs: http://a\nSuites: {suites}-security\n"
+    )
+    program(
+        tmp_path / "bin" / "apt-get",
+        """#!/bin/sh
+for word; do case $word in Dir::Etc::SourceParts=*) cat "${word#*=}"/* > "$LOG" ;; esac; done
+""",
+    )
+    program(tmp_path / "bin" / "dpkg", "#!/bin/sh\n")
+    run(root, "debian_packages.sh", "cache", "plucky", "libx", LOG=str(log), ETC=str(etc))
+    own = entry.replace(f" {suites} main", " plucky main")
+    other = "Types: deb\nURIs: http://other\nSuites: plucky\nComponents: main\n\n"
+    assert log.read_text() == f"{own}\n{other}"
+
+
 def test_setting_up_names_what_it_installs_and_says_nothing_when_all_is_there(root, tmp_path):
     for name in ("pyproject.toml", "tools/pyproject.toml", "optional_requirements.txt"):
         (root / name).parent.mkdir(exist_ok=True)

@@ -90,7 +90,10 @@ def test_url_of_a_push_by_hand_that_expired_fails_and_says_what_to_do(hub, devic
     hub.wait(lambda hub: statuses(hub)[-1:] == ["failed"])
     assert statuses(hub) == ["received", "started", "failed"]
     (reason,) = [call[1] for call in device.client.named("fwup_error")]
-    assert reason == "URL expired, push again"
+    assert reason.startswith("download: HTTP 403 from http://127.0.0.1:")
+    assert reason.endswith(
+        "/22222222-2222-2222-2222-222222222222.fw: has the URL expired? Push again"
+    )
     assert hub.device(NAME).audit[-1] == "update %s failed: %r" % (UUID, reason)
     assert hub.device(NAME).inflight is None
     device.client.heard.clear()
@@ -200,7 +203,8 @@ def test_damaged_part_is_noticed_before_the_whole_was_fetched(hub, device):
     finish(device)
     assert "part 1 of 2 is damaged" in device.log.text
     broken_at = int(device.log.text.split("broke off at ")[1].split(" ")[0])
-    assert 1 << 20 <= broken_at < (1 << 20) + 4096
+    # The piece that ends the part is not counted: it never reached the writer.
+    assert (1 << 20) - 4096 <= broken_at < (1 << 20) + 4096
     assert ranges(hub) == [None, None]
 
 

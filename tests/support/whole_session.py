@@ -48,9 +48,9 @@ _WRITER = """
     firmware_meta firmware_validated firmware_auto_reverted last_failure poll
     fwup_check fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm
 """.split()
-# An update may fail because of these: the flash, and the decision about it. Not because of what
-# tells somebody, and not because of the network.
-_MAY_FAIL = ("app_slot_writer.", "writer_choice.", "update_manager._decide", "update_offer.")
+# An update may fail because of the flash. Not because of what tells somebody, of the network, or of
+# the decision about it.
+_MAY_FAIL = "app_slot_writer."
 
 _spec = importlib.util.spec_from_file_location("nh_boot", str(GUARD / "nh_boot.py"))
 _guard = importlib.util.module_from_spec(_spec)
@@ -165,7 +165,8 @@ class Session:
         client.reboot = self._reboot
         health = Health()
         _wrap_methods(wrap, "writer", writer, _WRITER)
-        _wrap_methods(wrap, "callback", client, ["update_available", *CLIENT_METHODS])
+        names = [name for name in CLIENT_METHODS if name != "reboot"]
+        _wrap_methods(wrap, "callback", client, ["update_available", *names])
         _wrap_methods(wrap, "callback", health, ["health_check"])
         self._link = Desk(
             network,
@@ -189,6 +190,7 @@ class Session:
 
     def _reboot(self):
         """Instead of a restart: what the link does from now on must be right as well."""
+        self._seams.wrap("callback", bool)()  # raises, and then it is no restart; or it is one
         self._restarts += 1
 
     @property

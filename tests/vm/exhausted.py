@@ -63,7 +63,10 @@ class Writer(FwupWriter):
 
 
 class Health(HealthProvider):
+    checks = 0
+
     def health_check(self):
+        self.checks += 1
         return {"free": gc.mem_free()}
 
 
@@ -114,7 +117,7 @@ def poll_without_memory(link, free):
 def main(options):
     # What the connection manager loses for lack of memory, a board's collector closes.
     socketpool.limit = 10_000
-    app, writer, clock = App(), Writer(), Clock()
+    app, writer, clock, health = App(), Writer(), Clock(), Health()
     link = NervesHubLink(
         socketpool.SocketPool(None),
         ssl=False,
@@ -125,8 +128,9 @@ def main(options):
         identifier="board",
         client=app,
         fwup_writer=writer,
-        extensions={"health": Health(), "logging": True},
+        extensions={"health": health, "logging": True},
         chunk_size=1024,
+        download_retries=1000,  # by chance, ten in a row may fall on polls without memory
         logger=Logger() if options.get("log") else None,
         clock=clock,
     )
@@ -147,9 +151,13 @@ def main(options):
         if app.restarts:
             # It does not restart, so that what the link does from now on can be watched.
             after += 1
+            if after == 100:
+                health.checks = 0
+                link.reconnect()  # so that the server asks for the health once more
             if after == 1000:
                 link.log("info", "still here")
-            done = after > 3000 and link.connected and not link._parts.logs._lines
+            quiet = link.connected and not link._parts.logs._lines
+            done = after > 3000 and health.checks and quiet
     tell("end", polls=polls, exhausted=exhausted, restarts=app.restarts, finished=writer.finished)
     tell("image", count=writer.count, sha256=writer.hash.digest().hex())
     tell("link", state=link.state, error=link.last_error)

@@ -21,6 +21,7 @@ from .local_only import is_local
 
 HUB: web.AppKey = web.AppKey("hub", Hub)
 """Where an application keeps its hub."""
+TOO_LARGE = "Request Entity Too Large"  # newer Pythons would put it in other words
 NOT_FOUND = "Resource Not Found or Authorization Insufficient"
 """The server's words for what is not there or not for this user"""
 _HIDDEN = {"events", "frames", "terminals", "files", "health", "health_times", "logs", "join"}

@@ -21,7 +21,7 @@ from typing import Any, Optional
 from aiohttp import BodyPartReader, web
 
 from . import rest_deployments, rest_devices
-from .api_tools import data, error, fields_of, hub_of
+from .api_tools import TOO_LARGE, data, error, fields_of, hub_of
 from .firmware import Firmware
 from .images import read_meta
 from .organization import Script
@@ -217,7 +217,7 @@ async def _received(request: web.Request) -> Optional[bytes]:
             while chunk := await part.read_chunk(_CHUNK):
                 image += chunk
                 if len(image) > MAX_UPLOAD:
-                    raise web.HTTPRequestEntityTooLarge(MAX_UPLOAD, len(image))
+                    raise web.HTTPRequestEntityTooLarge(MAX_UPLOAD, len(image), reason=TOO_LARGE)
             return bytes(image)
     return None
 

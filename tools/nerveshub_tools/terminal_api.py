@@ -15,7 +15,18 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from .api_tools import data, device_of, done, fields_of, hub_of, identifier_of, number, text, whole
+from .api_tools import (
+    TOO_LARGE,
+    data,
+    device_of,
+    done,
+    fields_of,
+    hub_of,
+    identifier_of,
+    number,
+    text,
+    whole,
+)
 from .changes import until
 from .received_files import MAX_SIZE
 
@@ -85,7 +96,7 @@ async def _upload(request: web.Request) -> web.Response:
     async for piece in request.content.iter_any():
         body += piece
         if len(body) > MAX_SIZE:
-            raise web.HTTPRequestEntityTooLarge(MAX_SIZE, len(body))
+            raise web.HTTPRequestEntityTooLarge(MAX_SIZE, len(body), reason=TOO_LARGE)
     hub_of(request).terminals.send_file(identifier, name, bytes(body))
     return done()
 
