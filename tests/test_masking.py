@@ -266,7 +266,8 @@ def test_the_end_of_a_traceback_that_the_boot_guard_kept_tells_no_secret(tmp_pat
     machine = Machine(tmp_path)
     machine.install("a", {"code.py": ""}, number=1, **META)
     machine.remember(run="a", old="b", trial=0, crashes=4, tb=WIFI[2:] + ": no such network")
-    monkeypatch.chdir(machine.slot("a"))
+    launcher = types.SimpleNamespace(slot="a", armed=0)
+    monkeypatch.setitem(sys.modules, "nh_launcher", launcher)
     writer = AppSlotWriter(machine.root, clock=FakeClock())
     Desk(fwup_writer=writer)
     assert writer.last_failure() == "***: no such network"
