@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nerveshub_tools import container
 from nerveshub_tools.fat_image import build
+from support.applications import application
 from support.archives import deflate
+from support.vm import Vm
+from support.vm import build as build_drive
 
 from nerveshub_link.errors import UpdateError
 from nerveshub_link.release.chunk_table import ChunkTable, most_bytes, unpack
@@ -170,3 +173,30 @@ def test_any_bytes_unpack_or_are_an_update_error(data):
         assert len(unpack(data, 512)) == 512
     except UpdateError:
         pass
+
+
+@pytest.mark.vm
+def test_in_the_small_vm_chunks_unpack_by_what_circuitpython_s_zlib_has(micropython, tmp_path):
+    made = container.make(build(application(60_000)))
+    (tmp_path / "app.img").write_bytes(made.data)
+    text = b"sun rain wind " * 200
+    gzip = zlib.compressobj(9, zlib.DEFLATED, 31)
+    streams = [
+        (-15, deflate(text)),
+        (15, zlib.compress(text)),
+        (None, zlib.compress(text)),
+        (31, gzip.compress(text) + gzip.flush()),
+        (-15, b"\xff" * 20),
+        (-15, deflate(text)[:-2]),
+        (15, deflate(text)),
+    ]
+    options = {
+        "container": str(tmp_path / "app.img"),
+        "table": len(made.table),
+        "streams": [(wbits, data.hex()) for wbits, data in streams],
+    }
+    result = Vm(micropython, build_drive(tmp_path / "drive")).run("chunks", options)
+    assert result.one("image")["crc"] == zlib.crc32(made.image)
+    found = [tuple(line["found"]) for line in result.all("stream")]
+    assert found[:4] == [("bytearray", len(text))] * 4
+    assert found[4:] == [("ValueError", -3)] * 3
