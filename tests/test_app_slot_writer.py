@@ -5,6 +5,7 @@
 Application updates on a prepared drive: real archives, real files, and the real guard after them.
 """
 
+import io
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -648,24 +649,50 @@ def test_a_slot_that_the_board_has_found_in_pieces_is_told(machine):
     update(writer_on(machine), RELEASE)
 
 
+class Heap:
+    """CircuitPython's gc."""
+
+    def __init__(self):
+        self.used, self.collects = 5000, True
+
+    def collect(self):
+        pass
+
+    def isenabled(self):
+        return self.collects
+
+    def enable(self):
+        self.collects = True
+
+    def disable(self):
+        self.collects = False
+
+    def mem_alloc(self):
+        return self.used
+
+
 def test_on_circuitpython_the_heap_tells_whether_a_slot_is_in_pieces(machine, monkeypatch):
-    # open() takes 16 bytes more for each further piece; the file it is compared with has one.
+    # A file takes 112 bytes, and 16 more for each further piece; and a copy of its path.
     pieces = {"/app.img": 5, "/code.py": 1}
-    heap = [0]
+    heap = Heap()
 
     def opened(path, mode):
-        heap[0] += 144 + 16 * (pieces[path[path.rindex("/") :]] - 1)
-        return SimpleNamespace(close=lambda: None)
+        assert not heap.collects, "what a collection frees would be taken away"
+        heap.used += 112 + 16 * (pieces[path[path.rindex("/") :]] - 1)
+        heap.used += 16 + -(-(len(path) + 1) // 16) * 16
+        return io.BytesIO()
 
-    gc = SimpleNamespace(collect=lambda: None, mem_alloc=lambda: heap[0])
-    monkeypatch.setattr(slot_drive, "gc", gc)
+    monkeypatch.setattr(slot_drive, "gc", heap)
     monkeypatch.setattr(slot_drive, "open", opened, raising=False)
     monkeypatch.setattr(slot_drive.sys.implementation, "name", "circuitpython")
     path = path_of(machine.root, "b")
     try:
         assert slot_drive.unfit(machine.root, "b", {}) == f"{path} is not in one piece{AGAIN}"
+        pieces["/app.img"] = 2
+        assert slot_drive.unfit(machine.root, "b", {}) == f"{path} is not in one piece{AGAIN}"
         pieces["/app.img"] = 1
         assert slot_drive.unfit(machine.root, "b", {}) is None
+        assert heap.collects
     finally:
         monkeypatch.undo()
 
@@ -762,8 +789,9 @@ def test_a_meta_json_that_is_torn_counts_as_missing(machine, monkeypatch, text):
 @pytest.fixture(name="read_only")
 def drive_that_is_read_only_for_code(machine):
     assert machine.board.read_only
-    machine.board._mounts[machine.root] = SimpleNamespace(readonly=True)  # its "/"
     machine.board.install()
+    real = sys.modules["storage"].getmount
+    sys.modules["storage"].getmount = lambda path: real(path.replace(machine.root, "/"))
     yield machine
     machine.board.uninstall()
 

@@ -72,7 +72,9 @@ def _is_in_one_piece(path: str) -> bool:
     """Ask the heap: open() keeps a map of a file's pieces. A file of one cluster has one."""
     if not hasattr(gc, "mem_alloc"):
         return True  # not a board
-    one = nh_boot.ROOT + "/code.py"
+    # open() copies the path, too: so both have the same length. FatFs skips the slashes.
+    one = "code.py"
+    one = nh_boot.ROOT + "/" * (len(path) - len(nh_boot.ROOT) - len(one)) + one
     return min(_taken(path), _taken(path)) <= min(_taken(one), _taken(one))
 
 

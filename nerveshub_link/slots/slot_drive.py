@@ -155,24 +155,24 @@ def _is_split(root: str, path: str) -> bool:
     """
     Is a file in pieces? When CircuitPython opens a file to read it, it keeps a map of its pieces in
     the heap (``extmod/vfs_fat_file.c``). So such a file takes more of it than one that is too short
-    to be in pieces.
+    to be in pieces. ``open`` copies the path, too: so both paths have the same length (FatFs skips
+    slashes at the beginning), and are made here, since what stands in the source is not copied.
     """
     if sys.implementation.name != "circuitpython":
         return False
+    short = root + "/" * (len(path) - len(root) - len("code.py")) + "code.py"
+    gc.collect()
+    collects = gc.isenabled()
+    gc.disable()  # else something that is freed meanwhile would be taken away
     try:
-        for _ in range(3):  # what the collector keeps by mistake would count as well
-            if _heap_of(path) < _heap_of(root + "/code.py") + _FRAGMENT:
-                return False
-        return True
-    except OSError:
+        before = gc.mem_alloc()
+        with open(short, "rb"):
+            between = gc.mem_alloc()
+            with open(path, "rb"):
+                after = gc.mem_alloc()
+    except (OSError, MemoryError):
         return False  # nothing to compare with
-
-
-def _heap_of(path: str) -> int:
-    gc.collect()
-    before = gc.mem_alloc()
-    file = open(path, "rb")
-    gc.collect()
-    taken = gc.mem_alloc() - before
-    file.close()
-    return taken
+    finally:
+        if collects:
+            gc.enable()
+    return after - between >= between - before + _FRAGMENT
