@@ -726,6 +726,18 @@ def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, m
     assert machine.on_trial
 
 
+def test_what_the_rescue_application_installs_has_the_highest_number(machine, monkeypatch):
+    machine.install("a", RUNNING, number=8, **OLD)
+    machine.install("b", RUNNING, number=9, **OLD)
+    machine.tear("b")
+    rescue(machine, monkeypatch)
+    writer = writer_on(machine)
+    assert writer.installed == 0
+    update(writer, RELEASE)
+    started(monkeypatch, machine.power_on("SOFTWARE"))
+    assert writer_on(machine).installed == 10
+
+
 @pytest.mark.parametrize("lost, taken", [("a", "b"), ("b", "a")])
 def test_the_rescue_application_takes_the_slot_that_is_left(machine, monkeypatch, lost, taken):
     rescue(machine, monkeypatch)

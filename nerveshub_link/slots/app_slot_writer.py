@@ -89,6 +89,7 @@ class AppSlotWriter(FwupWriter):
         self._state = self._record.load()
         # What runs is what was started, whatever the record says now.
         self._meta, self._number = slot_drive.release(root, running)
+        self._newest = slot_drive.newest(root)
         self._idle, why = slot_drive.idle_slot(root, running, self._state)
         self._refuses = self._read_only or why  # why no update is taken, in words
         self._path = slot_drive.path_of(root, self._idle)
@@ -213,11 +214,8 @@ class AppSlotWriter(FwupWriter):
         # Will there be room for what the boot guard may have to write down, should it go back?
         worst = {"bad": uuid, "why": "unconfirmed", "ends": "???", "crashes": 9, "safe": 9999}
         pack(0, dict(self._state, tried=[1 << 30, 3], rev=1, **worst))
-        slot = SlotFile(self._path)
-        header = slot.header()
-        number = max(self._number, header.number if header is not None else 0) + 1
-        number = max(number, self.next_install)
-        self._install = ImageInstall(slot, self._meta or {}, uuid, number)
+        number = max(self._newest + 1, self.next_install)
+        self._install = ImageInstall(SlotFile(self._path), self._meta or {}, uuid, number)
         self._reader = FwReader(self._install)
         self._read = False
         _autoreload(False)

@@ -77,16 +77,12 @@ def release(root: str, slot: str) -> tuple:
     :param str slot: the slot that runs; ``""`` for the rescue application
     :return: its metadata, or None if that is not known; and the number of its installation
     """
+    if slot:
+        header = _header(root, slot)
+        if header is None:
+            return None, 0
+        return {key: header.meta[key] for key in TEXTS if header.meta[key]}, header.number
     try:
-        if slot:
-            file = SlotFile(path_of(root, slot))
-            try:
-                header = file.header()
-            finally:
-                file.close()
-            if header is None:
-                return None, 0
-            return {key: header.meta[key] for key in TEXTS if header.meta[key]}, header.number
         with open(root + "/app/meta.json") as file:
             text = file.read(1024)
         meta = json.loads(text)
@@ -96,6 +92,27 @@ def release(root: str, slot: str) -> tuple:
     except (OSError, ValueError, AttributeError):
         pass
     return None, 0
+
+
+def newest(root: str) -> int:
+    """
+    Return the highest number of an installation in the slots, whole or not; 0 if there is none.
+
+    :param str root: the drive
+    """
+    headers = [_header(root, slot) for slot in ("a", "b")]
+    return max(header.number if header is not None else 0 for header in headers)
+
+
+def _header(root: str, slot: str):
+    try:
+        file = SlotFile(path_of(root, slot))
+    except OSError:
+        return None
+    try:
+        return file.header()
+    finally:
+        file.close()
 
 
 def idle_slot(root: str, slot: str, state: dict) -> tuple:
