@@ -697,6 +697,16 @@ def test_on_circuitpython_the_heap_tells_whether_a_slot_is_in_pieces(machine, mo
         monkeypatch.undo()
 
 
+def test_a_slot_that_can_t_be_read_keeps_no_device_off(machine, monkeypatch):
+    def fail(slot, sector, view):
+        raise OSError(5)
+
+    monkeypatch.setattr(SlotFile, "read_into", fail)
+    writer = writer_on(machine)
+    assert writer.firmware_meta() is None
+    assert writer.installed == 0
+
+
 def test_a_running_slot_in_pieces_does_not_matter(machine):
     machine.remember(run="a", old="", trial=0, split="a")
     assert writer_on(machine).last_failure() is None

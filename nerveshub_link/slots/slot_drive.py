@@ -107,12 +107,12 @@ def newest(root: str) -> int:
 def _header(root: str, slot: str):
     try:
         file = SlotFile(path_of(root, slot))
+        try:
+            return file.header()
+        finally:
+            file.close()
     except OSError:
-        return None
-    try:
-        return file.header()
-    finally:
-        file.close()
+        return None  # lost
 
 
 def idle_slot(root: str, slot: str, state: dict) -> tuple:
