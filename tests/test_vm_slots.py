@@ -4,22 +4,24 @@
 """Updates of an application in slots, by the library inside MicroPython."""
 
 import pytest
+from nerveshub_tools import fat_image
 from nerveshub_tools.server import HubThread
+from support import slots
 from support.applications import META, application, archive
 from support.machine import Machine
 from support.vm import Vm, build
 
+from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
+
 pytestmark = pytest.mark.vm
 
 FILES = application(300_000)
-ARCHIVES = {
-    "made as by fwup": archive(FILES),
-    "stored": archive(FILES, deflated=False, descriptors=False),
-}
-# For pointers of 64 and 32 bits, which a board has.
-WRITER_HEAP = (144 * 1024, 128 * 1024)
+LATER = {**FILES, "code.py": b"print('later')\n", "lib/more.py": b"MORE = 1\n" * 900}
+SECTORS = 700
+# Heap in KB, a few above what was measured, for pointers of 64 and 32 bits, which a board has.
+WRITER_HEAP = (300, 200)
 # With the link and the shims beside it.
-SESSION_HEAP = (336 * 1024, 264 * 1024)
+SESSION_HEAP = (400, 300)
 
 
 @pytest.fixture(scope="module", params=["64 bits", "32 bits"])
@@ -32,44 +34,58 @@ def vm(request, micropython, tmp_path_factory):
 @pytest.fixture(name="machine")
 def board(tmp_path):
     made = Machine(tmp_path)
+    slots.make_empty(tmp_path, SECTORS)
     made.install("a", {"code.py": "pass"}, number=1, **dict(META, uuid="old", version="1.0.0"))
     made.remember(run="a", old="", trial=0)
     return made
 
 
-def assert_to_be_tried(machine):
-    slot = machine.slot("b")
-    assert {path: (slot / path).read_bytes() for path in FILES} == FILES
-    assert machine.power_on() == "b"
+def assert_to_be_tried(machine, slot, files):
+    image = fat_image.build(files).data
+    data = slots.path_of(machine.root, slot).read_bytes()
+    assert data[IMAGE_AT * SECTOR :][: len(image)] == image
+    assert machine.power_on() == slot
     assert machine.on_trial
 
 
-@pytest.mark.parametrize("data", ARCHIVES.values(), ids=ARCHIVES)
-def test_an_application_of_300_kilobytes_is_unpacked_within_128_kilobytes_as_on_a_board(
-    vm, machine, data, tmp_path_factory
-):
+def test_an_image_of_300_kilobytes_is_written_by_chunks(vm, machine, tmp_path_factory):
     path = tmp_path_factory.mktemp("archive") / "app.fw"
-    path.write_bytes(data)
+    path.write_bytes(archive(FILES))
     options = {"drive": machine.root, "archive": str(path), "meta": dict(META, uuid="new")}
-    result = vm.run("slots", options, heap=WRITER_HEAP[vm.is_32_bit])
+    result = vm.run("slots", options, heap=WRITER_HEAP[vm.is_32_bit] * 1024)
     assert result.all("installed"), result
-    assert_to_be_tried(machine)
+    assert_to_be_tried(machine, "b", FILES)
 
 
-@pytest.mark.parametrize("data", ARCHIVES.values(), ids=ARCHIVES)
-def test_a_whole_session_updates_an_application_of_300_kilobytes(vm, machine, data):
+def session(vm, hub, machine, slot, until):
+    options = {
+        "host": "localhost",
+        "port": hub.port,
+        "product_key": hub.product_key,
+        "product_secret": hub.product_secret,
+        "identifier": "board",
+        "until": until,
+        "drive": machine.root,
+        "slot": slot,
+        "link": {"confirm_after": 0},
+    }
+    result = vm.run("session", options, heap=SESSION_HEAP[vm.is_32_bit] * 1024)
+    assert not result.all("gave_up"), result
+    assert result.one("end")["error"] is None, result
+    return result
+
+
+def test_join_update_trial_confirmation_and_the_next_update_by_real_sockets(vm, machine):
     with HubThread() as hub:
-        hub.deploy(hub.add_firmware(data, dict(META, uuid="new")))
-        options = {
-            "host": "localhost",
-            "port": hub.port,
-            "product_key": hub.product_key,
-            "product_secret": hub.product_secret,
-            "identifier": "board",
-            "until": "reboot",
-            "drive": machine.root,
-        }
-        result = vm.run("session", options, heap=SESSION_HEAP[vm.is_32_bit])
-        assert result.one("reboot"), result
+        hub.deploy(hub.add_firmware(archive(FILES), dict(META, uuid="new")))
+        assert session(vm, hub, machine, "a", "reboot").one("reboot")
+        assert_to_be_tried(machine, "b", FILES)
+
+        session(vm, hub, machine, "b", "confirmed")
+        assert machine.record["run"] == "b" and not machine.record["trial"]
+
+        meta = dict(META, uuid="later", version="1.2.0")
+        hub.deploy(hub.add_firmware(archive(LATER, {"version": "1.2.0"}), meta))
+        assert session(vm, hub, machine, "b", "reboot").one("reboot")
+        assert_to_be_tried(machine, "a", LATER)
         assert hub.violations == []
-    assert_to_be_tried(machine)

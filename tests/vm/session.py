@@ -9,10 +9,10 @@ Prints one JSON line for each thing that happens. Options (JSON, on standard inp
 * ``host``, ``port``, ``product_key``, ``product_secret``, ``identifier``; ``ca``: PEM text, for TLS
 * ``until``: ``"reboot"``; ``"joined"``; ``"idle"`` (joined, and 1,000 idle polls measured);
   ``"heartbeats"`` (three of them were answered); ``"error"`` (``last_error`` was set); ``"failed"``
-  (an update was)
+  (an update was); ``"confirmed"`` (the release on trial was)
 * ``hurry``: True to let the pauses between two tries of a download pass at once
 * ``extensions``: True for health and logging; ``link``: further options of NervesHubLink
-* ``drive``: a prepared drive, whose slot a runs: updates are written by AppSlotWriter
+* ``drive``: a prepared drive, of which ``slot`` runs: updates are written by AppSlotWriter
 * ``stall``: each so-manieth send finds the buffer full; ``seconds``: when to give up; ``memory``:
   True to tell what is in use
 """
@@ -116,9 +116,9 @@ def make(options, clock, app):
         context.load_verify_locations(cadata=options["ca"])
     given = {"client": app, "clock": clock}
     if "drive" in options:
-        import session_parts
+        import session_slots
 
-        given["fwup_writer"] = session_parts.slot_writer(options["drive"], clock)
+        given["fwup_writer"] = session_slots.slot_writer(options["drive"], options["slot"], clock)
     else:
         given["fwup_writer"] = Writer()
     if options.get("extensions"):
@@ -140,7 +140,9 @@ def main(options):
     link = make(options, clock, app)
     until = options["until"]
     finish = None
-    if until in ("idle", "heartbeats"):
+    if until == "confirmed":
+        from session_slots import confirmed as finish
+    elif until in ("idle", "heartbeats"):
         import session_parts
 
         finish = getattr(session_parts, until)

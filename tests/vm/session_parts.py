@@ -5,7 +5,6 @@
 
 import gc
 import json
-import os
 
 import socketpool
 from adafruit_ticks import ticks_ms
@@ -27,13 +26,6 @@ def health():
             return {"free": gc.mem_free()}
 
     return Health()
-
-
-def slot_writer(drive, clock):
-    from nerveshub_link import AppSlotWriter
-
-    os.chdir(drive + "/slots/a")
-    return AppSlotWriter(drive, clock=clock)
 
 
 def spend(link, milliseconds):

@@ -11,17 +11,23 @@ import json
 import os
 import sys
 
-sys.path.insert(0, os.getcwd())  # so that later imports find it from another folder, too
-
 CHUNK = 4096
 
 
+class Launcher:
+    """What ``nh_run`` leaves for the library."""
+
+    slot = "a"
+    armed = 0
+
+
 def main(options):
+    """Install it."""
     buffer = bytearray(CHUNK)
     view = memoryview(buffer)
     from nerveshub_link import AppSlotWriter
 
-    os.chdir(options["drive"] + "/slots/a")
+    sys.modules["nh_launcher"] = Launcher
     writer = AppSlotWriter(options["drive"])
     with open(options["archive"], "rb") as archive:
         writer.fwup_begin(os.stat(options["archive"])[6], options["meta"])
@@ -30,9 +36,11 @@ def main(options):
             if not count:
                 break
             writer.fwup_chunk(view[:count])
-    writer.fwup_finish()
+    slices = 1
+    while writer.fwup_finish() is False:
+        slices += 1
     gc.collect()
-    print(json.dumps({"event": "installed", "used": gc.mem_alloc()}))
+    print(json.dumps({"event": "installed", "used": gc.mem_alloc(), "slices": slices}))
 
 
 main(json.load(sys.stdin))
