@@ -19,9 +19,9 @@ FILES = application(300_000)
 LATER = {**FILES, "code.py": b"print('later')\n", "lib/more.py": b"MORE = 1\n" * 900}
 SECTORS = 700
 # Heap in KB, a few above what was measured, for pointers of 64 and 32 bits, which a board has.
-WRITER_HEAP = (300, 200)
+WRITER_HEAP = (124, 98)
 # With the link and the shims beside it.
-SESSION_HEAP = (400, 300)
+SESSION_HEAP = (272, 202)
 
 
 @pytest.fixture(scope="module", params=["64 bits", "32 bits"])
