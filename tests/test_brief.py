@@ -19,9 +19,7 @@ BOARD = (
 
 
 def test_the_error_comes_first_then_the_deepest_frame():
-    assert brief(BOARD) == (
-        'ValueError: no such pump (File "/slot/lib/pump.py", line 7, in start)'
-    )
+    assert brief(BOARD) == ('ValueError: no such pump (File "/slot/lib/pump.py", line 7, in start)')
 
 
 def test_what_is_in_front_of_the_traceback_stays_there():
