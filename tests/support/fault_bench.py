@@ -126,6 +126,8 @@ class Device:
                     self.ahead += 2000
             elif self.link.state == "waiting":
                 self.ahead += 500
+            elif self.link._updates._reports.held:
+                self.ahead += 100  # the first answer to an offer leaves a moment after it
             elif self._pool.idle():
                 self.ahead += 1000 * hurry()
 
