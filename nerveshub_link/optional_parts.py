@@ -9,6 +9,8 @@ Adds to a link what is off until asked for: extensions, archives, console, scrip
 while the link is made: so it is a module of its own, which gives its memory back.
 """
 
+from .common.memory import load
+
 
 def add_parts(link, parts) -> None:
     """
@@ -19,12 +21,14 @@ def add_parts(link, parts) -> None:
     """
     config = parts.config
     if config.archive_folder:
+        load("device.archives")
         from .device.archives import (  # noqa: PLC0415 here and below: not every board has it
             Archives,
         )
 
         parts.archives = parts.device.archives = Archives(parts)
     if config.extensions:
+        load("extensions.router", "extensions.setup")
         from .extensions.setup import add_extensions  # noqa: PLC0415
 
         add_extensions(parts)
