@@ -9,16 +9,21 @@ from pathlib import Path
 
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
+from support import slots
+from support.applications import META, application, archive
 from support.ca import ThrowawayCa
+from support.machine import Machine
 from support.vm import Vm
 
 from .rows import Row, at_most
 
 _IMAGE = bytes(range(256)) * 5500  # 1.4 MB
 _META = {"uuid": "new", "version": "1.1.0", "platform": "board", "architecture": "xtensa"}
-_LEAST, _MOST, _STEP = 48, 240, 2  # KB
+_LEAST, _MOST, _STEP = 48, 304, 2  # KB
 _AIM = 112
-_SHIMS = ("select", "socketpool", "ssl", "hashlib")
+_SLOT_AIM = 136
+_SLOT_SECTORS = 700
+_SHIMS = ("select", "socketpool", "ssl", "hashlib", "zlib")
 # In this order: what one has imported, the next has for nothing.
 _PARTS = (
     ("extensions.router", "extensions, needed by each of them"),
@@ -54,6 +59,7 @@ def measure(vms: list, short: bool = False) -> list:
         shims = sum(cost for module, cost in _imports(vm, _SHIMS))
         rows.append(_smallest_heap(name, vm, shims, step, tls=False))
         rows.append(_smallest_heap(name, vm, shims, step, tls=True))
+        rows.append(_smallest_heap_of_slots(name, vm, shims, step))
         rows.append(_idle(name, vm))
         rows += _import_costs(name, vm)
     if not vms:
@@ -95,19 +101,64 @@ def _smallest_heap(name: str, vm: Vm, shims: int, step: int, tls: bool) -> Row:
         server = ServerTls(*ca.issue("localhost", "127.0.0.1")) if tls else None
         with HubThread(tls=server) as hub:
             hub.deploy(hub.add_firmware(_IMAGE, _META))
-            least, most, number = _LEAST, _MOST, 0
-            while most - least > step:
-                middle = (least + most) // 2 // _STEP * _STEP
-                number += 1
-                if _session(hub, vm, ca, number, middle):
-                    most = middle
-                else:
-                    least = middle
+            most = _bisect(step, lambda number, middle: _session(hub, vm, ca, number, middle))
     what = "smallest heap, whole session with 1.4 MB{}, {}".format(", TLS" if tls else "", name)
+    return _heap_row(what, vm, most, _AIM, shims)
+
+
+def _bisect(step: int, passes) -> int:
+    """The smallest number of KB with which it passes, down to ``step`` KB."""
+    least, most, number = _LEAST, _MOST, 0
+    while most - least > step:
+        middle = (least + most) // 2 // _STEP * _STEP
+        number += 1
+        if passes(number, middle):
+            most = middle
+        else:
+            least = middle
+    return most
+
+
+def _heap_row(what: str, vm: Vm, most: int, aim: int, shims: int) -> Row:
     # The aim is for pointers of a board's size.
-    row = at_most(what, most, _AIM, "{} KB") if vm.is_32_bit else Row(what, "{} KB".format(most))
+    row = at_most(what, most, aim, "{} KB") if vm.is_32_bit else Row(what, "{} KB".format(most))
     row.value += " ({} KB of it are shims)".format(round(shims / 1024))
     return row
+
+
+def _smallest_heap_of_slots(name: str, vm: Vm, shims: int, step: int) -> Row:
+    """A session that installs an image of 300 KB into a slot."""
+    data = archive(application(300_000))
+    with HubThread() as hub:
+        hub.deploy(hub.add_firmware(data, dict(META, uuid="new")))
+        most = _bisect(step, lambda number, middle: _slot_session(hub, vm, number, middle))
+    return _heap_row(
+        "smallest heap, whole session with an image of 300 KB into a slot, " + name,
+        vm,
+        most,
+        _SLOT_AIM,
+        shims,
+    )
+
+
+def _slot_session(hub, vm, number: int, kilobytes: int) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(Path(folder))
+        slots.make_empty(folder, _SLOT_SECTORS)
+        machine.install("a", {"code.py": "pass"}, **dict(META, uuid="old", version="1.0.0"))
+        machine.remember(run="a", old="", trial=0)
+        options = {
+            "host": "localhost",
+            "port": hub.port,
+            "product_key": hub.product_key,
+            "product_secret": hub.product_secret,
+            "identifier": "slots{}".format(number),
+            "until": "reboot or error",
+            "drive": folder,
+            "slot": "a",
+        }
+        result = vm.run("session", options, heap=kilobytes * 1024)
+        return len(result.all("reboot")) == 1 and machine.record.get("run") == "b"
 
 
 def _idle(name: str, vm: Vm) -> Row:

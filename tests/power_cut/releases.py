@@ -20,7 +20,7 @@ outside.serve("rescue")
 """
 # As the release's version, which must be one, and by which its metadata names it.
 SMALL = ("1", "2", "3", "4", "5", "bad")
-LARGE = ("large1", "large2", "large3")
+LARGE = ("large1", "large2", "large3", "moved")
 VERSIONS = {name: "%d.0.0" % number for number, name in enumerate(SMALL + LARGE, 1)}
 
 
@@ -32,7 +32,7 @@ def files_of(name: str) -> dict:
     """
     if name == "rescue":
         return {"code.py": _RESCUE.encode()}
-    if name.startswith("large"):
+    if name in LARGE:
         return _large(name)
     noise = random.Random(name)
     station = "NAME = %r\n" % name if name != "bad" else "raise ValueError('not ready')\n"
@@ -49,13 +49,19 @@ def files_of(name: str) -> dict:
 
 
 def _large(name: str) -> dict:
-    """300 KB in 40 files, as an application with its libraries has them; a tenth is new in each."""
+    """
+    300 KB in 40 files, as an application with its libraries has them; a tenth is new in each. In
+    "moved" what is new has another length, too, so that all behind it lies elsewhere.
+    """
     files = {"code.py": _CODE.encode(), "lib/weather/__init__.py": b""}
     files["lib/weather/station.py"] = ("NAME = %r\n" % name).encode()
     for number in range(37):
-        noise = random.Random((name if number % 10 == 0 else "") + str(number))
+        new = number % 10 == 0
+        length = random.Random((name if new and name == "moved" else "") + str(number))
+        content = random.Random((name if new else "") + str(number))
         folder = ("lib/adafruit_x", "lib/adafruit_y", "lib", "pages")[number % 4]
-        files["%s/part%d.mpy" % (folder, number)] = noise.randbytes(noise.randrange(2000, 14600))
+        path = "%s/part%d.mpy" % (folder, number)
+        files[path] = content.randbytes(length.randrange(2000, 11900))
     return files
 
 

@@ -5,12 +5,31 @@
 
 from flash import SECTOR
 
-_FAT = 1
-_ROOT = 7
-_ROOT_SECTORS = 32
-_DATA = _ROOT + _ROOT_SECTORS - 2  # sector of cluster 0, if there were one
 _FOLDER = 0x10
 _LONG_NAME = 0x0F
+
+
+class Shape:
+    """
+    Where things lie, by the boot record.
+
+    :param image: memoryview of a drive
+    """
+
+    def __init__(self, image):
+        self.per_cluster = image[13]
+        self.fat = _number(image, 14)
+        self.root = self.fat + image[16] * _number(image, 22)
+        self.data = self.root + _number(image, 17) * 32 // SECTOR
+
+    def sectors(self, cluster):
+        """Those of a cluster."""
+        first = self.data + (cluster - 2) * self.per_cluster
+        return range(first, first + self.per_cluster)
+
+
+def _number(image, at):
+    return image[at] | image[at + 1] << 8
 
 
 def table_sectors(image):
@@ -19,8 +38,7 @@ def table_sectors(image):
 
     :param image: memoryview of a drive
     """
-    number = lambda at: image[at] | image[at + 1] << 8  # noqa: E731 twice, here only
-    return number(14) + image[16] * number(22) + number(17) * 32 // SECTOR
+    return Shape(image).data
 
 
 def owners(image):
@@ -31,18 +49,20 @@ def owners(image):
     :return: dict of sector numbers: path of the file or folder whose data it holds
     """
     found = {}
-    root = b"".join([_sector(image, _ROOT + number) for number in range(_ROOT_SECTORS)])
+    shape = Shape(image)
+    root = b"".join([_sector(image, number) for number in range(shape.root, shape.data)])
     folders = [("", root)]
     while folders:
         path, entries = folders.pop()
         for name, kind, cluster in _entries(entries):
             here = path + "/" + name
-            chain = list(_chain(image, cluster))
+            chain = []
+            for number in _chain(image, shape.fat, cluster):
+                chain += shape.sectors(number)
             for number in chain:
-                found[_DATA + number] = here
+                found[number] = here
             if kind & _FOLDER:
-                data = b"".join([_sector(image, _DATA + number) for number in chain])
-                folders.append((here, data))
+                folders.append((here, b"".join([_sector(image, number) for number in chain])))
     return found
 
 
@@ -50,10 +70,10 @@ def _sector(image, number):
     return bytes(image[number * SECTOR : (number + 1) * SECTOR])
 
 
-def _chain(image, cluster):
+def _chain(image, fat, cluster):
     while 2 <= cluster < 0xFF0:
         yield cluster
-        at = _FAT * SECTOR + cluster * 3 // 2
+        at = fat * SECTOR + cluster * 3 // 2
         pair = image[at] | image[at + 1] << 8
         cluster = pair >> 4 if cluster & 1 else pair & 0xFFF
 
