@@ -112,6 +112,17 @@ def clock_gain(request):
 
 
 @pytest.fixture(autouse=True)
+def fresh_slots():
+    """A slot that was written is open until the VM ends; here, until the test does."""
+    yield
+    module = sys.modules.get("nerveshub_link.slots.slot_file")
+    if module is not None:
+        for file in module._open.values():
+            file.close()
+        module._open.clear()
+
+
+@pytest.fixture(autouse=True)
 def fresh_connection_manager():
     """The connection manager is one for all users of a pool; each test gets its own."""
     adafruit_connection_manager._global_connection_managers.clear()
