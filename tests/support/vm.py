@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ROOT / "tests" / "vm"
+PROGRAMS = ROOT / "tests" / "vm" / "programs"
 PACKAGE = "nerveshub_link"
 HEAP_64_BIT = 172 * 1024
 HEAP_32_BIT = 120 * 1024

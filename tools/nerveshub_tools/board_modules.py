@@ -7,7 +7,7 @@
 
 What only a board has: ``supervisor``, ``microcontroller``, ``watchdog``, ``storage``, ``alarm``, as
 far as the boot guard and the library touch them. They offer nothing that CircuitPython 10 lacks
-(``tests/test_board_api.py`` holds them against its stubs), and have the real ones' traps:
+(``tests/guard/test_board_api.py`` holds them against its stubs), and have the real ones' traps:
 
 * what was set for the next run is gone after it, and after a hard reset; file and folder must
   exist;

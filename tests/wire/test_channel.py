@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nerveshub_link.errors import ProtocolError
 from nerveshub_link.wire.phoenix import CRASHED, ERROR, JOINED, MESSAGE, REFUSED, Channels
 
-TRANSCRIPTS = Path(__file__).parent / "data" / "transcripts"
+TRANSCRIPTS = Path(__file__).parents[1] / "data" / "transcripts"
 
 REPLY_TIMEOUT = 10_000
 HEARTBEAT = 30_000

@@ -14,9 +14,8 @@ import pytest
 from nerveshub_link.wire import signing
 from nerveshub_link.wire.signing import ALGORITHM, build_headers
 
-VECTORS = json.loads((Path(__file__).parent / "data" / "shared_secret_vectors.json").read_text())[
-    "vectors"
-]
+_VECTORS = Path(__file__).parents[1] / "data" / "shared_secret_vectors.json"
+VECTORS = json.loads(_VECTORS.read_text())["vectors"]
 VECTOR = {vector["name"]: vector for vector in VECTORS}["product_key_lowercase_alg"]
 
 

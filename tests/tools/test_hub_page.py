@@ -27,7 +27,7 @@ from nerveshub_tools.simulated_device import FACTORY, SimulatedDevice
 from support import programs
 from support.console_device import ConsoleDevice
 
-ROOT = hub_replay.Path(__file__).resolve().parent.parent
+ROOT = hub_replay.Path(__file__).resolve().parents[2]
 TIMEOUT = 20_000
 NEW = {**FACTORY, "uuid": "00000000-0000-4000-8000-000000000002", "version": "2.0.0"}
 LINES = [

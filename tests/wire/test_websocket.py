@@ -48,7 +48,7 @@ from nerveshub_link.wire.websocket import (
     WebSocket,
 )
 
-TRANSCRIPTS = Path(__file__).parent / "data" / "transcripts"
+TRANSCRIPTS = Path(__file__).parents[1] / "data" / "transcripts"
 
 KEY = b"\x37\xfa\x21\x3d"
 NONCE = b"the sample nonce"  # of the example in RFC 6455, 1.3

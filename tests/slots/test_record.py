@@ -19,7 +19,7 @@ from nerveshub_link.slots import record
 from nerveshub_link.slots.record import DeviceState, StateError, pack, unpack
 from nerveshub_link.slots.slot_file import Header
 
-GUARD = Path(__file__).resolve().parents[1] / "examples" / "board" / "nh_boot.py"
+GUARD = Path(__file__).resolve().parents[2] / "examples" / "board" / "nh_boot.py"
 ONE = {"run": "a"}
 FRAME = bytes.fromhex("4e487374 0100 0c00 07000000") + b'{"run": "a"}' + bytes.fromhex("0c4ab87e")
 

@@ -203,7 +203,7 @@ def test_the_banks_offer_nothing_else(table):
 
 @pytest.mark.parametrize("name", ["hashlib", "select", "socketpool", "ssl", "zlib"])
 def test_the_shims_of_the_vm_offer_nothing_else(table, name):
-    shim = checkout.ROOT / "tests" / "vm" / "shims" / (name + ".py")
+    shim = checkout.ROOT / "tests" / "vm" / "programs" / "shims" / (name + ".py")
     assert list(_surplus_names(board_api.of_source(shim.read_text()), table[name], name)) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
 from support.ca import ThrowawayCa
-from test_end_to_end import Board
+from support.hub_board import Board
 
 from nerveshub_link import Console
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nerveshub_link.errors import ProtocolError
 from nerveshub_link.wire.http_head import NAMES, HeadReader, Url, parse_url, request_head, resolve
 
-TRANSCRIPTS = Path(__file__).parent / "data" / "transcripts"
+TRANSCRIPTS = Path(__file__).parents[1] / "data" / "transcripts"
 
 
 def parts(url):

@@ -26,7 +26,7 @@ from nerveshub_tools.hub import Hub
 from nerveshub_tools.images import fwup_uuid, read_meta
 from nerveshub_tools.server import HubThread, Server
 
-TOOLS = str(hub_replay.Path(__file__).resolve().parent.parent / "tools")
+TOOLS = str(hub_replay.Path(__file__).resolve().parents[2] / "tools")
 META_CONF = b"""meta-product="My \\"product\\""
 meta-version=1.2.3
 meta-platform="generic"

@@ -10,9 +10,9 @@ import random
 import pytest
 from nerveshub_tools.server import HubThread
 from support.desk import META
+from support.hub_board import Board, tls_of
 from support.raw_server import RawServer, read_head
 from support.replay import check_extension_event
-from test_end_to_end import Board, tls_of
 
 from nerveshub_link import DOWNLOAD, BoardHealth, GeoIp, LocalShell
 
