@@ -149,7 +149,8 @@ def test_folders_to_mount_at_that_are_missing_are_made(machine):
 def test_the_launcher_has_left_the_image_when_the_run_ends_however_it_does(machine, monkeypatch):
     left = []
     ended, reloaded = machine.board.ended, machine.board.reloaded
-    look = lambda: left.append((os.getcwd(), [path for path in sys.path if "/slot" in path]))
+    slot = machine.root + "/slot"
+    look = lambda: left.append((os.getcwd(), [path for path in sys.path if slot in path]))
     monkeypatch.setattr(machine.board, "ended", lambda *args: (look(), ended(*args)))
     monkeypatch.setattr(machine.board, "reloaded", lambda *args: (look(), reloaded(*args)))
     for code in ("pass", "1/0", "raise SystemExit", "raise KeyboardInterrupt", SLEEPY):
