@@ -27,11 +27,18 @@ slot may be written, `ImageInstall` and `SlotFile` know. This module is longer t
 since all that the record says about slots is read and written here.
 """
 
+from ..common.memory import forget, load
+
+# From the bottom up, so that less of the heap is lost between them.
+load(
+    *"client update.fwup_writer release.fwup_meta release.fw_reader release.chunk_table"
+    " slots.slot_file slots.image_install slots.record".split(" ")
+)
+
 from adafruit_ticks import ticks_ms
 from micropython import const
 
 from ..client import reschedule
-from ..common.memory import forget
 from ..common.ticks import elapsed
 from ..errors import UpdateError, describe, mask_cut
 from ..release.fw_reader import FwReader
