@@ -12,18 +12,22 @@ all of them.
 import hashlib
 import random
 import re
+import sys
 import time
 import zlib
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
-from support import mutations
+from support import mutations, slots, update_bench
+from support.machine import Machine
 from support.mutations import GOOD, IMAGE, META, mutant
 from support.vm import Vm, build
 
 from nerveshub_link.errors import UpdateError
 from nerveshub_link.release.fw_reader import FwReader
 from nerveshub_link.slots import slot_file
+from nerveshub_link.slots.app_slot_writer import AppSlotWriter
 from nerveshub_link.slots.image_install import ImageInstall
 from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, PAD, SECTOR, Header, SlotFile
 
@@ -32,6 +36,7 @@ SECONDS = 5
 SECTORS = 400
 DEVICE = {key: META[key] for key in ("product", "platform", "architecture")}
 OLD = Header(6, 64 * SECTOR, 52, 7, bytes(32), bytes(32), dict(META, uuid="old")).pack()
+CHUNKS = (512, 1024, 4096)
 PIECES = (1, 7, 100, 512, 1000, 4096)
 # What has a wrong stream with a right hash: nobody knows what that unpacks to.
 BOMBS = ("bomb", "stream_cut_off", "stream_flipped")
@@ -146,6 +151,39 @@ def test_no_release_with_something_wrong_ever_gets_a_header(path, whole, record_
     words = "; ".join(f"{outcomes[key]} {key}" for key in sorted(outcomes))
     record_property("summary", f"mutated releases: {sum(outcomes.values())}: {words}")
     assert len(kinds) == 23, kinds
+
+
+def test_none_of_them_ever_gets_out_of_an_update_and_none_is_started(
+    tmp_path, monkeypatch, whole, record_property
+):
+    # The whole way: download, writer, report. The server's checksum is right, as an attacker's.
+    monkeypatch.setattr(slot_file, "_open", {})
+    monkeypatch.setitem(sys.modules, "nh_launcher", SimpleNamespace(slot="a", armed=0))
+    machine = Machine(tmp_path)
+    machine.install("a", {"code.py": "pass"}, **dict(META, uuid="old"))
+    path = slots.path_of(tmp_path, "b")
+    running = slots.path_of(tmp_path, "a").read_bytes()
+    outcomes = Counter()
+    for seed in seeds(whole, WHOLE // 10, SECONDS / 2):
+        one = mutant(seed)
+        fill(path)
+        machine.remember(run="a", old="", trial=0)
+        rng = random.Random(seed)
+        at, packets = 0, [update_bench.head(len(one.data))]
+        while at < len(one.data):
+            count = rng.choice(PIECES)
+            packets.append(one.data[at : at + count])
+            at += count
+        bench = update_bench.Bench(
+            *packets, writer=AppSlotWriter(str(tmp_path)), chunk_size=rng.choice(CHUNKS)
+        )
+        status = bench.offer(one.data).run().statuses[-1]["status"]
+        assert status in ("failed", "completed")
+        assert (machine.record["run"] == "b") == machine.whole("b") == (status == "completed")
+        outcomes[status] += 1
+    assert slots.path_of(tmp_path, "a").read_bytes() == running
+    words = ", ".join(f"{outcomes[key]} {key}" for key in ("failed", "completed"))
+    record_property("summary", f"mutated releases through a whole update: {words}")
 
 
 @pytest.mark.vm
