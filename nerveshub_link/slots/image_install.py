@@ -15,8 +15,8 @@ step                   what is checked
 chunk table            its SHA-256, and its lengths against each other. Then the header is erased
 each chunk             the SHA-256 of the bytes as they came, then of the unpacked bytes; then it is
                        written where it differs from what is there
-`verify`, in slices    the table and the whole image, read back: SHA-256 and CRC-32
-`commit`               the header is written, and read back
+``verify``, in slices  the table and the whole image, read back: SHA-256 and CRC-32
+``commit``             the header is written, and read back
 =====================  ============================================================================
 
 Chunks begin at the beginning of files, the flash is erased in blocks of 4 KB. So what is unpacked
@@ -256,7 +256,7 @@ class ImageInstall:
 
     def commit(self) -> None:
         """
-        Write the header: the slot holds a release. Call it when `verify` has returned True.
+        Write the header: the slot holds a release. Call it when `ImageInstall.verify` has returned True.
 
         :raises UpdateError: if it can't be read back
         """

@@ -21,7 +21,7 @@ _WHY = {
     "hung": "hung",
     "power": "was cut off by the power",
     "unconfirmed": "was not confirmed in time",
-    "torn": "had torn files",
+    "torn": "had a torn image",
 }
 _ENDS = {
     "c": "crashed",
