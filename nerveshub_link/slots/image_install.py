@@ -256,7 +256,8 @@ class ImageInstall:
 
     def commit(self) -> None:
         """
-        Write the header: the slot holds a release. Call it when `ImageInstall.verify` has returned True.
+        Write the header: the slot holds a release. Call it when `ImageInstall.verify` has
+        returned True.
 
         :raises UpdateError: if it can't be read back
         """
