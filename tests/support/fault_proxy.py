@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 
-DEADLINE = 20
+from .threads import DEADLINE, Threads
 
 
 class Fault:
@@ -55,7 +55,7 @@ class FaultProxy:
         self.passed = []
         """For each connection, how many bytes went up and down."""
         self._stopping = False
-        self._threads = []
+        self._threads = Threads()
         self._sockets = []
         self._lock = threading.Lock()
         self._listener = socket.socket()
@@ -67,12 +67,7 @@ class FaultProxy:
     def listen(self):
         """From now on, connections are accepted."""
         self._listener.listen()
-        self._start(self._accept)
-
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self._threads.start(self._accept)
 
     def __enter__(self):
         return self
@@ -80,14 +75,8 @@ class FaultProxy:
     def __exit__(self, *_):
         with self._lock:
             self._stopping = True
-            for one in [self._listener, *self._sockets]:
-                try:
-                    one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-        for thread in self._threads:
-            thread.join(DEADLINE)
-            assert not thread.is_alive(), "a connection of the proxy does not end"
+            sockets = [self._listener, *self._sockets]
+        self._threads.end(sockets, "a connection of the proxy does not end")
         self._listener.close()
 
     def _accept(self):
@@ -105,7 +94,7 @@ class FaultProxy:
                 counts = {"up": 0, "down": 0}
                 self.passed.append(counts)
                 self._sockets.append(client)
-            self._start(self._serve, client, fault, counts)
+            self._threads.start(self._serve, client, fault, counts)
 
     def _serve(self, client, fault, counts):
         if fault and (fault.kind, fault.way, fault.at) == ("reset", "up", 0):

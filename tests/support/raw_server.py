@@ -25,8 +25,7 @@ import socket
 import struct
 import threading
 
-DEADLINE = 20
-"""Seconds after which anything that still waits has gone wrong."""
+from .threads import DEADLINE, Threads
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -44,7 +43,7 @@ class RawServer:
         self._behaviours = behaviours
         self._tls = tls
         self._lock = threading.Lock()
-        self._threads = []
+        self._threads = Threads()
         self._peers = []
         self._failures = []
         self._stopping = False
@@ -57,30 +56,17 @@ class RawServer:
         self.host, self.port = self._listener.getsockname()
 
     def __enter__(self):
-        self._start(self._accept)
+        self._threads.start(self._accept)
         return self
 
     def __exit__(self, kind, error, trace):
         with self._lock:
             self._stopping = True
-            peers = list(self._peers)
-        # A shutdown wakes threads that wait in accept or recv; a mere close would not.
-        for one in [self._listener] + peers:
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for thread in self._threads:
-            thread.join(DEADLINE)
-            assert not thread.is_alive(), "a behaviour of the raw server does not end"
+            sockets = [self._listener, *self._peers]
+        self._threads.end(sockets, "a behaviour of the raw server does not end")
         self._listener.close()
         if self._failures and kind is None:
             raise self._failures[0]
-
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
 
     def _accept(self):
         while True:
@@ -97,7 +83,7 @@ class RawServer:
                 self.connections += 1
             peer.settimeout(DEADLINE)
             behave = self._behaviours[min(number, len(self._behaviours) - 1)]
-            self._start(self._serve, peer, behave)
+            self._threads.start(self._serve, peer, behave)
 
     def _serve(self, peer, behave):
         try:
