@@ -136,11 +136,12 @@ class NervesHubLink:
     :param str archive_folder: where archives are kept; without one, they are ignored
     :param str wifi_ssid: instead of CIRCUITPY_WIFI_SSID
     :param str wifi_password: instead of CIRCUITPY_WIFI_PASSWORD
-    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
-    :param time: function that returns seconds since 1970
-    :param random: function that returns a float from 0 to 1
-    :param urandom: function that returns so many random bytes
+    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does; None for that one
+    :param time: function that returns seconds since 1970; None for ``time.time``
+    :param random: function that returns a float from 0 to 1; None for ``random.random``
+    :param urandom: function that returns so many random bytes; None for ``os.urandom``
     :raises ValueError: for any mistake in the options, with the option's name
+    :raises TypeError: for an option that does not exist, with its name
     """
 
     def __init__(  # noqa: PLR0913 the options of a device
@@ -164,7 +165,34 @@ class NervesHubLink:
         scripts=None,
         radio=None,
         logger=None,
-        **further,
+        heartbeat_interval=30,
+        connect_timeout=10,
+        reply_timeout=10,
+        backoff_minimum=1,
+        backoff_maximum=60,
+        idle_timeout=60,
+        minimum_speed=30000,
+        download_retries=10,
+        retry_delay=15,
+        download_timeout=86400,
+        confirm_after=60,
+        auto_confirm=True,
+        network_reset_after=1800,
+        server_reset_after=21600,
+        chunk_size=4096,
+        receive_buffer=2048,
+        max_message_size=16384,
+        allow_unverified=False,
+        network_interface="wlan0",
+        connection_types=None,
+        request_public_keys=False,
+        archive_folder=None,
+        wifi_ssid=None,
+        wifi_password=None,
+        clock=None,
+        time=None,
+        random=None,
+        urandom=None,
     ) -> None:
         self._config = config = _configure(
             ssl_context,
@@ -186,7 +214,34 @@ class NervesHubLink:
                 "scripts": scripts,
                 "radio": radio,
                 "logger": logger,
-                "further": further,
+                "heartbeat_interval": heartbeat_interval,
+                "connect_timeout": connect_timeout,
+                "reply_timeout": reply_timeout,
+                "backoff_minimum": backoff_minimum,
+                "backoff_maximum": backoff_maximum,
+                "idle_timeout": idle_timeout,
+                "minimum_speed": minimum_speed,
+                "download_retries": download_retries,
+                "retry_delay": retry_delay,
+                "download_timeout": download_timeout,
+                "confirm_after": confirm_after,
+                "auto_confirm": auto_confirm,
+                "network_reset_after": network_reset_after,
+                "server_reset_after": server_reset_after,
+                "chunk_size": chunk_size,
+                "receive_buffer": receive_buffer,
+                "max_message_size": max_message_size,
+                "allow_unverified": allow_unverified,
+                "network_interface": network_interface,
+                "connection_types": connection_types,
+                "request_public_keys": request_public_keys,
+                "archive_folder": archive_folder,
+                "wifi_ssid": wifi_ssid,
+                "wifi_password": wifi_password,
+                "clock": clock,
+                "time": time,
+                "random": random,
+                "urandom": urandom,
             },
         )
         self._clock = config.clock

@@ -51,33 +51,29 @@ _WRITER_METHODS = (
 )
 _EXTENSION_METHODS = ("attached", "detached", "handle_event", "poll")
 
-# name: (default, least, most), all in the unit of the option
+# name: (least, most), all in the unit of the option
 _NUMBERS = {
-    "heartbeat_interval": (30, 1, 150),  # the server hangs up after 180 s of silence
-    "connect_timeout": (10, 1, 120),
-    "reply_timeout": (10, 1, 120),
-    "backoff_minimum": (1, 1, 3600),
-    "backoff_maximum": (60, 1, 86400),
-    "idle_timeout": (60, 1, 600),
-    "minimum_speed": (30000, 0, 10_000_000),
-    "download_retries": (10, 0, 1000),
-    "retry_delay": (15, 1, 3600),
-    "download_timeout": (86400, 60, LONGEST),
-    "confirm_after": (60, 0, 86400),
-    "network_reset_after": (1800, 0, 86400),
-    "server_reset_after": (21600, 0, 86400),
-    "chunk_size": (4096, 1024, 65536),
-    "receive_buffer": (2048, 1024, 65536),
-    "max_message_size": (16384, 2048, 1 << 20),
+    "heartbeat_interval": (1, 150),  # the server hangs up after 180 s of silence
+    "connect_timeout": (1, 120),
+    "reply_timeout": (1, 120),
+    "backoff_minimum": (1, 3600),
+    "backoff_maximum": (1, 86400),
+    "idle_timeout": (1, 600),
+    "minimum_speed": (0, 10_000_000),
+    "download_retries": (0, 1000),
+    "retry_delay": (1, 3600),
+    "download_timeout": (60, LONGEST),
+    "confirm_after": (0, 86400),
+    "network_reset_after": (0, 86400),
+    "server_reset_after": (0, 86400),
+    "chunk_size": (1024, 65536),
+    "receive_buffer": (1024, 65536),
+    "max_message_size": (2048, 1 << 20),
 }
-_FLAGS = {"auto_confirm": True, "allow_unverified": False, "request_public_keys": False}
+_FLAGS = ("auto_confirm", "allow_unverified", "request_public_keys")
+# name: what is taken for None
 _PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "urandom": os.urandom}
-_TEXTS = {
-    "network_interface": "wlan0",
-    "wifi_ssid": None,
-    "wifi_password": None,
-    "archive_folder": None,
-}
+_TEXTS = ("wifi_ssid", "wifi_password", "archive_folder")  # or None
 
 
 def configure(ssl_context, options: dict) -> Config:
@@ -85,14 +81,13 @@ def configure(ssl_context, options: dict) -> Config:
     Check all options.
 
     :param ssl_context: an SSL context, or None
-    :param dict options: the options given: those that `NervesHubLink` names, and in ``further`` the
-        other keywords
+    :param dict options: all options that `NervesHubLink` names, by name; and ``join_writers``
     :return: the checked options
     :raises ValueError: for the first mistake found, with the option's name
     """
     config = Config()
     config.ssl_context = ssl_context
-    _check_tables(config, options["further"])
+    _check_tables(config, options)
     _check_server(config, options)
     _check_auth(config, options)
     from ..common.known_secrets import (  # noqa: PLC0415 it reads settings.toml: not on import
@@ -122,32 +117,32 @@ def configure(ssl_context, options: dict) -> Config:
     return config
 
 
-def _check_tables(config, given: dict) -> None:
-    for name in given:
-        known = name in _NUMBERS or name in _FLAGS or name in _PORTS or name in _TEXTS
-        if not known and name != "connection_types":
-            raise ValueError(name + " is no option")
+def _check_tables(config, options: dict) -> None:
     for name in _NUMBERS:
-        default, least, most = _NUMBERS[name]
-        value = given.get(name, default)
+        least, most = _NUMBERS[name]
+        value = options[name]
         if not _is_int(value) or not least <= value <= most:
             raise ValueError("%s must be a whole number from %d to %d" % (name, least, most))
         setattr(config, name, value)
     for name in _FLAGS:
-        value = given.get(name, _FLAGS[name])
+        value = options[name]
         if value is not True and value is not False:
             raise ValueError(name + " must be True or False")
         setattr(config, name, value)
     for name in _PORTS:
-        value = given.get(name, _PORTS[name])
+        value = options[name]
+        if value is None:
+            value = _PORTS[name]
         if not callable(value):
             raise ValueError(name + " must be a function")
         setattr(config, name, value)
     for name in _TEXTS:
-        value = given.get(name, _TEXTS[name])
-        if value is not None or _TEXTS[name] is not None:
-            _check_text(name, value, ascii_only=name == "network_interface")
+        value = options[name]
+        if value is not None:
+            _check_text(name, value, ascii_only=False)
         setattr(config, name, value)
+    config.network_interface = options["network_interface"]
+    _check_text("network_interface", config.network_interface)
 
 
 def _check_server(config, options: dict) -> None:
@@ -268,7 +263,7 @@ def _check_callbacks(config, options: dict) -> None:
 
         config.wifi_ssid = config.wifi_ssid or read_text("CIRCUITPY_WIFI_SSID")
         config.wifi_password = config.wifi_password or read_text("CIRCUITPY_WIFI_PASSWORD")
-    types = options["further"].get("connection_types")
+    types = options["connection_types"]
     if types is None:
         types = ["wifi"] if config.radio is not None else []
     if not isinstance(types, (list, tuple)):

@@ -148,14 +148,13 @@ OTHERS = [
     ("allow_unverified", "yes", "allow_unverified"),
     ("clock", 5, "clock"),
     ("time", 5, "time"),
-    ("random", None, "random"),
+    ("random", 0.5, "random"),
     ("urandom", b"x", "urandom"),
     ("network_interface", "", "network_interface"),
     ("network_interface", None, "network_interface"),
     ("network_interface", 7, "network_interface"),
     ("wifi_ssid", b"net", "wifi_ssid"),
     ("wifi_password", 12345678, "wifi_password"),
-    ("heartbeat", 30, "heartbeat is no option"),
 ]
 
 
@@ -172,6 +171,17 @@ def test_mistake_is_refused_by_name(name, value, said):
     with pytest.raises(ValueError) as raised:
         make(**{name: value})
     assert said in str(raised.value)
+
+
+def test_an_option_that_does_not_exist_is_refused_by_name():
+    with pytest.raises(TypeError, match="heartbeat'"):
+        make(heartbeat=30)
+
+
+@pytest.mark.parametrize("name", ["clock", "time", "random", "urandom"])
+def test_none_is_the_machines_own_clock_and_randomness(name):
+    with make(**{name: None}) as link:
+        assert callable(getattr(link._config, name))
 
 
 def test_mistake_never_shows_the_secret():
