@@ -9,6 +9,7 @@ import random
 import hub_replay
 import pytest
 from hub_wire import Wire
+from nerveshub_tools.devices import Inflight
 from nerveshub_tools.download_faults import Fault
 from nerveshub_tools.downloads import redirecting_url
 from nerveshub_tools.firmware import BEYOND, WHOLE, proxied, select
@@ -255,6 +256,77 @@ def test_download_may_be_dropped_refused_or_damaged_or_be_the_whole_file(hub, fa
     head, body = whole(hub, **ranged)
     assert head.startswith(b"HTTP/1.1 206 ") and b"content-range: bytes 0-9/10" in head
     assert body == IMAGE[2:10]
+
+
+def test_server_without_ranges_refuses_those_and_serves_the_whole(hub, faults):
+    faults.add(Fault(range_status=416), Fault(range_status=403), times=2)
+    assert whole(hub, Range="bytes=2-9")[0].startswith(b"HTTP/1.1 416 ")
+    assert whole(hub)[1] == IMAGE
+    assert whole(hub, Range="bytes=2-9")[0].startswith(b"HTTP/1.1 403 ")
+
+
+def test_range_may_be_of_another_length_of_file_or_version_or_be_shorter_than_asked(hub, faults):
+    faults.add(Fault(total=71_000), Fault(etag='"other"'), Fault(shorten=3))
+    head, body = whole(hub, Range="bytes=2-9")
+    assert b"content-range: bytes 2-9/71000\r\n" in head + b"\r\n" and body == IMAGE[2:10]
+    head, body = whole(hub, Range="bytes=2-9")
+    assert b'etag: "other"\r\n' in head and body == IMAGE[2:10]
+    head, body = whole(hub, Range="bytes=2-9")
+    assert b"content-range: bytes 2-4/70000" in head and body == IMAGE[2:5]
+    assert b"content-length: 3\r\n" in head
+
+
+def test_range_is_cut_in_the_middle_and_nothing_else_of_it_changes(hub, faults):
+    faults.add(Fault(cut=5))
+    head, body = whole(hub, Range="bytes=2-9")
+    assert b"content-length: 8\r\n" in head and body == IMAGE[2:7]
+
+
+def test_connection_is_kept_unless_the_plan_says_that_it_ends(hub, faults):
+    path, ranged = f"/firmware/1/{UUID}.bin", {"Range": "bytes=2-9"}
+    faults.add(Fault(), Fault(total=70_000), Fault(close=True), Fault(), Fault(hang_up=True))
+    for told in ([None, None, "close"], [None, None]):
+        with Wire(hub.port) as wire:
+            for connection in told:
+                code, headers, body = wire.request(path, ranged)
+                assert (code, headers.get("connection"), body) == (206, connection, IMAGE[2:10])
+            assert wire.sock.recv(1) == b""
+
+
+def test_bytes_that_travelled_are_counted_by_update_and_device(hub, faults):
+    hub.url_lifetime = 60
+    try:
+        before = hub.downloads.body_bytes(UUID)
+        mine, other = (
+            hub.update_payload(UUID, identifier=name)["firmware_url"] for name in ("me", "other")
+        )
+    finally:
+        hub.url_lifetime = None
+    fetch(hub, mine, {"Range": "bytes=2-9"})
+    fetch(hub, mine, {"Range": "bytes=0-8191"})
+    fetch(hub, other, {"Range": "bytes=10-"})
+    faults.add(Fault(cut=5), Fault(range_status=416))
+    assert whole(hub, Range="bytes=2-9")[1] == IMAGE[2:7]
+    fetch(hub, other, {"Range": "bytes=2-9"})
+    assert hub.downloads.body_bytes(UUID, "me") == 8 + 8192
+    assert hub.downloads.body_bytes(UUID, "other") == SIZE - 10
+    assert hub.downloads.body_bytes(UUID) == before + 8 + 8192 + SIZE - 10 + 5
+    assert hub.downloads.body_bytes(ARCHIVE_UUID, "me") == 0
+    ranged, again = hub.downloads.entries[-2:]
+    assert (ranged.status, ranged.start, ranged.sent) == (206, 10, SIZE - 10)
+    assert (again.status, again.start, again.sent) == (206, 2, 5)
+
+
+def test_download_from_the_servers_own_files_is_the_one_devices_that_is_updating():
+    with HubThread() as hub:
+        hub.add_firmware(IMAGE, {"uuid": UUID, "version": "1.1.0"})
+        for name, uuid in (("a", UUID), ("b", ARCHIVE_UUID)):
+            hub.add_device(name, inflight=Inflight("started", hub.clock(), uuid))
+        fetch(hub, f"/firmware/1/{UUID}.bin", {"Range": "bytes=0-9"})
+        assert (hub.downloads.body_bytes(UUID, "a"), hub.downloads.body_bytes(UUID, "b")) == (10, 0)
+        hub.change_device("b", inflight=Inflight("started", hub.clock(), UUID))
+        fetch(hub, f"/firmware/1/{UUID}.bin", {"Range": "bytes=0-9"})
+        assert [one.identifier for one in hub.downloads.entries] == ["a", None]
 
 
 def test_stalled_download_holds_the_line_and_a_dripping_one_gets_there(hub, faults):

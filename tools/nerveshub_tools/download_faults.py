@@ -36,6 +36,19 @@ class Fault:
     """Answer 200 and the whole file."""
     content_range: Optional[str] = None
     """Say this instead of the right ``Content-Range``."""
+    total: Optional[int] = None
+    """Say in ``Content-Range`` that the file is so long; the range itself is right."""
+    range_status: Optional[int] = None
+    """Answer a request with ``Range`` with this status (416, 403), and no file; one without is
+    answered as ever."""
+    shorten: Optional[int] = None
+    """Answer a range with its first so many bytes, and say so; HTTP allows to give less."""
+    etag: Optional[str] = None
+    """Say this ETag, quotes included, as if the file had been replaced."""
+    close: bool = False
+    """Say ``Connection: close``, and hang up after the answer."""
+    hang_up: bool = False
+    """Hang up after the answer without having said so."""
 
 
 @dataclass

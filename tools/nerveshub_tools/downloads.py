@@ -14,8 +14,8 @@ Firmware over HTTP, the ways a NervesHub device meets it:
 * ``/redirect/<n>/...``: n redirects, then the rest of the path.
 
 Separate from the hub's websocket because nothing is shared but the store of firmware. What goes
-wrong on purpose, ``hub.download_faults`` says. Faults of the network below HTTP are not here: a
-test that needs them has a proxy, or writes a broken server.
+wrong on purpose, ``hub.download_faults`` says; what has gone out, ``hub.downloads``. Faults of the
+network below HTTP are not here: a test that needs them has a proxy, or writes a broken server.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from .download_faults import Fault
+from .download_ledger import Download
 from .firmware import BEYOND, WHOLE, Firmware, select, unproxied
 from .presigned import device_of, refusal
 
@@ -59,21 +60,27 @@ async def handle(hub, request: web.Request) -> web.StreamResponse:
         except ValueError:
             return _html(400, "Bad Request")
         path, query = real.path, dict(parse_qsl(real.query))
+    whose = device_of(query)
     with hub.changing():
-        fault = hub.download_faults.take(device_of(query))
-    if fault.drop or fault.status is not None:
+        fault = hub.download_faults.take(whose)
+    status = fault.status
+    if status is None and "Range" in request.headers:
+        status = fault.range_status
+    if fault.drop or status is not None:
         if fault.drop and request.transport is not None:
             request.transport.abort()
-        return _html(fault.status or 500, "On Purpose")
+        return _html(status or 500, "On Purpose")
     firmware = _find(hub, path)
     if path.startswith("/s3/"):
         return await _object_store(hub, request, firmware, query, fault)
-    return (
-        await _static_file(hub, request, firmware, fault) if firmware else _html(404, "Not Found")
-    )
+    return await _static_file(hub, request, firmware, whose, fault)
 
 
-async def _static_file(hub, request, firmware: Firmware, fault: Fault) -> web.StreamResponse:
+async def _static_file(
+    hub, request, firmware: Optional[Firmware], whose: Optional[str], fault: Fault
+) -> web.StreamResponse:
+    if firmware is None:
+        return _html(404, "Not Found")
     headers = {"cache-control": "public", "etag": firmware.etag}
     if request.headers.get("If-None-Match") == firmware.etag:
         return web.Response(status=304, headers=headers)
@@ -82,7 +89,7 @@ async def _static_file(hub, request, firmware: Firmware, fault: Fault) -> web.St
     if chosen == BEYOND:
         hub.refuse(f"Range {request.headers['Range']} begins behind the end: 500")
         return _html(500, "Internal Server Error")
-    return await _bytes(hub, request, firmware, chosen, headers, fault)
+    return await _bytes(hub, request, firmware, chosen, headers, whose, fault)
 
 
 async def _object_store(hub, request, firmware, query, fault: Fault) -> web.StreamResponse:
@@ -102,7 +109,8 @@ async def _object_store(hub, request, firmware, query, fault: Fault) -> web.Stre
     covers_all = covers_all and request.headers.get("Range", "").startswith("bytes=0-")
     if covers_all and firmware.size:
         chosen = (0, firmware.size - 1)  # a store answers 206 here, other than the server
-    return await _bytes(hub, request, firmware, chosen, {"etag": firmware.etag}, fault)
+    headers = {"etag": firmware.etag}
+    return await _bytes(hub, request, firmware, chosen, headers, device_of(query), fault)
 
 
 def _find(hub, path: str) -> Optional[Firmware]:
@@ -121,41 +129,54 @@ def _redirect(request: web.Request) -> web.Response:
 
 
 async def _bytes(  # noqa: PLR0913, PLR0917 the parts of one answer
-    hub, request, firmware, chosen, headers, fault: Fault
+    hub, request, firmware, chosen, headers, whose: Optional[str], fault: Fault
 ) -> web.StreamResponse:
     start, end = (0, firmware.size - 1) if chosen == WHOLE else chosen
     headers = {**headers, "content-type": firmware.content_type, "accept-ranges": "bytes"}
     if chosen != WHOLE:
-        right = f"bytes {start}-{end}/{firmware.size}"
-        headers["content-range"] = fault.content_range or right
+        if fault.shorten is not None:
+            end = min(end, start + fault.shorten - 1)
+        total = firmware.size if fault.total is None else fault.total
+        headers["content-range"] = fault.content_range or f"bytes {start}-{end}/{total}"
+    if fault.etag is not None:
+        headers["etag"] = fault.etag
     status = 200 if chosen == WHOLE else 206
     body = firmware.data[start : end + 1]
     if fault.corrupt is not None and start <= fault.corrupt <= end:
         at = fault.corrupt - start
         body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-    if request.method == "HEAD" or (fault == Fault() and not hub.download_rate):
+    if request.method == "HEAD":
         return web.Response(status=status, headers=headers, body=body)
+    with hub.changing():
+        entry = hub.downloads.begin(firmware.uuid, whose, status, start)
+        if fault == Fault() and not hub.download_rate:
+            entry.sent = len(body)
+            return web.Response(status=status, headers=headers, body=body)
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
+    if fault.close:
+        response.force_close()
     await response.prepare(request)
     ends = [place for place in (fault.cut, fault.stall) if place is not None and place < len(body)]
     with contextlib.suppress(ConnectionError):
-        await _send(hub, response, body[: min(ends)] if ends else body, fault.drip)
+        await _send(hub, response, body[: min(ends)] if ends else body, fault.drip, entry)
         if ends and min(ends) == fault.stall:
             while request.transport is not None and not request.transport.is_closing():
                 await asyncio.sleep(0.01)
-        elif ends:
-            if request.transport is not None:
-                request.transport.close()  # what was written goes out
-        else:
+        elif not ends:
             await response.write_eof()
+        if (ends or fault.hang_up) and request.transport is not None:
+            request.transport.close()  # what was written goes out
     return response
 
 
-async def _send(hub, response, body: bytes, drip: Optional[float]) -> None:
+async def _send(hub, response, body: bytes, drip: Optional[float], entry: Download) -> None:
     # A server that drips sends byte by byte, a slow one in pieces.
     for at in range(0, len(body), 1 if drip else _CHUNK):
-        await response.write(body[at : at + (1 if drip else _CHUNK)])
+        piece = body[at : at + (1 if drip else _CHUNK)]
+        await response.write(piece)
+        with hub.changing():
+            entry.sent += len(piece)
         rate = hub.download_rate  # it may have been changed, or taken away, meanwhile
         if drip or rate:
             await asyncio.sleep(1 / drip if drip else _CHUNK / rate)

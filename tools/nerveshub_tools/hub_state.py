@@ -21,6 +21,7 @@ from .auth import Credential, new_key
 from .connection import Connection
 from .devices import Device
 from .download_faults import DownloadFaults
+from .download_ledger import DownloadLedger
 from .extensions_channel import ALL as ALL_EXTENSIONS
 from .firmware import Firmware, proxied
 from .organization import Organization
@@ -110,6 +111,8 @@ class HubState:
         self.firmwares: Dict[str, Firmware] = {}
         self.deleted: set = set()
         self._devices: Dict[str, Device] = {}
+        self.downloads = DownloadLedger(self._devices)
+        """Which bytes of firmware have gone out, and to whom"""
         self._connections: Dict[str, Connection] = {}
 
     # What happened
