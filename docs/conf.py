@@ -50,7 +50,8 @@ html_show_sourcelink = False
 def _show_as_code(app, env, node, contnode):
     # Docstrings name constants and attributes that have no entry of their own: no link, then. In
     # the pages written by hand, a name that does not exist stays an error.
-    if node.get("reftype") == "any" and node.get("refdoc") in {"api", "internals"}:
+    page = node.get("refdoc", "").split("/")[0]
+    if node.get("reftype") == "any" and page in {"api", "internals"}:
         return contnode
     return None
 
