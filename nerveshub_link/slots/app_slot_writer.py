@@ -5,9 +5,8 @@
 `nerveshub_link.slots.app_slot_writer`
 ====================================================
 
-The `FwupWriter` for the application: an image in one of two slots, on any board. It needs a drive
-that
-``nerveshub-link board prepare`` has laid out, with the boot guard on it.
+The `FwupWriter` for the application: an image in one of two slots, on any board. The drive must
+have been prepared by ``nerveshub-link board prepare``, which also installs the boot guard.
 
 ======================  ============================================================================
 step                    what is on the drive after a power cut in it

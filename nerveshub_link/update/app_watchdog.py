@@ -5,9 +5,9 @@
 `nerveshub_link.update.app_watchdog`
 ====================================================
 
-The board's one watchdog, which two want: the launcher arms it for a release on trial, and the
-application may want one for itself. `Watchdog` arms it for both. Imported only where there is one;
-the caller must call `Watchdog.feed` often.
+A board has one watchdog, and two parts use it: the launcher arms it for a release on trial, and the
+application may ask for it with an option. `Watchdog` serves both. Imported only where the board has
+a watchdog; the caller must call `Watchdog.feed` often.
 
 The facts are CircuitPython's (``ports/espressif/common-hal/watchdog/WatchDogTimer.c``): it is
 disarmed by ``mode = None``, and must be before it gets another timeout or mode, since these raise
@@ -31,9 +31,8 @@ def of_the_launcher():
     """
     Return the `Watchdog` that the launcher has armed for a release on trial, or None.
 
-    The launcher runs in this VM and leaves itself as the module ``nh_launcher``, with its seconds
-    in
-    ``armed``. With another timeout, the watchdog is the application's own.
+    The launcher runs in this VM and leaves itself as the module ``nh_launcher``, whose ``armed`` is
+    the timeout in seconds. With another timeout, the watchdog is the application's own.
     """
     dog, launcher = find(), sys.modules.get("nh_launcher")
     if dog is None or launcher is None or dog.mode is None:
@@ -44,11 +43,11 @@ def of_the_launcher():
 
 class Watchdog:
     """
-    The watchdog, as long as it has the timeout that it was given here: with another one, somebody
-    else looks after it, and it is neither fed nor stopped.
+    The board's watchdog, as long as it has the timeout that was set here. With another timeout, the
+    application uses the watchdog itself, and this object neither feeds nor stops it.
 
     :param dog: ``microcontroller.watchdog``
-    :param seconds: those of the launcher, who has armed it for a trial; 0 if it has not
+    :param int seconds: timeout that the launcher has set for a trial; 0 without a trial
     """
 
     def __init__(self, dog, seconds=0) -> None:
@@ -59,26 +58,26 @@ class Watchdog:
         """Seconds without `feed` after which the board is reset."""
 
     def feed(self) -> None:
-        """Feed it."""
+        """Feed the watchdog. Call it more often than every `seconds`."""
         dog = self._dog
         if dog.timeout == self.seconds:
             dog.feed()
 
     def want(self, seconds: int) -> None:
         """
-        Arm it for the application; during a trial, with the shorter of both timeouts.
+        Arm the watchdog for the application; during a trial, with the shorter of both timeouts.
 
-        :param int seconds: the application's
-        :raises ValueError: if the chip can't wait for so long
+        :param int seconds: the application's timeout
+        :raises ValueError: if the timeout is longer than the chip can wait
         """
         self._wanted = seconds
         self._arm(min(seconds, self._trial) if self._trial else seconds)
 
     def confirmed(self) -> bool:
         """
-        The trial is over: give it the application's timeout, or disarm it.
+        End the trial: set the application's timeout, or disarm the watchdog.
 
-        :return: True if there is something left to feed
+        :return: True if the watchdog is still armed and must be fed
         """
         self._trial = 0
         if self._dog.timeout != self.seconds:
@@ -99,4 +98,4 @@ class Watchdog:
             self.seconds = seconds
             mode = WatchDogMode.RESET
         finally:
-            dog.mode = mode  # as it was, if that is too long for this chip
+            dog.mode = mode  # unchanged, if the timeout is too long for this chip

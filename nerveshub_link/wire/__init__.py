@@ -5,7 +5,7 @@
 Bytes and messages: radio, TCP and TLS, HTTP heads, WebSocket frames, Phoenix channels, signatures,
 the server's time. One module touches sockets, `nerveshub_link.wire.transport`.
 
-In come bytes and the clock's ticks; out come messages, events, or errors.
+Input: received bytes and the clock's ticks. Output: messages, events, or errors.
 
 May call: common.
 """

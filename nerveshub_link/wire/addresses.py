@@ -5,14 +5,15 @@
 `nerveshub_link.wire.addresses`
 ====================================================
 
-All addresses of a name, for CPython only: on a desktop ``localhost`` is often ``::1`` first, while
-the server listens on ``127.0.0.1``. ``adafruit_connection_manager`` tries the first address and no
-other; CircuitPython's ``getaddrinfo`` knows only one.
+Connects to the first address of a host name that answers, on CPython only: on a desktop
+``localhost`` is often ``::1`` first, while the server listens on ``127.0.0.1``.
+``adafruit_connection_manager`` tries the first address only; CircuitPython's ``getaddrinfo``
+returns only one.
 """
 
 
 class _Named:
-    """An SSL context that checks the certificate for the name behind an address."""
+    """An SSL context that connects to an address and checks the certificate for the host name."""
 
     def __init__(self, context, name: str) -> None:
         self._context = context
@@ -26,7 +27,15 @@ def get_socket(manager, pool, host: str, port: int, proto: str, session: str, **
     """
     Do what the manager's ``get_socket`` does, with each address of the host until one answers.
 
-    :raises OSError: what the last address raised
+    :param manager: the ``ConnectionManager``
+    :param pool: the socket pool that resolves the host name
+    :param str host: host name
+    :param int port: TCP port
+    :param str proto: ``"ws:"`` or ``"wss:"``
+    :param str session: session id for the manager
+    :param options: the other arguments of the manager's ``get_socket``
+    :return: the connected socket
+    :raises OSError: the error of the last address
     """
     found = []
     for info in pool.getaddrinfo(host, port, 0, pool.SOCK_STREAM):

@@ -5,8 +5,9 @@
 `nerveshub_link.wire.backoff`
 ====================================================
 
-How long to wait before the next try: doubling, with jitter, so that a fleet which lost its server
-at one moment does not come back at one moment. Pure arithmetic; the caller owns the clock.
+How long to wait before the next try: exponential back-off with jitter, so that the devices of a
+fleet that lost their server at the same time do not all reconnect at the same time. Pure
+arithmetic; the caller owns the clock.
 """
 
 
@@ -26,7 +27,7 @@ class Backoff:
         self._delay = minimum
 
     def next(self) -> int:
-        """Return the waiting time in milliseconds for this failure and double the one after."""
+        """Return the waiting time in milliseconds for this failure, and double the next one."""
         delay = self._delay
         self._delay = min(delay * 2, self._maximum)
         return delay + int(delay * 0.5 * self._random())

@@ -5,21 +5,22 @@
 `nerveshub_link.wire.connection`
 ====================================================
 
-Getting an open WebSocket, and getting it again: waiting for the network, signing, connecting,
-redirects, refusals, the clock, back-off. What is said over the WebSocket is the link's business.
+Opens the WebSocket, and opens it again after a loss: waits for the network, signs, connects,
+follows redirects, explains refusals, corrects the clock, and backs off. The messages on the
+WebSocket are handled by `nerveshub_link.link`.
 
 =====================  ====================================  ====================================
-phase                  what goes on                          how it ends
+phase                  meaning                               how it ends
 =====================  ====================================  ====================================
 `WAITING_FOR_NETWORK`  no Wi-Fi, or joining it failed        network up: connect. Else again, later
-`WAITING`              back-off after a failure              the time is up: connect
-`CONNECTING`           the upgrade's answer is due           accepted: open. Else: waiting
+`WAITING`              back-off after a failure              the delay is over: connect
+`CONNECTING`           waiting for the upgrade's answer      accepted: open. Else: waiting
 `OPEN`                 messages go both ways                 connection lost: waiting
 =====================  ====================================  ====================================
 
-The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second, and
-reports a device that stayed joined for a minute by `Connection.succeeded`: only that resets the
-back-off.
+The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second. Once
+the device has been joined for a minute, the caller calls `Connection.succeeded`: only that resets
+the back-off.
 """
 
 from micropython import const
@@ -39,20 +40,21 @@ CONNECTING = "connecting"
 OPEN = "open"
 CLOSED = "closed"
 
-# Known to both of the server's endpoints (its device_endpoint.ex, endpoint.ex); 403 without vsn.
+# Both of the server's endpoints have this path (device_endpoint.ex, endpoint.ex); 403 without vsn.
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
-_CLOCK_SLACK = const(10)  # seconds: one second into the future is refused, 90 into the past are not
+# Seconds: a signature from one second in the future is refused, one 90 seconds old is not.
+_CLOCK_SLACK = const(10)
 _CLOSE_TIMEOUT = const(2000)
-_PATIENCE = const(8)  # ticks past a deadline in which not all that came could be read
+_PATIENCE = const(8)  # ticks after a deadline while received bytes are still unread
 
 
 class Connection:
     """
-    The way to the server.
+    The connection to the server, over all reconnects.
 
     :param Config config: the checked options
     :param socket_pool: a socket pool
-    :param call: function that calls a callback of the user and survives its exceptions
+    :param call: function that calls a callback of the application and catches its exceptions
     :param log: function of level and text
     """
 
@@ -76,7 +78,7 @@ class Connection:
             config.backoff_minimum * 1000, config.backoff_maximum * 1000, config.random
         )
         self.time = ServerTime(config.time, config.clock)
-        """The server's clock, as far as it is known."""
+        """The server's clock, a `ServerTime`."""
         self.socket = WebSocket(
             Transport(socket_pool, config.ssl_context),
             config.receive_buffer,
@@ -87,11 +89,11 @@ class Connection:
         self.phase = WAITING
         """One of the phases above."""
         self.reason = ""
-        """Why the connection ended last."""
+        """Why the last connection ended, in words."""
         self.young = True
-        """True until `succeeded`: what ends the connection now ends it soon after the join."""
+        """True until `succeeded` is called: the device has been joined for less than a minute."""
         self.before_open = None
-        """As `Transport.before_open`, for each step that blocks. Set right after this was made."""
+        """As `Transport.before_open`, for each step that blocks. Set right after construction."""
         self._since = now
         self._delay = 0
         self._late = 0  # ticks past the deadline of the upgrade
@@ -111,10 +113,10 @@ class Connection:
 
     def step(self, now: int) -> int:
         """
-        Send and receive what is possible now.
+        Send and receive what is possible without waiting.
 
         :param int now: ticks in milliseconds
-        :return: an event of `nerveshub_link.wire.websocket`; of ``REFUSED`` care was taken already
+        :return: an event of `nerveshub_link.wire.websocket`; ``REFUSED`` needs no further handling
         """
         event = self.socket.step()
         if event == websocket.OPENED:
@@ -123,7 +125,7 @@ class Connection:
             self._clock_corrected = False
             head, self.socket.response = self.socket.response, None
             if not self._config.use_secret:
-                # A signature that was accepted proves the clock; here only the server's date does.
+                # Without a signature the server does not check the clock: its date is the only way.
                 self.time.correct(head.headers.get("date"))
         elif event == websocket.REFUSED:
             head, self.socket.response = self.socket.response, None
@@ -145,16 +147,16 @@ class Connection:
 
     def tick(self, now: int, drained: bool) -> None:
         """
-        Do what time demands: connect, or give up waiting for an answer. A connect blocks.
+        Check the deadlines: connect, or give up waiting for an answer. A connect blocks.
 
         :param int now: ticks in milliseconds
         :param bool drained: True if everything received was handled
         """
         since = elapsed(now, self._since)
         self.time.tick(now)
-        # A tuple would be made anew in each tick, on a board.
+        # CircuitPython would make a tuple anew in each tick.
         if not self.socket.state and (self.phase == OPEN or self.phase == CONNECTING):  # noqa: PLR1714
-            # A fault in the middle of a change: what is said to be there is not.
+            # An exception interrupted a change of phase: the socket is closed already.
             self.lost("the connection is gone", now)
         elif self.phase == OPEN:
             if self._network is not None:
@@ -163,7 +165,7 @@ class Connection:
                 self.hang_up(now)
         elif self.phase == CONNECTING:
             if since >= self._config.reply_timeout * 1000:
-                # What came may lie unread, since the application's loop took so long.
+                # The answer may be received but unread, if the application's loop took long.
                 self._late += 1
                 if drained or self._late >= _PATIENCE:
                     self.lost("no answer to the upgrade request", now)
@@ -180,7 +182,7 @@ class Connection:
                     self._log("info", "joining the Wi-Fi")
                     timeout = self._announce("wifi")
                     if self.phase == CLOSED:
-                        return  # that callback had enough of us
+                        return  # the callback has closed the client
                     network.connect(timeout, now)
                     if not network.is_up():
                         raise TransportError("the Wi-Fi gave no address")
@@ -196,7 +198,7 @@ class Connection:
             self.socket.open(self._url, headers, timeout)
             self.phase = CONNECTING
             self._late = 0
-            self._since = config.clock()  # connecting took its time
+            self._since = config.clock()  # not now: the connect blocked
             if network is not None:
                 network.reached(self._since)
         except Exception as error:
@@ -206,14 +208,14 @@ class Connection:
             self.lost(describe(error), now)
 
     def _announce(self, what: str) -> int:
-        """Tell the application that the next step blocks; return the seconds that it may wait."""
+        """Tell the application that the next step blocks; return the seconds that it may block."""
         timeout = self.before_open(self._config.connect_timeout)
         self._call(self._config.client.handle_blocking, what, timeout)
-        return self.before_open(timeout)  # that callback may have taken its time
+        return self.before_open(timeout)  # again, since the callback may have taken long
 
     def _sign(self) -> dict:
         if not self.time.is_set:
-            # Refused for sure, but the refusal's Date header tells the time.
+            # The server will refuse the request, but the refusal's Date header holds the time.
             self._log("warning", "the clock is not set: asking the server for the time")
         config = self._config
         seconds = max(self.time.now() - _CLOCK_SLACK, 0)
@@ -226,10 +228,10 @@ class Connection:
             self._network.reached(now)
         moved = self.time.correct(head.headers.get("date"))
         if moved:
-            self._log("warning", "the clock was off by %d s; now it goes by the server's" % -moved)
+            self._log("warning", "the clock was off by %d s; using the server's time" % -moved)
         signed = self._config.use_secret
         if moved and head.status == 401 and signed and not self._clock_corrected:
-            self._clock_corrected = True  # once: after that, it is not the clock
+            self._clock_corrected = True  # try again once; a second 401 has another cause
             self._wait(0, now)
             return
         from .refusals import judge  # noqa: PLC0415 seldom needed
@@ -253,7 +255,7 @@ class Connection:
 
     def lost(self, reason: str, now: int) -> None:
         """
-        Give the connection up, and make it again after the back-off.
+        Close the connection, and connect again after the back-off.
 
         :param str reason: why, for the log
         :param int now: ticks in milliseconds
@@ -265,7 +267,7 @@ class Connection:
         self._log("error", reason)
 
     def reconnect(self, now: int) -> None:
-        """Close with a handshake, or without an answer after 2 s; the next tick connects again."""
+        """Close with a handshake of at most 2 s; the next tick connects again."""
         if self.phase == OPEN:
             self.socket.close(1000)
             self._since = now
@@ -274,7 +276,7 @@ class Connection:
             self.hang_up(now)
 
     def hang_up(self, now: int) -> None:
-        """Say goodbye and close at once; the next tick connects again."""
+        """Send a close frame and close without waiting; the next tick connects again."""
         self.socket.close(1000)
         self.socket.abort()
         self._start_over()
@@ -283,12 +285,12 @@ class Connection:
         self._wait(0, now)
 
     def close(self, now: int) -> None:
-        """Say goodbye, and stay closed."""
+        """Send a close frame, close without waiting, and stay closed."""
         self.phase = CLOSED
         self.hang_up(now)
 
     def succeeded(self) -> None:
-        """The device stayed joined: from now on, waiting begins at the minimum again."""
+        """Reset the back-off to its minimum: the device has stayed joined."""
         self.young = False
         self._backoff.reset()
 
@@ -302,11 +304,11 @@ class Connection:
         return None if self._network is None else self._network.why_restart(now)
 
     def restarting(self, now: int) -> None:
-        """Count the time without network from now on: a restart is called for."""
+        """Restart the count of the time without network: a restart was requested."""
         if self._network is not None:
             self._network.restarting(now)
 
     def stay(self, now: int) -> None:
-        """Count the time without network from now on: there is one, used by something else."""
+        """Restart the count of the time without network: a download uses the network right now."""
         if self._network is not None:
             self._network.reached(now)

@@ -6,13 +6,13 @@
 ====================================================
 
 WebSocket frames (RFC 6455, section 5) of a client, without a socket. `encode` makes the bytes to
-send. `FrameReader` takes the bytes received and gives messages: put bytes into
-`FrameReader.space`, say `FrameReader.received`, then call `FrameReader.next` until it returns 0.
+send. `FrameReader` turns received bytes into messages: read bytes into `FrameReader.space`, call
+`FrameReader.received` with their number, then call `FrameReader.next` until it returns 0.
 
 One buffer serves the whole connection. It grows for a message that needs more, up to a limit that
-is checked before anything is allocated, and shrinks again when nothing comes. A message over the
-limit is passed over and told as `TOO_BIG`: to drop the connection for it would only bring it again.
-Its first and last bytes are kept, since they tend to say what it was.
+is checked before anything is allocated, and shrinks again when no bytes come. A message over the
+limit is skipped and reported as `TOO_BIG`: if it closed the connection, the server would send it
+again after the next join. Its first and last bytes are kept, since they usually name the message.
 """
 
 from micropython import const
@@ -27,15 +27,15 @@ PING = 0x9
 PONG = 0xA
 TOO_BIG = 0x100
 """
-Not an opcode: a message over the limit went by; `FrameReader.length` says how long it was so far.
+Not an opcode: a message over the limit was skipped; `FrameReader.length` is its length.
 """
 
 _MASK_BLOCK = const(256)  # bytes masked by one operation on integers; a multiple of four
 _MAX_HEAD = const(14)
 FIRST = 96
-"""How many bytes of a message that is passed over are kept of its beginning,"""
+"""Number of bytes kept from the beginning of a skipped message."""
 LAST = 48
-"""and how many of its end. Together with a control frame they fit into the smallest buffer."""
+"""Number of bytes kept from its end. `FIRST`, `LAST` and a control frame fit into any buffer."""
 
 
 def encode(opcode: int, payload: bytes, key: bytes) -> bytearray:
@@ -76,53 +76,53 @@ class FrameReader:
     :param int limit: longest message in bytes
     """
 
-    # The buffer: [0, _message) are the fragments of a message so far, [_start, _end) is unread.
+    # The buffer: [0, _message) holds the fragments received so far, [_start, _end) is unread.
 
     def __init__(self, size: int, limit: int) -> None:
         self.buffer = self._small = bytearray(size)
-        """The buffer, which also serves to read the upgrade's response head."""
+        """The buffer; the upgrade's response head is read into it, too."""
         self.limit = limit
         self.payload = None
         """
-        Payload of what `next` returned: a memoryview, valid until `next` or `space` is called. Of a
-        message that was too big, its first bytes.
+        Payload of what `next` returned: a memoryview, valid until `next` or `space` is called.
+        After `TOO_BIG`: the first bytes of the message.
         """
         self.last = None
-        """The last bytes of a message that was too big, likewise; fewer if it was fragmented."""
+        """After `TOO_BIG`: the last bytes of the message; fewer if it was fragmented."""
         self.length = 0
-        """Length in bytes of a message that was too big, as far as it had come."""
+        """After `TOO_BIG`: the message's length in bytes."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: a new connection begins."""
+        """Drop all received bytes, for a new connection."""
         self._resize(self._small)
         self.payload = self.last = None
         self._message = 0
         self._start = 0
         self._end = 0
-        self._opcode = 0  # of the fragmented message that is under way
-        self._skip = 0  # bytes of a frame that are still to be passed over
-        self._drop = False  # the message under way is too big
-        self._kind = 0  # of the frame at hand: its opcode,
-        self._length = 0  # its payload's length,
-        self._final = False  # and whether it is its message's last
+        self._opcode = 0  # of the fragmented message that is being received
+        self._skip = 0  # bytes of a frame that are still to be skipped
+        self._drop = False  # the message that is being received is too big
+        self._kind = 0  # the current frame's opcode
+        self._length = 0  # the current frame's payload length
+        self._final = False  # True if the current frame is the last one of its message
 
     def _resize(self, buffer: bytearray) -> None:
         self.buffer = buffer
         self._view = memoryview(buffer)
 
     def load(self, start: int, end: int) -> None:
-        """Take over bytes that lie in the buffer already, behind the upgrade's response head."""
+        """Take over the bytes after the upgrade's response head: they are in the buffer already."""
         self._start = start
         self._end = end
 
     @property
     def pending(self) -> bool:
-        """True if there are received bytes that `next` has not used up (read-only)."""
+        """True if there are received bytes that `next` has not consumed (read-only)."""
         return self._start != self._end
 
     def space(self) -> memoryview:
-        """Return the part of the buffer to read into. Never empty."""
+        """Return the part of the buffer to read into, a memoryview. Never empty."""
         if self._start == self._end:
             self._start = self._end = self._message
         if self._end == len(self.buffer):
@@ -139,17 +139,21 @@ class FrameReader:
 
     def relax(self) -> None:
         """
-        Give a grown buffer back. Call it when nothing comes: the next long message may follow at
-        once, and to drop a buffer and ask for another one in the same breath needs room for both
-        (a board's collector takes whatever looks like a pointer for one).
+        Replace a grown buffer by the small one. Call it only when no bytes wait: if the next long
+        message follows at once, the heap needs room for the old and the new buffer, since a
+        board's garbage collector is conservative and may still see a pointer to the old one.
         """
         if self.buffer is not self._small and self._start == self._end and not self._message:
-            self.payload = self.last = None  # or they would keep it alive
+            self.payload = self.last = None  # views of the grown buffer: they would keep it alive
             self._start = self._end = 0
             self._resize(self._small)
 
     def received(self, count: int) -> None:
-        """Take note of bytes that were put into `space`."""
+        """
+        Count bytes that were read into `space`.
+
+        :param int count: how many
+        """
         self._end += count
 
     def next(self) -> int:
@@ -157,7 +161,7 @@ class FrameReader:
         Find the next message or control frame.
 
         :return: its opcode, with its bytes in `payload`; `TOO_BIG`; or 0 if more bytes are needed
-        :raises ProtocolError: if the server breaks the rules; the connection must be closed then
+        :raises ProtocolError: if the frame violates RFC 6455; the connection must be closed then
         """
         kind = None
         while kind is None:
@@ -167,7 +171,7 @@ class FrameReader:
     # The steps of next(): each returns what next() returns, or None to go on with the next frame.
 
     def _advance(self):
-        """Look at the frame that begins here."""
+        """Handle the frame that begins at ``_start``."""
         head = self._read_head()
         if head == 0:
             return 0
@@ -193,7 +197,7 @@ class FrameReader:
         return self._pass_over()
 
     def _pass_over(self):
-        """Let go of what is here of a message that is too big, but for its two ends."""
+        """Skip received bytes of a message that is too big, but keep its first and last bytes."""
         have = self._end - self._start
         last = LAST if self._final else 0
         if self._skip > last:
@@ -218,7 +222,7 @@ class FrameReader:
         return TOO_BIG
 
     def _take(self, head: int, control: bool):
-        """The frame is here, whole."""
+        """Handle a frame that was received completely."""
         body = self._start + head
         end = self._start = body + self._length
         if control or (self._final and self._kind):
@@ -237,7 +241,7 @@ class FrameReader:
         return opcode
 
     def _read_head(self) -> int:
-        """Read a frame's head; returns its length, or 0 if it is not here as a whole."""
+        """Read a frame's head; return its length, or 0 if it was not received completely."""
         start = self._start
         have = self._end - start
         if have < 2:
@@ -259,7 +263,7 @@ class FrameReader:
         return head
 
     def _check(self, first: int, length: int) -> None:
-        """Refuse what RFC 6455, 5.2 to 5.5 forbids, as early as two bytes tell it."""
+        """Refuse what RFC 6455, 5.2 to 5.5 forbids, as far as a frame's first two bytes show it."""
         opcode = first & 0x0F
         begun = self._opcode or self._drop
         wrong = None
@@ -273,14 +277,14 @@ class FrameReader:
             if length > 125 or not first & 0x80:
                 wrong = "control frame too long or fragmented"
         elif opcode == CONTINUATION and not begun:
-            wrong = "continuation of no message"
+            wrong = "continuation without a message"
         elif opcode != CONTINUATION and begun:
             wrong = "new message within a fragmented one"
         if wrong:
             raise ProtocolError(wrong)
 
     def _make_room(self, need: int) -> None:
-        """See to it that a frame of ``need`` bytes fits behind the message."""
+        """Make room for a frame of ``need`` bytes after the fragments."""
         if self._start + need <= len(self.buffer):
             return
         if self._message + need > len(self.buffer):

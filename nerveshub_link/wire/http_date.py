@@ -5,7 +5,7 @@
 `nerveshub_link.wire.http_date`
 ====================================================
 
-Reads the ``Date`` header of an HTTP answer. Imported only when the time is to be learned from it.
+Parses the ``Date`` header of an HTTP response. Imported only when the clock needs it.
 """
 
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -13,15 +13,15 @@ _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 def parse_http_date(text):
     """
-    Read an HTTP date (RFC 9110, 5.6.7, the preferred form).
+    Parse an HTTP date (RFC 9110, 5.6.7, the preferred form).
 
     :param str text: such as ``"Mon, 23 Nov 2026 18:29:08 GMT"``
-    :return: seconds since 1970, or None if the text is anything else
+    :return: seconds since 1970, or None if the text is not such a date
     """
     try:
         words = text.split()
         if len(words) > 6 and words[5] == "GMT,":
-            words = words[:5] + ["GMT"]  # a proxy repeated the header, and the first one counts
+            words = words[:5] + ["GMT"]  # a proxy has repeated the header: use the first date
         _, day, month, year, clock, zone = words
         hours, minutes, seconds = clock.split(":")
         index = _MONTHS.find(month)
@@ -34,7 +34,7 @@ def parse_http_date(text):
         minutes, seconds = _number(minutes, 59), _number(seconds, 60)
     except (ValueError, TypeError, AttributeError):
         return None
-    # Days before this date, with the year beginning in March, so that the leap day comes last.
+    # Days before this date. The year begins in March here, so that the leap day comes last.
     if month < 3:
         year -= 1
         month += 12
@@ -44,7 +44,7 @@ def parse_http_date(text):
 
 
 def _number(text: str, most: int) -> int:
-    """Read one or two digits."""
+    """Parse a number of one or two digits, from 0 to ``most``."""
     value = int(text)
     if len(text) > 2 or not 0 <= value <= most:
         raise ValueError

@@ -5,12 +5,11 @@
 `nerveshub_link.wire.http_head`
 ====================================================
 
-HTTP/1.1 heads, without a socket: what a WebSocket upgrade and a firmware download have in common.
-The response is read into the caller's buffer as the bytes come, so neither a mute nor a dripping
-server can hold up the main loop. A head may be longer than that buffer: each line is read when it
-is complete, the headers that somebody needs are kept, and all others make room for the next lines.
-What came after the head stays where it is: `HeadReader.start` to `HeadReader.end` of the buffer are
-the caller's to use next.
+HTTP/1.1 request and response heads, without a socket, for the WebSocket upgrade and the firmware
+download. The response is read into the caller's buffer as the bytes arrive, so a silent or slow
+server can't block the main loop. A head may be longer than that buffer: each line is parsed when it
+is complete, the headers in a list are kept, and all others are discarded. The bytes after the head
+stay in the buffer, from `HeadReader.start` to `HeadReader.end`.
 """
 
 from micropython import const
@@ -33,14 +32,14 @@ NAMES = (
     "upgrade",
 )
 """The headers that an upgrade or a download needs, in lower case."""
-_LONGEST_HEAD = const(16384)  # bytes, of all interim answers, too
+_LONGEST_HEAD = const(16384)  # bytes, including all interim responses
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 class Url:
     """
-    An absolute URL, taken apart.
+    An absolute URL, split into its parts.
 
     :param bool tls: True for https and wss
     :param str host: name or address; an IPv6 address without its brackets
@@ -56,13 +55,13 @@ class Url:
 
     @property
     def authority(self) -> str:
-        """``host`` or ``host:port`` as the Host header wants it (read-only)."""
+        """``host`` or ``host:port``, the value of the Host header (read-only)."""
         host = "[" + self.host + "]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else "%s:%d" % (host, self.port)
 
     @property
     def shown(self) -> str:
-        """The URL for people and logs: without its query, which may be a credential (read-only)."""
+        """The URL for logs: without its query, which may hold a credential (read-only)."""
         return "http%s://%s%s" % (
             "s" if self.tls else "",
             self.authority,
@@ -72,12 +71,13 @@ class Url:
 
 def parse_url(text: str) -> Url:
     """
-    Take an absolute http, https, ws or wss URL apart.
+    Split an absolute http, https, ws or wss URL into its parts.
 
-    Blanks and non-ASCII characters in path and query are encoded, as browsers do.
+    Blanks and non-ASCII characters in path and query are percent-encoded, as browsers do.
 
     :param str text: the URL
-    :raises ValueError: if it is no such URL, or holds what could end the request line
+    :return: the `Url`
+    :raises ValueError: if the URL is invalid, or has a character that could end the request line
     """
     scheme, mark, rest = text.strip(" ").partition("://")
     scheme = scheme.lower()
@@ -117,11 +117,12 @@ def parse_url(text: str) -> Url:
 
 def resolve(base: Url, location: str) -> Url:
     """
-    Follow a ``Location`` header, absolute or relative.
+    Resolve a ``Location`` header, absolute or relative (RFC 9110, 10.2.2).
 
-    :param Url base: the URL that answered with it
+    :param Url base: the URL that was redirected
     :param str location: the header's value
-    :raises ValueError: if it leads nowhere, or from https to http
+    :return: the `Url` to ask next
+    :raises ValueError: if the location is invalid, or leads from https to http
     """
     from .url_text import absolute  # noqa: PLC0415 few servers redirect
 
@@ -135,8 +136,9 @@ def request_head(url: Url, headers: dict) -> bytes:
     """
     Build the head of a GET request.
 
-    :param Url url: where to
+    :param Url url: the URL to get
     :param dict headers: further headers, name to text; Host is added
+    :return: the bytes to send
     """
     lines = ["GET " + url.target + " HTTP/1.1", "Host: " + url.authority]
     for name in headers:
@@ -147,15 +149,15 @@ def request_head(url: Url, headers: dict) -> bytes:
 
 class HeadReader:
     """
-    Reads a response head, piece by piece.
+    Parses a response head, piece by piece.
 
-    Put bytes into `space`, say `received`; once that returns True, `status` and `headers` are
-    there. Interim answers (1xx, but for 101; RFC 9110, 15.2) are skipped. Lines may end with a line
-    feed alone (RFC 9112, 2.2).
+    Read bytes into `space`, then call `received`; once that returns True, `status` and `headers`
+    are set. Interim responses (1xx except 101; RFC 9110, 15.2) are skipped. Lines may end with a
+    line feed alone (RFC 9112, 2.2).
 
-    :param bytearray buffer: where lines are collected; no line that is needed can be longer. All
-        lines together may have 16 KB
-    :param str option: the option that makes ``buffer`` longer, for the error's text
+    :param bytearray buffer: collects the lines; a header in ``names`` must fit into it. The whole
+        head may have 16 KB
+    :param str option: name of the option that sets the length of ``buffer``, for the error's text
     :param tuple names: the headers to keep, in lower case
     """
 
@@ -164,11 +166,11 @@ class HeadReader:
         self._view = memoryview(buffer)
         self._option = option
         self._names = names
-        self._line = 0  # where the line begins that has not ended yet
-        self._skipping = False  # its beginning was dropped, and nobody needs its end
-        self._length = 0  # bytes in all
+        self._line = 0  # where the incomplete line begins
+        self._skipping = False  # the line's beginning was discarded, and its end will be
+        self._length = 0  # bytes received in all
         self._status = 0
-        self._last = ""  # the header that a line with a blank in front would continue
+        self._last = ""  # the header that a folded line would continue
         self.status = 0
         """The status code, 0 until the head is complete."""
         self.headers = {}
@@ -177,27 +179,27 @@ class HeadReader:
         joined by ``", "`` (RFC 9110, 5.3); an equal value is there once.
         """
         self.start = 0
-        """Where the bytes behind the head begin, once it is complete."""
+        """Index in the buffer of the first byte after the head, once it is complete."""
         self.end = 0
-        """Where the bytes in the buffer end."""
+        """Index in the buffer after the last received byte."""
 
     @property
     def location(self):
-        """Where a redirect leads (its Location header), None if the answer is none (read-only)."""
+        """The Location header of a redirect, None if the response is not one (read-only)."""
         return self.headers.get("location") if self.status in _REDIRECTS else None
 
     def space(self) -> memoryview:
-        """Return the free part of the buffer, never empty while the head is not complete."""
+        """Return the free part of the buffer; never empty while the head is incomplete."""
         return self._view[self.end :]
 
     def received(self, count: int) -> bool:
         """
-        Take note of bytes that were put into `space`.
+        Parse bytes that were read into `space`.
 
         :param int count: how many
         :return: True if the head is complete
-        :raises ProtocolError: if this is no HTTP/1 response, the head is too long, or a line of it
-            that is needed is longer than the buffer
+        :raises ProtocolError: if this is not an HTTP/1 response, the head is too long, or a header
+            that is kept is longer than the buffer
         """
         self.end += count
         self._length += count
@@ -226,13 +228,13 @@ class HeadReader:
         return False
 
     def _take(self, begin: int, stop: int) -> bool:
-        """Read a line. Was it the last one?"""
+        """Parse a line; return True if it was the last one."""
         if not self._status:
             self._read_status(begin, stop)
         elif begin < stop:
             self._read_header(begin, stop)
         elif self._status < 200 and self._status != 101:
-            # An interim answer: the next one may be the one that was asked for.
+            # An interim response: another one follows.
             self._status = 0
             self.headers = {}
         else:
@@ -250,7 +252,7 @@ class HeadReader:
         self._status = status
 
     def _name(self, begin: int, stop: int) -> str:
-        """The name of the header in a line, "" if nobody needs it."""
+        """Return the name of the header in a line, or "" if it is not kept."""
         colon = self._buffer.find(b":", begin, stop)
         if colon < 0:
             return ""
@@ -261,7 +263,7 @@ class HeadReader:
         return name if name in self._names else ""
 
     def _read_header(self, begin: int, stop: int) -> None:
-        folded = self._buffer[begin] in (32, 9)  # RFC 9112, 5.2: it continues the line before
+        folded = self._buffer[begin] in (32, 9)  # it continues the previous line (RFC 9112, 5.2)
         if not folded:
             self._last = self._name(begin, stop)
             begin += len(self._last) + 1
@@ -271,7 +273,7 @@ class HeadReader:
         try:
             value = str(self._view[begin:stop], "utf-8").strip()
         except UnicodeError:
-            return  # a value in another encoding is none that we can use
+            return  # not UTF-8: ignore the header
         if folded:
             value = self.headers.pop(name, "") + " " + value
         before = self.headers.get(name)
@@ -281,10 +283,10 @@ class HeadReader:
             self.headers[name] = before + ", " + value
 
     def _make_room(self) -> None:
-        """The buffer is full, with a line that has not ended."""
+        """Free space in a full buffer whose last line is incomplete."""
         begin, end = self._line, self.end
         if begin:
-            # What stands before it was read.
+            # The lines before it were parsed.
             self._view[: end - begin] = self._view[begin:end]
             self._line, self.end = 0, end - begin
             return
@@ -292,7 +294,7 @@ class HeadReader:
             if not self._status:
                 self._read_status(0, end)
             elif self._name(0, end):
-                words = "the answer's header %s is longer than %d bytes; a greater %s takes it"
+                words = "the answer's header %s is longer than %d bytes; increase %s"
                 raise ProtocolError(words % (self._name(0, end), end, self._option))
             self._skipping = True
             self._last = ""

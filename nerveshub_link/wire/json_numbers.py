@@ -5,15 +5,15 @@
 `nerveshub_link.wire.json_numbers`
 ====================================================
 
-Finds numbers in JSON that are too long to be read. A number of 16,000 digits is read by a board in
-many seconds, in which nothing else happens, and CPython refuses it. Imported for long messages
-only: a short one has no room for such a number.
+Finds numbers in JSON that are too long to parse. A board parses a number of 16,000 digits for many
+seconds, which would block the main loop, and CPython refuses it. Imported for long messages only,
+since a short one has no room for such a number.
 """
 
 import re
 
 LONGEST = 64
-"""Digits that a number may have."""
+"""Most digits that a number may have."""
 
 _LONG = re.compile("[0-9]" * (LONGEST + 1))
 
@@ -23,6 +23,7 @@ def has_long_number(text: str) -> bool:
     Tell whether there is a number of more than 64 digits in a JSON text, outside of its strings.
 
     :param str text: the JSON text
+    :return: True if there is one
     """
     if not _LONG.search(text):
         return False
@@ -37,7 +38,7 @@ def has_long_number(text: str) -> bool:
 
 
 def _behind(text: str, start: int) -> int:
-    """Return where the text goes on behind the string that begins at ``start``."""
+    """Return the index after the JSON string whose content begins at ``start``."""
     while True:
         quote = text.find('"', start)
         if quote < 0:

@@ -6,15 +6,14 @@
 ====================================================
 
 Phoenix channels, version 2 of the serializer: `[join_ref, ref, topic, event, payload]` as JSON
-text (Phoenix's ``lib/phoenix/socket/serializers/v2_json_serializer.ex``). No sockets: texts come
-in by `Channels.receive`, texts go out through a function, and time is told by the caller through
-`Channels.tick`.
+text (Phoenix's ``lib/phoenix/socket/serializers/v2_json_serializer.ex``). No sockets: received
+texts go to `Channels.receive`, texts to send go to a function, and `Channels.tick` gets the time.
 
-Facts that shape it: the server answers joins, heartbeats and errors, and nothing else, so no
-message waits for an answer. Broadcasts come with null refs. A crashed channel (``phx_error``)
-leaves the socket and the other channels alone: that topic is joined again. A ``phx_close`` with an
-old ``join_ref`` tells of a channel that this client has replaced itself. Unknown events are the
-user's not to fear: they are passed on, and whoever does not know them ignores them.
+What the server does: it answers joins, heartbeats and wrong messages, and nothing else, so no other
+message waits for an answer. Broadcasts have null refs. A crashed channel (``phx_error``) does not
+affect the socket or other channels: only its topic is joined again. A ``phx_close`` with an old
+``join_ref`` is about a channel that this client has replaced. Unknown events are passed on, and
+their receiver ignores them.
 """
 
 import json
@@ -26,29 +25,29 @@ from ..errors import ProtocolError
 
 API_VERSION = "2.2.0"
 """
-What joins announce. From 2.2.0 on the server asks for extensions; from 2.1.0 on it sends scripts.
+The device API version in a join. The server offers extensions from 2.2.0 on, scripts from 2.1.0 on.
 """
 MESSAGE = 1
 """Kind: an event of a joined topic."""
 JOINED = 2
 """Kind: the server accepted the join; the payload is its response."""
 REFUSED = 3
-"""Kind: the server refused the join; the payload is its response. It is tried again later."""
+"""Kind: the server refused the join; the payload is its response. Joined again later."""
 CRASHED = 4
-"""Kind: the topic was closed or has crashed on the server. It is joined again later."""
+"""Kind: the channel was closed or has crashed on the server. Joined again later."""
 ERROR = 5
 """Kind: the server answered a message with an error; the payload is ``(ref, response)``."""
 
-# Milliseconds before a topic is joined again, as nerves_hub_link does; it doubles with every join
-# in a row that fails, up to 320 seconds.
+# Milliseconds before a topic is joined again, as in nerves_hub_link; doubled with every further
+# join that fails, up to 320 seconds.
 _REJOIN = const(5000)
 
-# A server that sends without end and answers nothing must not escape its deadline; but an
-# application whose loop takes a minute may have the answer behind other messages. So many looks
-# past the deadline may find more than could be read.
+# Ticks after a deadline while received bytes are still unread: the answer may be among them, if the
+# application's loop took long. Not more, since a server that sends without end must not escape its
+# deadline.
 _PATIENCE = const(8)
 
-_SHORT = const(2048)  # characters: too few for a number that takes long to read
+_SHORT = const(2048)  # characters: too few for a number that takes long to parse
 
 _WAITING = const(0)
 _JOINING = const(1)
@@ -57,12 +56,12 @@ _JOINED = const(2)
 
 class _Topic:
     def __init__(self, payload) -> None:
-        self.payload = payload  # function that returns the join's payload, asked at each join
+        self.payload = payload  # function that returns the join's payload, called for each join
         self.state = _WAITING
         self.join_ref = None
-        self.since = 0  # of the present state
+        self.since = 0  # ticks at the last change of state
         self.failures = 0  # joins in a row that were refused or not answered
-        self.late = 0  # looks past the deadline of the join
+        self.late = 0  # ticks after the join's deadline
 
 
 class Channels:
@@ -82,22 +81,22 @@ class Channels:
 
     def reset(self, now: int) -> None:
         """
-        Begin a new connection: no topic is joined, refs start again.
+        Begin a new connection: forget all topics, and start the refs again.
 
         :param int now: ticks in milliseconds
         """
         self._ref = 0
         self._topics = {}
-        self._late = 0  # looks past the deadline of the heartbeat
+        self._late = 0  # ticks after the heartbeat's deadline
         self._heartbeat_ref = None
         self._heartbeat_at = now
 
     def join(self, topic: str, payload, now: int) -> None:
         """
-        Join a topic, and join it again whenever it is refused, lost or not answered.
-        A topic that is joined already is joined anew; the server closes the old channel.
+        Join a topic, and join it again whenever the join is refused or not answered, or the channel
+        crashes. A topic that is joined already is joined anew; the server closes the old channel.
 
-        :param str topic: its name
+        :param str topic: the topic's name
         :param payload: function without arguments that returns the join's payload, a dict
         :param int now: ticks in milliseconds
         """
@@ -117,7 +116,7 @@ class Channels:
         return entry is not None and entry.state == _JOINED
 
     def is_wanted(self, topic: str) -> bool:
-        """Tell whether a topic is joined or will be."""
+        """Tell whether a topic is joined or will be joined again."""
         return topic in self._topics
 
     def failures(self, topic: str) -> int:
@@ -130,10 +129,10 @@ class Channels:
         Send an event.
 
         :param str topic: a joined topic
-        :param str event: its name
-        :param dict payload: what JSON can hold, finite numbers only. Characters that the server
-            can't take (NUL, halves of surrogate pairs) leave as ``?``, in keys, too
-        :return: the message's ref, or None if the topic is not joined: nothing was sent then
+        :param str event: the event's name
+        :param dict payload: JSON values, finite numbers only. Characters that the server refuses
+            (NUL, halves of surrogate pairs) are sent as ``?``, in keys, too
+        :return: the message's ref, or None if the topic is not joined and nothing was sent
         """
         entry = self._topics.get(topic)
         if entry is None or entry.state != _JOINED:
@@ -147,7 +146,7 @@ class Channels:
         return str(self._ref)
 
     def _write(self, join_ref, ref: str, topic: str, event: str, payload: dict) -> None:
-        # Every text that leaves passes here, so that nothing is sent that the server can't take.
+        # Every text that is sent passes here: characters that the server refuses are replaced.
         text = json.dumps([join_ref, ref, topic, event, payload])
         if "\\u0000" in text or "\\ud" in text:
             from ..common.utf8 import mend_escapes  # noqa: PLC0415 seldom needed
@@ -155,7 +154,7 @@ class Channels:
             text = mend_escapes(text)
         data = text.encode()
         if len(data) != len(text):
-            # Not plain ASCII; on a board it may be no UTF-8 either.
+            # Not ASCII; on a board it may be invalid UTF-8.
             from ..common.utf8 import mend  # noqa: PLC0415 as above
 
             mended = mend(data)
@@ -165,12 +164,12 @@ class Channels:
 
     def receive(self, text: str, now: int):
         """
-        Understand one message.
+        Handle one received message.
 
-        :param str text: what the server sent
+        :param str text: the message
         :param int now: ticks in milliseconds
         :return: ``(kind, topic, event, payload)``, or None if there is nothing to do
-        :raises ProtocolError: if it is no Phoenix message
+        :raises ProtocolError: if it is not a Phoenix message
         """
         if len(text) > _SHORT:
             from .json_numbers import has_long_number  # noqa: PLC0415 most messages are short
@@ -183,14 +182,14 @@ class Channels:
                 raise TypeError
             join_ref, ref, topic, event, payload = message
         except (ValueError, TypeError, RuntimeError):  # the last one: CPython, nested too deep
-            raise ProtocolError("message that is no array of five", 1007) from None
+            raise ProtocolError("message is not an array of five", 1007) from None
         if event == "phx_reply":
             return self._reply(ref, topic, payload, now)
         entry = self._topics.get(topic) if isinstance(topic, str) else None
         if entry is None or not isinstance(event, str):
             return None
         if join_ref is not None and join_ref != entry.join_ref:
-            return None  # of a channel that was replaced meanwhile
+            return None  # from a channel that this client has replaced
         if event in ("phx_error", "phx_close"):
             understood = (CRASHED, topic, event, payload)
             self._lost(entry, now)
@@ -200,7 +199,7 @@ class Channels:
         return (MESSAGE, topic, event, payload if isinstance(payload, dict) else {})
 
     def _reply(self, ref, topic, payload, now: int):
-        """The server's answer to a heartbeat, a join, or a message that it can't take."""
+        """Handle the server's answer to a heartbeat, a join, or a message that it refuses."""
         entry = self._topics.get(topic) if isinstance(topic, str) else None
         if not isinstance(payload, dict):
             return None
@@ -213,12 +212,12 @@ class Channels:
         elif entry.state == _JOINING and ref == entry.join_ref:
             kind = JOINED if ok else REFUSED
         elif entry.state == _JOINED and not ok:
-            # "unmatched topic": the server knows of our channel no more.
+            # "unmatched topic": the channel does not exist on the server any more.
             lost = isinstance(response, dict) and response.get("reason") == "unmatched topic"
             kind = CRASHED if lost else ERROR
         if kind == ERROR:
             response = (ref, response)
-        # What needs memory comes first: without it the message is understood again later.
+        # Allocate before any state changes: after a MemoryError the message is handled again.
         understood = None if kind is None else (kind, topic, None, response)
         if kind == JOINED:
             entry.state = _JOINED
@@ -235,7 +234,7 @@ class Channels:
 
     def beat(self, now: int) -> None:
         """
-        Send a heartbeat, unless the answer to one is due.
+        Send a heartbeat, unless the answer to the last one is still awaited.
 
         :param int now: ticks in milliseconds
         """
@@ -247,12 +246,11 @@ class Channels:
 
     def tick(self, now: int, drained: bool) -> bool:
         """
-        Send heartbeats and join again what is due.
+        Send a heartbeat and join topics again, each when it is due.
 
         :param int now: ticks in milliseconds
-        :param bool drained: True if everything received was handled: then an answer is late when
-            its time is up; else after some more looks, for the user's loop may have slept while it
-            lay in the socket
+        :param bool drained: True if everything received was handled. If not, a late answer may be
+            unread, since the application's loop took long: some more ticks are allowed then
         :return: False if the server did not answer a heartbeat in time: the connection is dead
         """
         since = elapsed(now, self._heartbeat_at)

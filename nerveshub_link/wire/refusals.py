@@ -5,9 +5,9 @@
 `nerveshub_link.wire.refusals`
 ====================================================
 
-What the end of a connection means, in words that help: an upgrade that was refused or redirected,
-and a close frame. Part of `nerveshub_link.wire.connection`, and imported only when one of these
-happens, since memory is scarce on a board.
+Explains why a connection ended: a refused or redirected upgrade, or a close frame. The text names
+the likely cause and what to check. Part of `nerveshub_link.wire.connection`, and imported only when
+one of these happens, since memory is scarce on a board.
 """
 
 from ..errors import printable
@@ -24,15 +24,15 @@ _BY_STATUS = {
 
 def judge(head, url, host: str, redirects: int, signed: bool, clock_is_set: bool) -> tuple:  # noqa: PLR0913, PLR0917
     """
-    Decide what follows an answer that does not accept the upgrade.
+    Decide what to do after a response that does not accept the upgrade.
 
-    :param HeadReader head: the answer
-    :param Url url: what was asked for
-    :param str host: the server's name, by the options
-    :param int redirects: how many there were, with this answer
+    :param HeadReader head: the response
+    :param Url url: the requested URL
+    :param str host: option ``host``
+    :param int redirects: number of redirects so far, including this response
     :param bool signed: whether the request was signed with a shared secret
     :param bool clock_is_set: whether the device knows the time
-    :return: the `Url` to ask instead, or None; and why there is none, in words
+    :return: the `Url` to ask next and ``""``; or None and the reason in words
     """
     if head.location is None:
         return None, _refusal(head, signed, clock_is_set)
@@ -41,8 +41,8 @@ def judge(head, url, host: str, redirects: int, signed: bool, clock_is_set: bool
             raise ValueError("more than %d redirects" % _MAX_REDIRECTS)
         url = resolve(url, head.location)
         if signed and url.host.lower() != host.lower():
-            # Whoever gets the signature can be this device for 90 seconds.
-            raise ValueError("to %s; host must be its name, if that is right" % url.host)
+            # A signature lets its receiver act as this device for 90 seconds.
+            raise ValueError("to %s; if that is right, set host to it" % url.host)
         return url, ""
     except ValueError as error:
         return None, "upgrade redirected: " + str(error)
@@ -60,17 +60,18 @@ def _refusal(head, use_secret: bool, clock_is_set: bool) -> str:
     elif status == 401:
         hint = "check product_key, product_secret and identifier"
     else:
-        hint = _BY_STATUS.get(status, "this is no answer to a WebSocket upgrade")
+        hint = _BY_STATUS.get(status, "not an answer to a WebSocket upgrade")
     return "refused by the server (HTTP %d): %s" % (status, hint)
 
 
 def closing(code: int, reason: str, young: bool) -> str:
     """
-    Say what the server's close frame means.
+    Explain the server's close frame.
 
-    :param int code: its code
-    :param str reason: the text in it
+    :param int code: the close code
+    :param str reason: the text in the close frame
     :param bool young: whether the device joined less than a minute ago
+    :return: the reason for the log
     """
     text = "closed by the server with code %d" % code
     if reason:
@@ -80,5 +81,5 @@ def closing(code: int, reason: str, young: bool) -> str:
         if young:
             text += ", soon after the join: does another device use the same identifier?"
         else:
-            text += ": an operator wants it made anew, or another device uses the same identifier"
+            text += ": an operator asked to reconnect, or another device uses the same identifier"
     return text

@@ -5,11 +5,11 @@
 `nerveshub_link.wire.server_time`
 ====================================================
 
-The server's clock, as far as this device knows it. A shared-secret signature is refused when it is
-one second in the future or 90 seconds old, and most boards boot in the year 2000: so the ``Date``
-header of the server's answers is taken as the truth while the board's own clock is not set, or off.
-The board's clock itself is not changed. Whole seconds in integers only: a CircuitPython float can't
-hold today's date to the second.
+Keeps the server's time. The server refuses a shared-secret signature that is one second in the
+future or 90 seconds old, and most boards boot in the year 2000: so the ``Date`` header of the
+server's responses replaces the board's clock while that is not set, or wrong. The board's clock
+itself is not changed. Times are whole seconds in integers: a CircuitPython float can't hold today's
+date to the second.
 """
 
 from micropython import const
@@ -17,26 +17,26 @@ from micropython import const
 from ..common.ticks import elapsed
 
 _UNSET = 1_600_000_000  # 2020; a board without a set clock counts from 2000-01-01
-_LATEST = 4_102_444_800  # 2100: a date beyond is a mistake, not a time
-_OFF = const(5)  # seconds: less than this is the way of the answer
-_JUMP = const(2)  # seconds: by more, a clock that nobody sets never differs from the ticks
+_LATEST = 4_102_444_800  # 2100: a later date is wrong
+_OFF = const(5)  # seconds: a smaller difference may be the response's travel time
+_JUMP = const(2)  # seconds: a greater difference to the ticks means that the clock was set
 _REFRESH = const(60 * 60 * 1000)
 
 
 class ServerTime:
     """
-    A clock that can be corrected by what the server says.
+    A clock that is corrected by the server's ``Date`` headers.
 
     :param time: function that returns seconds since 1970, such as ``time.time``
-    :param clock: function that returns ticks: they tell whether somebody has set the other clock
+    :param clock: function that returns ticks in milliseconds, which show when ``time`` was set
     """
 
     def __init__(self, time, clock) -> None:
         self._time = time
         self._clock = clock
         self._offset = 0
-        self._seen = 0  # the clock, and the ticks of that moment
-        self._ticks = 0
+        self._seen = 0  # the clock's seconds when it was last read
+        self._ticks = 0  # the ticks at that moment
 
     @property
     def is_set(self) -> bool:
@@ -44,33 +44,33 @@ class ServerTime:
         return self.now() >= _UNSET
 
     def now(self) -> int:
-        """Return the server's time in whole seconds since 1970, as far as it is known."""
+        """Return the server's time in whole seconds since 1970: the best estimate so far."""
         seconds = int(self._time())
         if self._offset:
             ticks = self._clock()
             moved = seconds - self._seen - elapsed(ticks, self._ticks) // 1000
             self._seen, self._ticks = seconds, ticks
             if not -_JUMP <= moved <= _JUMP and seconds >= _UNSET:
-                # Somebody has set the clock since, by NTP for one: the offset is from before that.
+                # The clock was set since then, for example by NTP: the offset is out of date.
                 self._offset = 0
         return seconds + self._offset
 
     def tick(self, ticks: int) -> None:
         """
-        Look at the clock now and then, so that the last look is never older than ticks can tell.
+        Read the clock once an hour: ticks can't measure more than some days.
 
-        :param int ticks: the ticks now
+        :param int ticks: ticks in milliseconds
         """
         if self._offset and elapsed(ticks, self._ticks) >= _REFRESH:
             self.now()
 
     def correct(self, date) -> int:
         """
-        Take over the time from a ``Date`` header, if the clock is not set or off.
+        Take over the time from a ``Date`` header, if the clock is not set or wrong.
 
-        :param str date: the header's value, or None where there was none
+        :param str date: the header's value, or None without such a header
         :return: by how many seconds the clock moved; 0 if it was right, or the header is missing,
-            unreadable or not of this century
+            invalid or not of this century
         """
         if date is None:
             return 0

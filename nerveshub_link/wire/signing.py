@@ -5,8 +5,8 @@
 `nerveshub_link.wire.signing`
 ====================================================
 
-The four ``x-nh-*`` headers with which a device without a certificate proves who it is. No sockets
-and no clock in here: the caller gives the time and sends the headers with its WebSocket upgrade.
+The four ``x-nh-*`` headers that authenticate a device without a certificate. No sockets and no
+clock: the caller passes the time and sends the headers with its WebSocket upgrade.
 
 What NervesHub checks (its ``lib/nerves_hub/device_link/authentication.ex``): the key is derived by
 PBKDF2-HMAC from the secret with a salt that repeats the other three headers, and signs a
@@ -16,8 +16,8 @@ with a time a few seconds in the past.
 
 Cost: the default 1,000 iterations take 2,002 SHA-256 runs (two for each of the 1,000 HMACs of
 PBKDF2, two for the token), that is 4,004 native calls, one ``new`` and one ``digest`` for each
-run. Without a ``copy()`` of hash objects, which CircuitPython lacks, there is no way with fewer;
-the padded key blocks are made once.
+run. Fewer would need a ``copy()`` of hash objects, which CircuitPython lacks; the padded key blocks
+are made once.
 """
 
 import binascii
@@ -29,7 +29,7 @@ ALGORITHM = "NH1-HMAC-sha256-1000-32"
 """Digest, iterations and key length in bytes, as NervesHub's other clients use them."""
 
 _TOKEN_PREFIX = b"SFMyNTY."  # base64url of "HS256"
-_MAX_AGE = const(86400)  # in the token for form's sake: the server goes by its own 90 seconds
+_MAX_AGE = const(86400)  # required in the token, but the server ignores it: its limit is 90 seconds
 
 
 def build_headers(
@@ -43,7 +43,7 @@ def build_headers(
     Build the headers of one connection attempt. Make new ones for every attempt.
 
     :param str product_key: the public half, ``nhp_...`` of a product or ``nhd_...`` of one device
-    :param str product_secret: the secret half; its text is used as it is, it is not base64-decoded
+    :param str product_secret: the secret half; the text itself is the key, not base64-decoded
     :param str identifier: the device's identifier in NervesHub
     :param int unix_time: seconds since 1970 by the server's clock, some seconds in the past
     :param str alg: ``NH1-HMAC-<digest>-<iterations>-<key length>``; boards know sha256 only
@@ -85,7 +85,7 @@ class _Hmac:
 
 def _pbkdf2(digest: str, password: bytes, salt: bytes, iterations: int, length: int) -> bytes:
     """
-    PBKDF2 (RFC 8018, 5.2). One buffer per hash, patched in place, so that the loop joins nothing.
+    PBKDF2 (RFC 8018, 5.2). One buffer per hash, changed in place: the loop joins no bytes.
     """
     new = hashlib.new
     hmac = _Hmac(digest, password)

@@ -8,15 +8,15 @@
 The only module that touches sockets: one TCP or TLS connection at a time, opened through
 ``adafruit_connection_manager`` and never blocking once it is open.
 
-What it hides from everybody above (CircuitPython's
-``ports/espressif/common-hal/socketpool/Socket.c`` and ``shared-module/ssl/SSLSocket.c``):
+CircuitPython's sockets have these traps, which this module handles
+(``ports/espressif/common-hal/socketpool/Socket.c`` and ``shared-module/ssl/SSLSocket.c``):
 
 * With a timeout, bytes that arrive as it runs out are lost; so an open socket has timeout 0.
 * At timeout 0 "nothing yet" is EAGAIN, and the end of the stream is ENOTCONN for TCP, 0 for TLS.
 * ``send`` takes a part, or raises EAGAIN; under TLS the very same bytes must be offered again.
-* Polling a closed TLS socket crashes the board; so it leaves the poller before it is closed, and is
-  not polled if the application has closed it (``connection_manager_close_all``).
-* Running out of memory or sockets shows as MemoryError, RuntimeError or a TLS number.
+* Polling a closed TLS socket crashes the board; so a socket is unregistered from the poller before
+  it is closed, and not polled if the application has closed it (``connection_manager_close_all``).
+* A lack of memory or sockets raises MemoryError, RuntimeError or an OSError with a TLS number.
 """
 
 import errno
@@ -27,10 +27,10 @@ from adafruit_connection_manager import get_connection_manager
 
 from ..errors import NervesHubError, TransportError, describe, keep_timeout
 
-# Nothing there now; and mbedTLS with TLS 1.3: a session ticket came, and no data.
+# Nothing there now; and mbedTLS with TLS 1.3: a session ticket arrived, but no data.
 _AGAIN = [errno.EAGAIN, -0x7B00]
 try:
-    # CPython's ssl tells "nothing yet" by classes of its own, numbered apart from errno.
+    # CPython's ssl has numbers of its own for "nothing yet".
     from ssl import SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE
 
     _AGAIN += [int(SSL_ERROR_WANT_READ), int(SSL_ERROR_WANT_WRITE)]
@@ -38,12 +38,12 @@ except ImportError:
     pass
 
 _ALL_ADDRESSES = sys.implementation.name == "cpython"
-_opened = 0  # each connection gets a session id of its own: the manager keeps one socket for each
+_opened = 0  # makes a session id for each connection: the manager keeps one socket for each id
 
 
 class Transport:
     """
-    One connection, opened and closed as often as needed.
+    One TCP or TLS connection; it can be opened and closed repeatedly.
 
     :param socket_pool: a socket pool, or CPython's ``socket`` module
     :param ssl_context: an SSL context; may be None if only plain connections are opened
@@ -51,31 +51,31 @@ class Transport:
 
     before_open = None
     """
-    Function that gets the seconds of each wait before a connect, does what must be done before a
-    step that blocks, and returns the seconds that are allowed; None for no such function.
+    Function that is called before a connect blocks: gets the seconds of each wait, feeds the
+    watchdog, and returns the seconds that are allowed. None for no such function.
     """
 
     def __init__(self, socket_pool, ssl_context) -> None:
         self._pool = socket_pool
         self._manager = manager = get_connection_manager(socket_pool)
-        # Its open sockets. It tells of them by no other way that allocates nothing.
+        # The manager's open sockets. It has no public way to ask for them that allocates nothing.
         self._managed = manager._key_by_managed_socket
         self._context = ssl_context
         self._socket = None
-        self._left = None  # closed, but the manager had no memory to let go of it: again later
+        self._left = None  # a socket that the manager had no memory to remove: closed again later
         self._poller = None
         self._ipoll = None
         self._more = False
 
     def open(self, host: str, port: int, tls: bool, timeout: int) -> None:
         """
-        Connect. This blocks: each wait in it (DNS apart) for at most ``timeout`` seconds.
+        Connect. Blocks: each wait except DNS takes at most ``timeout`` seconds.
 
         :param str host: name or address; under TLS the certificate must be for it
         :param int port: TCP port
         :param bool tls: whether to speak TLS
         :param int timeout: seconds for each wait
-        :raises TransportError: if it can't; ``no_memory`` tells a lack of room apart
+        :raises TransportError: if it failed; ``no_memory`` is True for a lack of memory or sockets
         """
         global _opened  # noqa: PLW0603 one number for all instances on one manager
         self.close()
@@ -101,7 +101,7 @@ class Transport:
             self._socket.settimeout(0)
             self._poller = select.poll()
             self._poller.register(self._socket, select.POLLIN)
-            # CPython has poll() alone; CircuitPython's ipoll() is the one that allocates nothing.
+            # CircuitPython's ipoll() allocates nothing; CPython has only poll().
             self._ipoll = getattr(self._poller, "ipoll", self._poller.poll)
         except Exception as error:
             self.close()
@@ -114,23 +114,23 @@ class Transport:
 
     def readable(self) -> bool:
         """
-        Tell whether `recv_into` would find something: data, or the end of the stream.
+        Tell whether `recv_into` has something to return: data, or the end of the stream.
         Allocates nothing on a board.
         """
         if self._more:
             return True
         if self._ipoll is not None:
             if self._socket not in self._managed:
-                return True  # recv_into tells
+                return True  # recv_into raises the reason
             for _ in self._ipoll(0):
                 return True
         return False
 
     def recv_into(self, view: memoryview) -> int:
         """
-        Read what is there, without waiting.
+        Read received bytes, without waiting.
 
-        :param memoryview view: where to; not empty
+        :param memoryview view: where to put them; not empty
         :return: number of bytes, 0 if there are none now
         :raises TransportError: if the connection ended or broke
         """
@@ -147,18 +147,17 @@ class Transport:
             raise TransportError("connection broke: " + describe(error)) from error
         if count == 0:
             raise TransportError("connection closed by the server")
-        # A read that filled its space may have left more behind, and bytes that TLS has
-        # deciphered already are invisible to CPython's poll().
+        # A read that filled its space may have left more bytes, and CPython's poll() does not see
+        # bytes that TLS has decrypted already.
         self._more = count == len(view)
         return count
 
     def send(self, view: memoryview) -> int:
         """
-        Hand over as much as there is room for, without waiting.
+        Send as many bytes as the network takes now, without waiting.
 
-        :param memoryview view: bytes; if not all were taken, offer the rest again and nothing else
-            before
-        :return: number of bytes taken, maybe 0
+        :param memoryview view: bytes; if not all were taken, the next call must begin with the rest
+        :return: number of bytes taken, may be 0
         :raises TransportError: if the connection broke
         """
         if self._socket not in self._managed:
@@ -192,8 +191,8 @@ class Transport:
         try:
             if poller is not None:
                 poller.unregister(socket)
-        # Below no "except (A, B)": there may be no memory for that tuple.
-        except Exception as error:  # it was not registered, or is closed already
+        # No "except (A, B)" here and below: there may be no memory for the tuple.
+        except Exception as error:  # the socket was not registered, or is closed already
             keep_timeout(error)
         for _ in range(2):
             # If closing raises, the manager keeps the socket; closing it a second time is harmless.
@@ -201,7 +200,7 @@ class Transport:
                 self._manager.close_socket(socket)
                 return
             except RuntimeError:
-                break  # the user closed all of the manager's sockets behind our back
+                break  # the application has closed all of the manager's sockets
             except Exception as error:
                 keep_timeout(error)
         else:

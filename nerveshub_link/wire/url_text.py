@@ -5,9 +5,9 @@
 `nerveshub_link.wire.url_text`
 ====================================================
 
-What few URLs need: following a redirect; and encoding, as browsers do (WHATWG URL, 1.3), characters
-that a request line can't hold, such as the blank or the umlaut in a file's name. Apart from
-`nerveshub_link.wire.http_head` because this is imported only for such a URL.
+What few URLs need: resolving a redirect, IPv6 addresses, and encoding of characters that a request
+line can't hold, such as a blank or an umlaut in a file's name, as browsers do (WHATWG URL, 1.3).
+Not in `nerveshub_link.wire.http_head`, because this is imported only for such a URL.
 """
 
 
@@ -16,8 +16,8 @@ def encode(text: str) -> str:
     Encode blanks and non-ASCII characters in path and query: UTF-8, each byte as ``%XX``.
 
     :param str text: a URL from its host on, without the scheme
-    :return: the same in printable ASCII without blanks
-    :raises ValueError: if it holds a control character, which could begin another line of the
+    :return: the encoded text: printable ASCII without blanks
+    :raises ValueError: if the text has a control character, which could begin another line of the
         request; or if its host is not ASCII
     """
     parts = []
@@ -36,17 +36,17 @@ def encode(text: str) -> str:
             for byte in char.encode():
                 parts.append("%%%02X" % byte)
         except UnicodeError:
-            raise ValueError("URL that is no Unicode text") from None
+            raise ValueError("URL is not Unicode text") from None
     return "".join(parts)
 
 
 def absolute(base, location: str) -> str:
     """
-    Complete a ``Location`` (RFC 9110, 10.2.2).
+    Make the value of a ``Location`` header absolute (RFC 9110, 10.2.2).
 
-    :param Url base: the URL that answered with it
+    :param Url base: the URL that was redirected
     :param str location: the header's value, absolute or relative
-    :return: the absolute URL that it stands for
+    :return: the absolute URL
     """
     scheme = "https://" if base.tls else "http://"
     if location.startswith("//"):
@@ -63,11 +63,11 @@ def absolute(base, location: str) -> str:
 
 def ipv6(authority: str) -> tuple:
     """
-    Take apart what begins with an IPv6 address in brackets (RFC 3986, 3.2.2).
+    Split an authority that begins with an IPv6 address in brackets (RFC 3986, 3.2.2).
 
     :param str authority: such as ``[::1]:4000``
-    :return: the address without brackets, the colon behind it if there is one, and the port
-    :raises ValueError: if it is no such address
+    :return: the address without brackets, the colon after it or ``""``, and the port
+    :raises ValueError: if the address is invalid
     """
     host, end, port = authority[1:].partition("]")
     mark, port = port[:1], port[1:]

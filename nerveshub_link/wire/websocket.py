@@ -6,12 +6,11 @@
 ====================================================
 
 A WebSocket client (RFC 6455) over a `Transport`: the upgrade, the close handshake, and a queue of
-frames that the network has not taken yet. The rules of single frames are in
-`nerveshub_link.wire.frames`.
+frames to send. Single frames are encoded and parsed in `nerveshub_link.wire.frames`.
 
-Call `WebSocket.open`, which blocks for the connect only, then `WebSocket.step` again and again:
-each call does what is possible without waiting and returns one event. The caller owns the clock:
-it gives up an upgrade or a close handshake that takes too long by calling `WebSocket.abort`.
+Call `WebSocket.open`, which blocks for the connect only, then `WebSocket.step` repeatedly: each
+call does what is possible without waiting and returns one event. The caller owns the clock: when an
+upgrade or a close handshake takes too long, it calls `WebSocket.abort`.
 """
 
 import binascii
@@ -34,36 +33,38 @@ OPENED = 1
 """Event: the server accepted the upgrade."""
 REFUSED = 2
 """
-Event: it did not; `WebSocket.response` tells its status and headers. The connection is closed.
+Event: the server did not accept the upgrade; `WebSocket.response` holds the status and headers. The
+connection is closed.
 """
 MESSAGE = 3
-"""Event: a text message came; it is in `WebSocket.text`."""
+"""Event: a text message was received; it is in `WebSocket.text`."""
 OVERLONG = 4
-"""Event: a message over the size limit was passed over; `WebSocket.overlong` is its length, and
-`WebSocket.text` holds its two ends.
+"""
+Event: a message over the size limit was skipped; `WebSocket.overlong` is its length, and
+`WebSocket.text` holds its first and last bytes.
 """
 ENDED = 5
-"""Event: the connection is gone; see `WebSocket.close_code` and `WebSocket.close_reason`."""
+"""Event: the connection ended; see `WebSocket.close_code` and `WebSocket.close_reason`."""
 BUSY = 6
-"""Event: something was done that needs no attention, such as answering a ping."""
+"""Event: something was done that the caller need not handle, such as answering a ping."""
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_NO_CODE = const(1005)  # RFC 6455, 7.4.1: stands for "the close frame had no code"
-_NO_CLOSE = const(1006)  # stands for "there was no close frame"
-_LATER = (TransportError, MemoryError)  # made before memory is short
-_TRIES = const(3)  # to find memory for a message
-_CONGESTED = const(8)  # frames that wait; then nothing more is received
-_MOST_QUEUED = const(32 * 1024)  # bytes behind the first frame; then the connection is given up
+_NO_CODE = const(1005)  # RFC 6455, 7.4.1: the close frame had no code
+_NO_CLOSE = const(1006)  # RFC 6455, 7.4.1: there was no close frame
+_LATER = (TransportError, MemoryError)  # a tuple made now, since memory may be short later
+_TRIES = const(3)  # attempts to find memory for a message
+_CONGESTED = const(8)  # queued frames; from then on nothing more is received
+_MOST_QUEUED = const(32 * 1024)  # bytes queued after the first frame; then the connection is closed
 
 
 class WebSocket:
     """
-    One WebSocket connection, opened and closed as often as needed.
+    One WebSocket connection; it can be opened and closed repeatedly.
 
-    :param Transport transport: what to speak over
-    :param int size: bytes of the receive buffer; a response head must fit in
-    :param int limit: longest message in bytes; longer ones are passed over
-    :param urandom: function that returns so many random bytes, such as ``os.urandom``
+    :param Transport transport: the TCP or TLS connection to use
+    :param int size: bytes of the receive buffer; each header of the upgrade's response must fit
+    :param int limit: longest message in bytes; longer ones are skipped
+    :param urandom: function that returns a number of random bytes, such as ``os.urandom``
     """
 
     def __init__(self, transport, size: int, limit: int, urandom) -> None:
@@ -75,20 +76,20 @@ class WebSocket:
         self._queue = []
         self._sent = 0
         self._queued = 0  # bytes in the queue
-        self._overflow = False  # there were more than may wait
-        self._pending = False  # is the last message to be handed out once more?
-        self._tries = 0  # how often it was
+        self._overflow = False  # more bytes were to be queued than allowed
+        self._pending = False  # the last message is to be returned once more
+        self._tries = 0  # how often it was returned again
         self.state = CLOSED
         """`CLOSED`, `OPENING`, `OPEN` or `CLOSING`."""
         self.response = None
         """`HeadReader` of the server's answer to the upgrade; the caller may drop it."""
         self.text = ""
         """
-        The message that came with `MESSAGE`. With `OVERLONG`: its first and its last bytes as a
-        text, a line feed in between (JSON has none); empty if there was no memory even for that.
+        After `MESSAGE`: the message. After `OVERLONG`: its first and its last bytes as a text, with
+        a line feed in between (JSON has none); empty if there was no memory even for that.
         """
         self.overlong = 0
-        """Length in bytes of the message that came with `OVERLONG`."""
+        """After `OVERLONG`: the message's length in bytes."""
         self.closed_by_server = False
         """True if the connection ended by the server's close frame."""
         self.close_code = 0
@@ -98,12 +99,12 @@ class WebSocket:
 
     def open(self, url, headers: dict, timeout: int) -> None:
         """
-        Connect and send the upgrade request; `step` tells what came of it. Blocks for the connect.
+        Connect and send the upgrade request; `step` returns its result. Blocks for the connect.
 
-        :param Url url: where to
+        :param Url url: the server's URL
         :param dict headers: further request headers, such as the authentication's
         :param int timeout: seconds for each wait of the connect
-        :raises TransportError: if there is no connection
+        :raises TransportError: if the connect failed
         """
         self.abort()
         self._transport.open(url.host, url.port, url.tls, timeout)
@@ -124,21 +125,21 @@ class WebSocket:
 
     @property
     def congested(self) -> bool:
-        """True if the network takes less than is sent: hold back what can wait (read-only)."""
+        """True if frames are queued faster than sent: send only what is urgent (read-only)."""
         return len(self._queue) >= _CONGESTED
 
     @property
     def flushed(self) -> bool:
-        """True if nothing waits to be sent (read-only)."""
+        """True if no frame is queued (read-only)."""
         return not self._queue
 
     def send_text(self, text: str) -> bool:
         """
-        Queue a text message and send what the network takes now. Never raises for the network's
-        sake: if the connection broke, `step` tells of its end.
+        Queue a text message and send what the network takes now. Never raises for a broken
+        connection: the next `step` returns `ENDED`.
 
         :param str text: the message
-        :return: False if the connection is not open, or will be given up since too much waits
+        :return: False if the connection is not open, or will be closed since too much is queued
         """
         if self.state != OPEN:
             return False
@@ -173,23 +174,23 @@ class WebSocket:
         self._head = None
         self.text = ""
         self._pending = False
-        self._reader.reset()  # what lies in the buffer belongs to a connection that is gone
+        self._reader.reset()  # the bytes in the buffer are from the old connection
 
     def step(self) -> int:
         """
-        Send, receive and handle what is possible now. An idle step allocates nothing.
+        Send, receive and handle what is possible without waiting. An idle step allocates nothing.
 
-        While the connection is `congested`, nothing is received: a server that asks and does not
-        read would else fill the memory with answers.
+        While the connection is `congested`, nothing is received: otherwise a server that sends
+        requests and does not read the answers would fill the memory.
 
-        :return: one of the events above. `NOTHING` means that there is nothing more for now
+        :return: one of the events above. `NOTHING` means that nothing more is possible now
         """
         try:
             if self._queue:
                 self._flush()
                 if self._overflow:
                     raise TransportError(
-                        "the server does not read: %d bytes wait for it" % self._queued
+                        "the server does not read: %d bytes are queued" % self._queued
                     )
             if self._pending:
                 self._pending = False
@@ -197,9 +198,9 @@ class WebSocket:
             if self._head is not None:
                 return self._step_head() if self._transport.readable() else NOTHING
             event = NOTHING
-            # Asked for in each poll(): the queue itself, which costs less than `congested`.
+            # Not `congested`, whose call would cost time in each poll().
             if self._reader.pending and len(self._queue) < _CONGESTED:
-                event = self._next()  # a frame is here in whole or in part
+                event = self._next()  # a frame was received in whole or in part
             if event == NOTHING:
                 if len(self._queue) >= _CONGESTED or not self._transport.readable():
                     self._reader.relax()
@@ -234,7 +235,7 @@ class WebSocket:
         if kind == frames.PING:
             if self.state == OPEN:
                 if len(self._queue) > 1 and self._queue[-1][0] == 0x80 | frames.PONG:
-                    # RFC 6455, 5.5.3: the latest ping's answer is enough.
+                    # RFC 6455, 5.5.3: only the latest ping must be answered.
                     self._queued -= len(self._queue.pop())
                 self._put(frames.PONG, bytes(payload))
                 self._flush()
@@ -249,7 +250,7 @@ class WebSocket:
         try:
             self.text = str(payload, "utf-8")
         except UnicodeError:
-            raise ProtocolError("text message that is no UTF-8", 1007) from None
+            raise ProtocolError("text message is not UTF-8", 1007) from None
         except MemoryError:
             if self.again(""):
                 return NOTHING
@@ -259,10 +260,10 @@ class WebSocket:
 
     def again(self, text: str) -> bool:
         """
-        Hand a message out once more at the next `step`: there was no memory to understand it.
+        Return a message once more at the next `step`: there was no memory to handle it.
 
         :param str text: the message
-        :return: False if that was tried often enough: it is dropped
+        :return: False if the message was returned too often and is dropped
         """
         self._tries += 1
         self._pending = self._tries <= _TRIES
@@ -280,7 +281,7 @@ class WebSocket:
         return OVERLONG
 
     def _closed(self, payload: bytes) -> int:
-        """The server's close frame: echo it, unless it answers ours (RFC 6455, 5.5.1)."""
+        """Handle the server's close frame: echo it, unless it answers ours (RFC 6455, 5.5.1)."""
         code = _NO_CODE
         if payload:
             code = int.from_bytes(payload[:2], "big")
@@ -312,8 +313,7 @@ class WebSocket:
 
     def _flush(self) -> None:
         """
-        Send from the queue. A frame that was taken in part stays in front, so nothing gets
-        between.
+        Send from the queue. A frame that was sent in part stays first, so that its rest is next.
         """
         while self._queue:
             frame = self._queue[0]
@@ -330,7 +330,7 @@ class WebSocket:
         try:
             self._flush()
         except _LATER:
-            # The message is queued. step() meets the same and tells, unless it is the end anyway.
+            # The message stays queued. The next step() fails in the same way and reports it.
             pass
 
     def _step_head(self) -> int:
@@ -361,7 +361,7 @@ class WebSocket:
 
 
 def _lists(headers: dict, name: str, wanted: str) -> bool:
-    """Is this among a header's values? It may be repeated, and is a list (RFC 9110, 5.3)."""
+    """Tell whether a header, which may be repeated, lists this value (RFC 9110, 5.3)."""
     for value in headers.get(name, "").split(","):
         if value.strip().lower() == wanted:
             return True

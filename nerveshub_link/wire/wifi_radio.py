@@ -5,18 +5,18 @@
 `nerveshub_link.wire.wifi_radio`
 ====================================================
 
-Brings the Wi-Fi back. After an outage the board is up long before its router: CircuitPython tries
-to join once, at boot, and nobody tries again. Given the radio, the link does.
+Joins the Wi-Fi again. After a power failure the board is up long before its router, and
+CircuitPython tries to join only once, at boot. With the option ``radio``, the link tries again.
 
-What is done, and when, with the default options:
+What is done, with the default options:
 
 =====================================  ===========================================================
-no Wi-Fi or no address                 joined at each try to connect; after 30 minutes a restart
-Wi-Fi, but the server is not reached   joined anew each 30 minutes; a restart after 6, 12 and 24
+no Wi-Fi or no address                 join at each attempt to connect; restart after 30 minutes
+Wi-Fi, but the server is not reached   join again every 30 minutes; restart after 6, 12 and 24
                                        hours, and then once a day: a network stack can be stuck
 =====================================  ===========================================================
 
-A radio that raises when it is asked counts as one without network.
+A radio that raises an exception counts as "no Wi-Fi".
 """
 
 from ..common.ticks import elapsed
@@ -25,10 +25,10 @@ from ..errors import keep_timeout
 
 class WifiRadio:
     """
-    Looks after a ``wifi.radio``.
+    Joins the Wi-Fi through a ``wifi.radio``, and tells when a restart may help.
 
-    :param Config config: ``radio``, ``wifi_ssid``, ``wifi_password``, ``network_reset_after``,
-        ``server_reset_after``
+    :param Config config: its ``radio``, ``wifi_ssid``, ``wifi_password``, ``network_reset_after``
+        and ``server_reset_after`` (seconds) are used
     :param int now: ticks in milliseconds
     """
 
@@ -42,26 +42,26 @@ class WifiRadio:
 
     def reached(self, now: int) -> None:
         """
-        Take note that something at the other end has answered: the network works.
+        Restart all waiting times: a peer has answered, so the network works.
 
         :param int now: ticks in milliseconds
         """
         self._reached = self._joined = self._up = now
-        self._restarts = 0  # that the server's absence has called for
+        self._restarts = 0  # requested since the server was last reached
 
     def is_up(self) -> bool:
-        """Tell whether there is a network, as far as the radio knows. Never raises."""
+        """Tell whether the radio has joined a network and has an address. Never raises."""
         radio = self._radio
         try:
             return bool(radio.enabled and radio.connected and radio.ipv4_address is not None)
         except Exception as error:
             keep_timeout(error)
-            return False  # connect() meets the same, and tells it
+            return False  # connect() fails in the same way, and its error is logged
 
     def is_usable(self, now: int) -> bool:
         """
-        Tell whether a connect may be tried. False also where the Wi-Fi is up, but the server was
-        not reached for so long that it should be joined anew.
+        Tell whether a connect may be tried. False also if the Wi-Fi is up, but should be joined
+        again, since the server was not reached for ``network_reset_after``.
 
         :param int now: ticks in milliseconds
         """
@@ -84,7 +84,7 @@ class WifiRadio:
         if not radio.enabled:
             radio.enabled = True
         elif radio.connected:
-            # Associated, but without an address or to no use: only a fresh start makes it new.
+            # Associated, but without an address or a way to the server: switch it off and on.
             radio.enabled = False
             radio.enabled = True
         if not radio.connected:
@@ -115,8 +115,8 @@ class WifiRadio:
 
     def restarting(self, now: int) -> None:
         """
-        Count from now on: a restart was called for, and should it not happen, the next one comes
-        later.
+        Restart the waiting times: a restart was requested. If it does not happen, the next request
+        comes later.
 
         :param int now: ticks in milliseconds
         """

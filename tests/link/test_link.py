@@ -180,7 +180,7 @@ def test_close_with_1001_after_an_hour_is_an_operators_or_another_device():
     desk.wait(0.1)
     assert desk.link.last_error == (
         "closed by the server with code 1001: "
-        "an operator wants it made anew, or another device uses the same identifier"
+        "an operator asked to reconnect, or another device uses the same identifier"
     )
 
 

@@ -544,7 +544,7 @@ def test_body_longer_than_announced_is_an_error():
         (OK + b"X: " + b"x" * 20_000, "response head longer than 16384 bytes"),
         (
             b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 5000,
-            "the answer's header location is longer than 4096 bytes; a greater chunk_size takes it",
+            "the answer's header location is longer than 4096 bytes; increase chunk_size",
         ),
     ],
 )

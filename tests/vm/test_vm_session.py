@@ -198,7 +198,7 @@ def test_a_message_that_is_no_json_is_passed_over(vm):
         result = vm.run("session", foreign(server, "error"))
 
     assert result.one("end")["state"] == "joining", result
-    assert result.one("end")["error"] == "message that is no array of five"
+    assert result.one("end")["error"] == "message is not an array of five"
 
 
 def test_an_answer_that_is_no_http_is_told(vm):

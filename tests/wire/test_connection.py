@@ -121,9 +121,9 @@ def test_certificate_is_loaded_and_nothing_is_signed():
             "refused by the server (HTTP 400): "
             "does a proxy on the way drop the headers Connection and Upgrade?",
         ),
-        (404, [], "refused by the server (HTTP 404): this is no answer to a WebSocket upgrade"),
-        (200, [], "refused by the server (HTTP 200): this is no answer to a WebSocket upgrade"),
-        (301, [], "refused by the server (HTTP 301): this is no answer to a WebSocket upgrade"),
+        (404, [], "refused by the server (HTTP 404): not an answer to a WebSocket upgrade"),
+        (200, [], "refused by the server (HTTP 200): not an answer to a WebSocket upgrade"),
+        (301, [], "refused by the server (HTTP 301): not an answer to a WebSocket upgrade"),
     ],
 )
 def test_refusal_is_put_into_words_and_the_connection_closed(status, lines, said):
@@ -165,7 +165,7 @@ def test_clock_that_is_not_set_is_said_and_learned_from_the_refusal():
     assert desk.until(lambda: len(desk.network.peers) == 2, 2) <= 75
     desk.until(lambda: desk.peer.asked, 1)
     assert desk.peer.headers["x-nh-time"] == str(AT_DATE - 10)
-    assert "now it goes by the server's" in desk.log.text
+    assert "using the server's time" in desk.log.text
     desk.join(desk.peer)
 
 
@@ -385,7 +385,7 @@ def test_signature_does_not_go_to_another_host():
     desk.wait(0.5)
     assert len(desk.network.attempts) == 1
     assert desk.link.last_error == (
-        "upgrade redirected: to other.example; host must be its name, if that is right"
+        "upgrade redirected: to other.example; if that is right, set host to it"
     )
 
 

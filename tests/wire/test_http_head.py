@@ -309,7 +309,7 @@ def test_head_ends_within_16_kilobytes(chunk):
 def test_needed_line_longer_than_the_buffer_names_the_option(name):
     with pytest.raises(ProtocolError) as caught:
         read(OK + name + b": " + b"x" * 100 + b"\r\n\r\n", size=64, option="chunk_size")
-    words = "the answer's header %s is longer than 64 bytes; a greater chunk_size takes it"
+    words = "the answer's header %s is longer than 64 bytes; increase chunk_size"
     assert str(caught.value) == words % name.decode().lower()
 
 

@@ -614,7 +614,7 @@ def test_certificate_that_mbedtls_does_not_trust_is_told_in_words(pool):
 def test_port_without_tls_is_guessed_on_a_board(pool):
     pool.connect_error = OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD")
     error = refused(Transport(pool, None), "h.example", 80, False, 7)
-    assert "is there no TLS at this port?" in str(error)
+    assert "does this port speak TLS?" in str(error)
     assert error.reached
 
 
@@ -626,7 +626,7 @@ def test_port_without_tls_is_guessed_on_a_computer(ca):
     with RawServer(behave) as server:
         transport = Transport(socket_pool, ca.client_context())
         error = refused(transport, "localhost", server.port, True, DEADLINE)
-    assert "is there no TLS at this port?" in str(error)
+    assert "does this port speak TLS?" in str(error)
 
 
 class Mute(Exception):

@@ -230,7 +230,7 @@ def test_needed_header_longer_than_the_buffer_names_the_option():
     socket, transport = opening(b"HTTP/1.1 302 Found\r\nLocation: /" + b"b" * 5000, size=512)
     assert steps(socket)[-1] == ENDED
     assert socket.close_reason == (
-        "the answer's header location is longer than 512 bytes; a greater receive_buffer takes it"
+        "the answer's header location is longer than 512 bytes; increase receive_buffer"
     )
     assert not transport.is_open
 
@@ -552,7 +552,7 @@ def test_too_much_that_waits_ends_the_connection_and_one_long_frame_does_not():
     assert socket.send_text("y")
     assert not socket.send_text("z")
     assert socket.step() == ENDED
-    assert socket.close_reason == "the server does not read: %d bytes wait for it" % (
+    assert socket.close_reason == "the server does not read: %d bytes are queued" % (
         100_014 + 32_768 + 7
     )
     assert not socket.send_text("z")
