@@ -29,6 +29,7 @@ from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
 from .hub_folder import FirmwareFolder, kept_keys
 from .hub_settings import settings_lines
+from .release_cli import COMMANDS as RELEASE
 from .server import Server
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
@@ -46,7 +47,7 @@ def main() -> None:
     """Prepare boards for nerveshub_link, pack releases, bring them to NervesHub, or try it all."""
 
 
-for _command in (board, keygen, pack_command, *FLEET):
+for _command in (board, keygen, pack_command, *RELEASE, *FLEET):
     main.add_command(_command)
 
 

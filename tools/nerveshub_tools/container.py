@@ -14,7 +14,7 @@ import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import List
+from typing import Iterator, List, Tuple
 
 from .fat_image import SECTOR, FatImage
 
@@ -163,18 +163,39 @@ def read(data: bytes) -> Container:
     chunks = read_table(data)
     at = table_length(chunks)
     table, bodies, image = data[:at], [], []
-    for number, chunk in enumerate(chunks):
-        body = data[at : at + chunk.stored]
-        at += chunk.stored
-        if len(body) != chunk.stored or _hash(body) != chunk.stored_hash:
-            raise BadContainer(f"chunk {number} is not what the table says")
+    for _, body, unpacked, fault in look_at_chunks(data, chunks):
+        if fault:
+            raise BadContainer(fault)
         bodies.append(body)
-        image.append(_unpacked(body, chunk.sectors * SECTOR, number))
-        if _hash(image[-1]) != chunk.image_hash:
-            raise BadContainer(f"chunk {number} does not become what the table says")
+        image.append(unpacked)
+        at += len(body)
     if at != len(data):
         raise BadContainer(f"{len(data) - at} bytes follow behind the last chunk")
     return Container(table, chunks, bodies, b"".join(image))
+
+
+def look_at_chunks(data: bytes, chunks: List[Chunk]) -> Iterator[Tuple[int, bytes, bytes, str]]:
+    """
+    Unpack each chunk, the good ones and the others.
+
+    :return: where it begins, its bytes as they are stored, what they unpack to (zeros for a chunk
+        that is damaged), and what is wrong with it, in words
+    """
+    at = table_length(chunks)
+    for number, chunk in enumerate(chunks):
+        body, size, fault = data[at : at + chunk.stored], chunk.sectors * SECTOR, ""
+        unpacked = bytes(size)
+        if len(body) != chunk.stored or _hash(body) != chunk.stored_hash:
+            fault = f"chunk {number} is not what the table says"
+        else:
+            try:
+                unpacked = _unpacked(body, size, number)
+            except BadContainer as error:
+                fault = str(error)
+        if not fault and _hash(unpacked) != chunk.image_hash:
+            fault = f"chunk {number} does not become what the table says"
+        yield at, body, unpacked, fault
+        at += chunk.stored
 
 
 def _unpacked(body: bytes, size: int, number: int) -> bytes:

@@ -44,8 +44,8 @@ def read_meta(path) -> dict:
         return meta
     if data[:4] == b"PK\x03\x04":
         return _fwup(path)
-    if data[:1] == b"\xe9" and data[_APP_DESC : _APP_DESC + 4] == _APP_DESC_MAGIC:
-        return _esp_idf(data)
+    if _is_image(data):
+        return image_meta(data)
     raise ValueError(
         f"{path.name} is no fwup archive and no ESP-IDF image; describe it in {beside.name}"
     )
@@ -59,6 +59,11 @@ def _fwup(path: Path) -> dict:
             conf = archive.read("meta.conf")
     except (KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name}: {error}") from error
+    return description_of(conf)
+
+
+def description_of(conf: bytes) -> dict:
+    """What a ``meta.conf`` says, and the uuid that fwup computes from it."""
     meta = {"uuid": fwup_uuid(conf)}
     for line in conf.decode("utf-8", "replace").splitlines():
         match = _META.match(line)
@@ -69,7 +74,15 @@ def _fwup(path: Path) -> dict:
     return meta
 
 
-def _esp_idf(data: bytes) -> dict:
+def _is_image(data: bytes) -> bool:
+    return data[:1] == b"\xe9" and data[_APP_DESC : _APP_DESC + 4] == _APP_DESC_MAGIC
+
+
+def image_meta(data: bytes) -> dict:
+    """What an ESP-IDF image says of itself; ValueError when it says nothing."""
+    if not _is_image(data):
+        raise ValueError("the image has no description: is it a bootloader, or a combined file?")
+
     def text(at: int, size: int) -> str:
         return (
             data[_APP_DESC + at : _APP_DESC + at + size].split(b"\0")[0].decode("utf-8", "replace")
