@@ -4,7 +4,7 @@
 """
 A Python prompt for operators, files both ways, and scripts.
 
-In come keys, files and scripts, untrusted; out comes text.
+Input: keys, files and scripts, all untrusted. Output: text.
 
 May call: common, wire.
 """

@@ -5,12 +5,11 @@
 `nerveshub_link.console.code_runner`
 ====================================================
 
-Runs an operator's code, for the console and for scripts: catches its output and its errors, and
-survives it.
+Runs an operator's code, for the console and for scripts, and catches its output and exceptions.
 
-``sys.stdout`` can't be exchanged on a board, so the namespace has a ``print`` of its own; what an
-imported module prints goes where it always does. There is one thread: code that does not end holds
-the main loop, and nothing here can stop it.
+``sys.stdout`` can't be replaced on a board, so the namespace has its own ``print``; the output of
+imported modules goes to the board's serial console as always. There is only one thread: code that
+does not end blocks the main loop, and nothing can stop it.
 """
 
 import sys
@@ -19,31 +18,33 @@ from ..errors import describe, keep_timeout
 
 _OWN = "code_runner.py"
 _MAX_ERROR = 2000
-# They are how CircuitPython leaves the program; its own code must get them.
+# CircuitPython ends the program with these exceptions: they must not be caught.
 _PASSING = ("ReloadException", "DeepSleepRequest")
 _NONE_GIVEN = object()
 
 
 def must_pass(error) -> bool:
     """
-    Tell whether an exception is none of the operator's: the board reloads, or goes to sleep.
+    Tell whether an exception must be raised again, since the board reloads or goes to sleep by it.
 
-    :param BaseException error: what was caught
+    :param BaseException error: the caught exception
+    :return: True if it must
     """
     return type(error).__name__ in _PASSING
 
 
 def traceback_of(error) -> str:
     """
-    Put an exception into the words of Python, without the lines of this library.
+    Format an exception as Python's traceback, without the lines of this library.
 
-    :param BaseException error: what was caught
+    :param BaseException error: the caught exception
+    :return: the text, at most about 2,000 characters
     """
     keep_timeout(error)
     try:
         text = _traceback(error)
     except Exception as another:
-        # An exception whose text raises, or no memory.
+        # The exception's own __str__ has raised, or there is no memory.
         keep_timeout(another)
         return type(error).__name__ + "\n"
     kept = []
@@ -75,9 +76,10 @@ def _traceback(error) -> str:
 
 def shown(value) -> str:
     """
-    Return an object's ``repr``, whatever that does.
+    Return an object's ``repr``, or a placeholder if that raises.
 
     :param value: the object
+    :return: the text
     """
     try:
         return repr(value)
@@ -88,45 +90,45 @@ def shown(value) -> str:
 
 
 def _input(*_) -> None:
-    raise RuntimeError("input() would hold the main loop: nobody could answer")
+    raise RuntimeError("input() would block the main loop")
 
 
 class CodeRunner:
     """
-    A namespace, and what runs in it.
+    A namespace in which code runs.
 
-    :param dict names: names that the application gives
-    :param OutputBuffer output: where ``print`` goes while nothing else is said; None for the
-        board's own output
-    :param str about: what ``help()`` shows
+    :param dict names: names and objects that the application provides
+    :param OutputBuffer output: where ``print`` writes by default; None for the board's own output
+    :param str about: the text that ``help()`` shows
     """
 
     def __init__(self, names: dict, output=None, about: str = "") -> None:
         self._output = output
         self._about = about
         self.namespace = space = {}
-        """The names that the code sees: a copy, so that the application's own stay as they are."""
+        """The global names of the code: a copy, so that the application's own don't change."""
         space["__name__"] = "__main__"
         space["help"] = self._help
         space.update(names)
         space["print"] = self._print
         space["input"] = _input
-        # What MicroPython and CircuitPython call for each expression compiled by "single".
+        # MicroPython and CircuitPython call this for each expression compiled by "single".
         space["__repl_print__"] = self._show
 
     def run(self, code, output=None, mode: str = "single") -> bool:
         """
-        Run code to its end, however long that takes. Raises nothing of what the code raises.
+        Run code to its end, however long that takes. Exceptions of the code are caught.
 
-        :param code: source, or what ``compile`` made of it
-        :param OutputBuffer output: where what it prints goes
+        :param code: source, or a code object
+        :param OutputBuffer output: where ``print`` writes; None for the runner's own output
         :param str mode: ``"single"`` to show the values of expressions, ``"exec"`` not to
         :return: False if it ended with an exception, which was written to the output
+        :raises BaseException: only those for which `must_pass` is True
         """
         before = self._output
         if output is not None:
             self._output = output
-        hook = getattr(sys, "displayhook", None)  # how CPython shows values
+        hook = getattr(sys, "displayhook", None)  # CPython shows values by it
         try:
             if hook is not None:
                 sys.displayhook = self._show
@@ -136,7 +138,7 @@ class CodeRunner:
             exec(code, self.namespace)
             return True
         except BaseException as error:
-            # Also what is no Exception: it would end the program, be it an operator's mistake.
+            # Not only Exception: SystemExit or KeyboardInterrupt would end the application.
             if must_pass(error):
                 raise
             return self._ended(error)
@@ -147,7 +149,7 @@ class CodeRunner:
 
     def _ended(self, error) -> bool:
         if isinstance(error, SystemExit):
-            # It ends the command. The device goes on.
+            # It ends the operator's command, but not the application.
             if not error.args or error.args[0] in (None, 0):
                 return True
             text = "SystemExit: " + _text(error.args[0]) + "\n"
@@ -160,7 +162,7 @@ class CodeRunner:
         return False
 
     def _print(self, *values, sep=" ", end="\n", file=None, flush=False) -> None:
-        """As the builtin, which has no other way to be caught; ``flush`` has nothing to do."""
+        """Replace the builtin ``print``, to catch the output; ``flush`` has no effect."""
         sep = " " if sep is None else sep
         end = "\n" if end is None else end
         if file is not None:
@@ -180,7 +182,7 @@ class CodeRunner:
             self._print(self._about, end="")
             return
         self._print("%s, a %s" % (shown(thing)[:60], type(thing).__name__))
-        doc = getattr(thing, "__doc__", None)  # a board drops them
+        doc = getattr(thing, "__doc__", None)  # a board has no docstrings
         if isinstance(doc, str):
             self._print(doc)
         for name in sorted(dir(thing)):

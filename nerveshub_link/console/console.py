@@ -5,10 +5,9 @@
 `nerveshub_link.console.console`
 ====================================================
 
-The option ``console``, and its topic as long as nobody uses it: `Console` joins, and waits. With
-the first message everything else is imported (`nerveshub_link.console.console_session`), and let go
-again when the operator leaves or does nothing for a while: a board that nobody looks into pays
-little for its console.
+The option ``console`` and its topic: `Console` joins and waits. The other modules
+(`nerveshub_link.console.console_session`) are imported with the first message, and removed from
+memory when the operator leaves or is idle: an unused console takes little memory.
 """
 
 from micropython import const
@@ -20,9 +19,9 @@ from ..wire import phoenix
 
 TOPIC = "console"
 
-_STATEMENTS = const(16)  # run by one poll at most
-_TURN = const(20)  # milliseconds after which the next one waits for the next poll
-# From 2.0.0 on the operator's page sends files.
+_STATEMENTS = const(16)  # most statements run by one poll
+_TURN = const(20)  # milliseconds; after them the next statement waits for the next poll
+# From 2.0.0 on NervesHub's page can send files.
 _VERSION = "2.0.0"
 _MODULES = (
     "console_session python_prompt line_editor python_source code_runner output_buffer"
@@ -32,22 +31,21 @@ _MODULES = (
 
 class Console:
     """
-    A Python prompt on the board, in NervesHub's terminal: give it as the option ``console``.
+    A Python prompt on the board, in NervesHub's terminal: pass it as the option ``console``.
 
-    Whoever may open a device's console in NervesHub can do with the board whatever its code can:
-    read its secrets, write its files, stop its work.
+    Everybody who may open a device's console in NervesHub can do what the board's code can: read
+    its secrets, write its files, stop the application.
 
-    :param dict namespace: names for the prompt, such as ``{"pump": pump}``; it knows ``link`` by
-        itself. The prompt gets a copy, so what is assigned there does not change the application's
-        own names
-    :param str upload_folder: where files go that an operator uploads; made if it is missing. None
-        to take no files
-    :param int upload_limit: bytes of the longest file that is taken, 1 MiB
+    :param dict namespace: names for the prompt, such as ``{"pump": pump}``; ``link`` is always
+        there. The prompt gets a copy: an assignment there does not change the application's names
+    :param str upload_folder: folder for files that an operator uploads; created if it is missing.
+        None to accept no files
+    :param int upload_limit: bytes of the longest file that is accepted, 1 MiB
     :param int download_limit: bytes of the longest file that is sent, 10 MiB
     :param int idle_timeout: seconds without a key after which the prompt is closed and its memory
         is freed, 300; 0 for never
-    :param int output_limit: characters of output that may wait to be sent, 8192; what a command
-        prints beyond that is dropped, and its amount told
+    :param int output_limit: characters of output that may be queued, 8192; the rest is dropped, and
+        its length is shown
     :raises ValueError: for any mistake in the options, with the option's name
     """
 
@@ -86,15 +84,15 @@ class Console:
                 )
         self.link = self.config = self._channels = self._log = None
         self._session = None
-        self._touched = False  # did a message come since the last poll?
+        self._touched = False  # True if a message came since the last poll
         self._since = 0
 
     def setup(self, link, channels, config, log) -> None:
         """
-        Hear to which link this belongs.
+        Connect the console to its link. Called by the link.
 
-        :param NervesHubLink link: what the prompt knows as ``link``
-        :param Channels channels: where to join and push
+        :param NervesHubLink link: the object ``link`` at the prompt
+        :param Channels channels: the socket's topics
         :param Config config: the checked options
         :param log: function of level and text
         """
@@ -110,7 +108,7 @@ class Console:
         return self._channels.push(TOPIC, event, payload) is not None
 
     def session(self):
-        """Return the `ConsoleSession`; a new one if there is none."""
+        """Return the `ConsoleSession`; it is made if there is none."""
         self._touched = True
         if self._session is None:
             load("console.output_buffer", "console.console_session")
@@ -121,10 +119,10 @@ class Console:
 
     def handle(self, kind: int, event, payload) -> None:
         """
-        Handle what `Channels.receive` understood of this topic.
+        Handle a result of `Channels.receive` for this topic. Never raises.
 
-        :param int kind: ``channel.JOINED`` and so on
-        :param str event: for ``channel.MESSAGE``
+        :param int kind: `nerveshub_link.wire.phoenix.JOINED` and so on
+        :param str event: the event's name, with kind `nerveshub_link.wire.phoenix.MESSAGE`
         :param payload: the message's payload, or the join's response
         """
         try:
@@ -136,14 +134,14 @@ class Console:
                 self._log("warning", "the server closed the console's channel")
                 self.lost()
         except Exception as error:
-            # No memory for a paste, most likely. The connection has not deserved to die for it.
+            # Most likely no memory for a paste. That must not end the connection.
             self._log("error", "console: " + describe(error))
 
     def passed_over(self, what: str, ends: str) -> None:
         """
-        Hear that a message was passed over; most likely it was a paste.
+        Handle that a message was skipped; most likely it was a paste. Never raises.
 
-        :param str what: in words
+        :param str what: the reason, for the operator
         :param str ends: the message's first and last characters, as far as they are known
         """
         try:
@@ -157,8 +155,8 @@ class Console:
 
     def poll(self, now: int) -> None:
         """
-        Join; or send what waits, and use the next keys. A command that they make complete runs in
-        here.
+        Join; or send queued output, and handle the next keys. A command runs in here as soon as its
+        keys are complete.
 
         :param int now: ticks in milliseconds
         """
@@ -178,7 +176,7 @@ class Console:
             for _ in range(_STATEMENTS):
                 if session.code is None or session.left:
                     break
-                # From here, not from below: each frame is one less for the operator's code.
+                # Called here, not deeper: each further frame leaves less stack for the code.
                 session.runner().run(session.code, session.output)
                 session.ran()
                 if elapsed(self.config.clock(), now) >= _TURN:
@@ -190,12 +188,12 @@ class Console:
             elif self.idle_timeout and elapsed(now, self._since) >= self.idle_timeout * 1000:
                 self._end("closed after %d s without a key" % self.idle_timeout)
         except Exception as error:
-            # No memory, most likely.
+            # Most likely no memory.
             self._log("error", "console: " + describe(error))
             self._end("closed: " + describe(error))
 
     def _end(self, how: str) -> None:
-        """Give the session's memory back: names, history, code."""
+        """Close the session and free its memory: names, history, modules."""
         session, self._session = self._session, None
         forget(*("console." + name for name in _MODULES.split(" ")))
         try:
@@ -205,8 +203,7 @@ class Console:
 
     def lost(self) -> None:
         """
-        The channel is gone, and files under way with it. The prompt stays, and so does what waits
-        to be sent.
+        Handle the loss of the channel: file transfers end; the prompt and queued output stay.
         """
         if self._session is not None:
             self._session.lost()

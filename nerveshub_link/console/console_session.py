@@ -5,16 +5,15 @@
 `nerveshub_link.console.console_session`
 ====================================================
 
-What the operator sees in NervesHub's terminal, from the first message on: what waits to be sent,
-what was typed and is not used yet, the prompt, files. `nerveshub_link.console.console` makes and
-drops it.
+A session of the operator in NervesHub's terminal, from the first message on: queued output, queued
+input, the prompt, file transfers. `nerveshub_link.console.console` makes it and closes it.
 
 The server's ``lib/nerves_hub_web/channels/console_channel.ex`` crashes on every event that it does
-not know, and on an ``up`` without a text; it passes on any event that a browser sends, so those
-that are unknown are ignored. There is no flow control in either direction.
+not know, and on an ``up`` without a text. It forwards any event that a browser sends, so unknown
+events are ignored here. There is no flow control in either direction.
 
-Keys are only kept when they come, and used in `ConsoleSession.work`: the operator's code shall have
-few frames above it, and what it prints can wait until the network has taken what was before.
+Received keys are only queued, and handled in `ConsoleSession.work`: so the operator's code has more
+stack, and its next output is made only after the network has taken the previous one.
 """
 
 import sys
@@ -25,19 +24,19 @@ from ..common.memory import load
 from ..errors import printable
 from .output_buffer import OutputBuffer
 
-_KEYS = const(256)  # used by one poll at most
-_PIECES = const(2)  # sent by one poll at most, each of 512 characters
-_LITTLE = const(1024)  # characters waiting to be sent with which more keys may be used
-# Characters of input that may wait. One message alone may be longer, if max_message_size lets it.
+_KEYS = const(256)  # most keys handled by one poll
+_PIECES = const(2)  # most pieces sent by one poll, each of 512 characters
+_LITTLE = const(1024)  # characters of queued output; with more of them no keys are handled
+# Characters of queued input. A single message may be longer, up to max_message_size.
 _MAX_INPUT = const(32768)
-# Not from line_editor, which a mere upload does not need.
+# Not imported from line_editor, which an upload alone does not need.
 _PASTE_BEGIN = "\x1b[200~"
 _PASTE_END = "\x1b[201~"
 _HELP = """\
 This is the board's own Python, in the main loop of its application:
-nothing else goes on while a command runs, and nobody can stop it from here.
+nothing else runs while a command runs, and it can't be stopped from here.
   download(path)   send a file of the board to the browser; ctrl-c cancels
-  help(object)     what an object has
+  help(object)     the names in an object
   exit()           close this prompt and free its memory
   _                the last value
 Names of the application: %s
@@ -46,7 +45,7 @@ Names of the application: %s
 
 class ConsoleSession:
     """
-    One operator's stay.
+    One session of an operator.
 
     :param Console console: the options
     :param push: function of event and payload that returns False if it could not be sent
@@ -58,27 +57,27 @@ class ConsoleSession:
         self._push = push
         self._log = log
         self.output = OutputBuffer(console.output_limit, "\r\n")
-        """What the terminal shall show."""
+        """The queued output for the terminal."""
         self.left = False
-        """True if the operator wants to leave; what waits may still be sent."""
+        """True if the operator has left; queued output is still sent."""
         self._width = 80
-        self._input = ""  # of the oldest message with keys that are not used yet
-        self._at = 0
-        self._further = []  # those behind it: one text of them all would be a large piece of memory
+        self._input = ""  # the oldest queued message
+        self._at = 0  # how many of its keys were handled
+        self._further = []  # later messages; joined they would need one large block of memory
         self._refused = None  # the last characters of a refused paste whose end has not come yet
-        self._wanted = False  # somebody is here, and there is no prompt yet
+        self._wanted = False  # a prompt is to be opened
         self._files = None
         self._runner = None
         self._prompt = None
 
-    # What comes
+    # Input
 
     def handle(self, event: str, payload: dict) -> None:
         """
-        Take one event of the server.
+        Handle one event of the server.
 
-        :param str event: its name
-        :param dict payload: what came with it
+        :param str event: the event's name
+        :param dict payload: its payload
         """
         if event == "dn":
             self._typed(payload.get("data"))
@@ -97,13 +96,13 @@ class ConsoleSession:
         self._wanted = True
         at = data.rfind("\x03")
         if at >= 0:
-            # What was typed before it counts no more, be it a long paste that goes wrong.
+            # Ctrl-C discards all queued input before it, such as a long paste.
             self._start_over(data[at:])
             if self._files is not None:
                 self._files.cancel()
             return
         if self._refused is not None:
-            data = self._refused + data  # the mark of the end may come in two pieces
+            data = self._refused + data  # the end mark may arrive in two pieces
             at = data.find(_PASTE_END)
             self._refused = data[1 - len(_PASTE_END) :] if at < 0 else None
             if at < 0:
@@ -111,14 +110,14 @@ class ConsoleSession:
             data = data[at:]
         waiting = len(self._input) - self._at + sum([len(text) for text in self._further])
         if waiting and waiting + len(data) > _MAX_INPUT:
-            self.notice("%d characters of input were dropped: too many wait" % len(data))
+            self.notice("%d characters of input were dropped: queue full" % len(data))
             self.refuse(data)
             return
         further = self._further
         if not waiting:
             self._input, self._at = data, 0
         elif further and len(further[-1]) < _KEYS:
-            further[-1] += data  # few texts, not thousands of single keys
+            further[-1] += data  # one text instead of many single keys
         else:
             further.append(data)
 
@@ -127,9 +126,9 @@ class ConsoleSession:
 
     def refuse(self, data: str) -> None:
         """
-        Take note that input was dropped: of a paste that is under way nothing more is used.
+        Handle that input was dropped: the rest of a paste that it belonged to is discarded, too.
 
-        :param str data: the input, or its beginning and its end
+        :param str data: the dropped input, or its beginning and its end
         """
         within = self._drop_paste()
         begin, end = data.rfind(_PASTE_BEGIN), data.rfind(_PASTE_END)
@@ -139,7 +138,7 @@ class ConsoleSession:
             self._further.append(_PASTE_END)
 
     def _drop_paste(self) -> bool:
-        """If what waits ends within a paste, drop that from its beginning on."""
+        """If the queued input ends within a paste, drop that paste; return True then."""
         texts = [self._input[self._at :]] + self._further
         for index in range(len(texts) - 1, -1, -1):
             begin, end = texts[index].rfind(_PASTE_BEGIN), texts[index].rfind(_PASTE_END)
@@ -162,14 +161,14 @@ class ConsoleSession:
             if self._prompt is not None:
                 self._prompt.editor.set_width(width)
         self._wanted = True
-        # The page may have been opened anew: let it tell pastes from keys (xterm, mode 2004).
+        # The page may be a new one: switch on its marks around pastes (xterm, mode 2004).
         self.output.tell("\x1b[?2004h")
 
     def notice(self, text: str) -> None:
         """
-        Tell the operator and the log something, whatever is being typed.
+        Show a notice to the operator and log it. A line that is being typed is shown again.
 
-        :param str text: a line
+        :param str text: one line
         """
         self._log("info", "console: " + printable(text))
         text = "[" + text + "]\n"
@@ -178,19 +177,19 @@ class ConsoleSession:
         else:
             self.output.tell("\n" + text)
 
-    # What is due
+    # Work in each poll
 
     @property
     def code(self):
-        """A statement for the `runner`, else None (read-only)."""
+        """A complete statement for the `runner`, else None (read-only)."""
         return None if self._prompt is None else self._prompt.code
 
     def work(self, now: int) -> bool:
         """
-        Send what waits, and use the next keys, until a statement is complete.
+        Send queued output, and handle the next keys until a statement is complete.
 
         :param int now: ticks in milliseconds
-        :return: True while something is going on that must not be interrupted
+        :return: True while output or a file is being sent: the session is not idle
         """
         if self.output.size and not self._flush() and self.output.size > _LITTLE:
             return True
@@ -204,7 +203,7 @@ class ConsoleSession:
         return busy
 
     def ran(self) -> None:
-        """Go on after the statement was run."""
+        """Show the next prompt, after the statement was run."""
         if not self.left:
             self._prompt.ran()
         self._flush()
@@ -222,7 +221,7 @@ class ConsoleSession:
             self._input, self._at = self._further.pop(0) if self._further else "", 0
 
     def _flush(self) -> bool:
-        """Send some of the output. True if none is left."""
+        """Send some of the queued output; return True if all was sent."""
         output = self.output
         for _ in range(_PIECES):
             text = output.first()
@@ -232,7 +231,7 @@ class ConsoleSession:
                 if not self._push("up", {"data": text}):
                     return False
             except MemoryError:
-                return False  # it stays, and is sent when there is some
+                return False  # it stays queued until there is memory
             output.drop_first()
         return output.size == 0
 
@@ -240,7 +239,7 @@ class ConsoleSession:
 
     def _open(self) -> None:
         load("console.line_editor", "console.python_source", "console.python_prompt")
-        from .python_prompt import PythonPrompt  # noqa: PLC0415 not for a mere upload
+        from .python_prompt import PythonPrompt  # noqa: PLC0415 an upload alone needs no prompt
 
         self._wanted = False
         about = sys.implementation
@@ -255,7 +254,7 @@ class ConsoleSession:
         """Return the `CodeRunner` with the prompt's names."""
         if self._runner is None:
             load("console.code_runner")
-            from .code_runner import CodeRunner  # noqa: PLC0415 not for a mere upload
+            from .code_runner import CodeRunner  # noqa: PLC0415 an upload alone runs no code
 
             names = {"link": self._console.link}
             names.update(self._console.names)
@@ -266,7 +265,7 @@ class ConsoleSession:
         return self._runner
 
     def _exit(self) -> None:
-        """``exit()`` of the prompt."""
+        """Implement ``exit()`` of the prompt."""
         self.left = True
         raise SystemExit
 
@@ -281,15 +280,15 @@ class ConsoleSession:
         return self._files
 
     def _download(self, path: str) -> None:
-        """``download()`` of the prompt."""
+        """Implement ``download()`` of the prompt."""
         size = self._transfer().download(path)
         self.output.write("[sending %d bytes; ctrl-c cancels]\n" % size)
 
     def close(self, how: str) -> None:
         """
-        Say goodbye; nobody uses this any more.
+        End the session: cancel file transfers and show a last line.
 
-        :param str how: for the operator
+        :param str how: how it ended, for the operator
         """
         if self._files is not None:
             self._files.lost("the console was closed")
@@ -299,11 +298,11 @@ class ConsoleSession:
 
     def passed_over(self, words: str, ends: str) -> None:
         """
-        A message was passed over: a file on its way here may have a hole, or a paste.
+        Handle that a message was skipped: an upload or a paste may be incomplete now.
 
-        :param str words: for the operator
-        :param str ends: the first and last characters of what was typed, as JSON; ``""`` if nothing
-            was
+        :param str words: the notice for the operator
+        :param str ends: the message's first and last characters, as JSON, if it held keys; else
+            ``""``
         """
         self.notice(words)
         if self._files is not None:
@@ -312,6 +311,6 @@ class ConsoleSession:
             self.refuse(ends.replace("\\u001B", "\x1b").replace("\\u001b", "\x1b"))
 
     def lost(self) -> None:
-        """The channel is gone, and files under way with it."""
+        """Handle the loss of the channel: file transfers end."""
         if self._files is not None:
             self._files.lost("the connection was lost")

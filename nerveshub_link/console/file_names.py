@@ -5,8 +5,8 @@
 `nerveshub_link.console.file_names`
 ====================================================
 
-Names of files that an operator uploads: what FAT and a shell can take, and no file replaced without
-a word. Part of `nerveshub_link.console.file_transfer`.
+Names of files that an operator uploads: valid for FAT and harmless in a shell; a file with another
+name is never replaced. Part of `nerveshub_link.console.file_transfer`.
 """
 
 import os
@@ -14,10 +14,10 @@ import os
 
 def safe_name(name) -> str:
     """
-    Make a file name of what a browser sent: no path, nothing that FAT or a shell trips over.
-    FAT takes Unicode, so letters stay what they are.
+    Make a safe file name: without a path, and without characters that FAT forbids or a shell
+    interprets. FAT knows Unicode, so letters are kept.
 
-    :param name: what came
+    :param name: the name that the browser sent
     :return: up to 64 characters
     """
     text = last_part(name)
@@ -27,9 +27,10 @@ def safe_name(name) -> str:
 
 def last_part(name) -> str:
     """
-    Return a name without the folders before it.
+    Return the last part of a path.
 
-    :param name: what came
+    :param name: a path, with ``/`` or ``\\``
+    :return: the name without folders
     """
     return str(name).replace("\\", "/").split("/")[-1]
 
@@ -38,7 +39,7 @@ def _is_printable(code: int) -> bool:
     return not (
         code < 0x20
         or 0x7F <= code < 0xA0
-        # Marks that turn the direction of a text, or show as nothing: a name would look like others
+        # Marks that change a text's direction or are invisible: two names could look the same.
         or 0x200B <= code <= 0x200F
         or 0x2028 <= code <= 0x202E
         or 0x2060 <= code <= 0x206F
@@ -57,18 +58,18 @@ def _exists(path: str) -> bool:
 
 def place(path: str, came: str) -> tuple:
     """
-    Tell where an upload goes. It replaces a file of the very same name alone: names that were made
-    safe may become the same, and FAT takes ``A`` for ``a``.
+    Choose the path of an upload. Only a file of exactly the same name is replaced: two names may
+    have the same safe name, and FAT does not distinguish ``A`` and ``a``.
 
     :param str path: folder and safe name
-    :param str came: the name as it came
-    :return: the path, and words for the operator
+    :param str came: the name that the browser sent
+    :return: the path, and a remark for the operator, ``""`` for none
     """
     if not _exists(path):
         return path, ""
     folder, _, name = path.rpartition("/")
     if name == last_part(came) and name in os.listdir(folder or "/"):
-        return path, ", in the place of the file that was there"
+        return path, ", replacing the old file"
     stem, dot, ending = name.rpartition(".")
     if not stem:
         stem, dot, ending = name, "", ""

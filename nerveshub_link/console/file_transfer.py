@@ -5,12 +5,12 @@
 `nerveshub_link.console.file_transfer`
 ====================================================
 
-Files over the ``console`` topic, both ways: ``file-data/start``, ``file-data`` with 1,024 bytes in
-base64, ``file-data/stop``. Nothing is acknowledged. The chunks' numbers begin anew now and then
-(the browser counts each of its reads), so they are appended in the order of their arrival.
+Transfers files over the ``console`` topic, both ways: ``file-data/start``, ``file-data`` with 1,024
+bytes in base64, ``file-data/stop``. Nothing is acknowledged. The browser restarts the chunks'
+numbers with each of its reads, so chunks are appended in the order of their arrival.
 
-Imported with the first file. The caller gives events to `FileTransfer.handle`, calls
-`FileTransfer.poll`, and tells it when the connection is lost.
+Imported with the first file. The caller passes events to `FileTransfer.handle`, calls
+`FileTransfer.poll`, and `FileTransfer.lost` when the connection is lost.
 """
 
 import binascii
@@ -26,7 +26,7 @@ _RESERVE = const(16384)  # bytes that stay free on the drive
 _STALLED = const(60 * 1000)
 _READ_ONLY = const(30)  # EROFS, which CircuitPython's errno lacks
 _FULL = const(28)
-_PART = "/.upload.part"  # a name that no upload can have: safe_name drops a dot at the beginning
+_PART = "/.upload.part"  # no upload has this name: safe_name removes a dot at the beginning
 
 
 def _why(error) -> str:
@@ -39,7 +39,7 @@ def _why(error) -> str:
 
 
 def _room(folder: str):
-    """Bytes that a file may take, or None where nobody can tell."""
+    """Return the free bytes for a file, or None if the system can't tell."""
     try:
         found = os.statvfs(folder)
     except AttributeError:
@@ -54,10 +54,10 @@ def _close(file) -> None:
 
 class FileTransfer:
     """
-    Both ways of one console.
+    Uploads and downloads of one console.
 
-    :param str folder: where files of an operator go; None to take none
-    :param int upload_limit: bytes of the longest file that is taken
+    :param str folder: folder for an operator's uploads; None to accept none
+    :param int upload_limit: bytes of the longest file that is accepted
     :param int download_limit: bytes of the longest file that is sent
     :param push: function of event and payload that returns False if it could not be sent
     :param notice: function of a text for the operator
@@ -71,30 +71,32 @@ class FileTransfer:
         self._push = push
         self._notice = notice
         self._sender = None
-        self._scarce = None  # since when there is no memory for the next piece
+        self._scarce = None  # ticks since which there is no memory for the next piece
 
     def handle(self, event: str, payload: dict) -> None:
         """
-        Take one event of the server.
+        Handle one event of the server.
 
         :param str event: ``file-data/start``, ``file-data`` or ``file-data/stop``
-        :param dict payload: what came with it
+        :param dict payload: its payload
         """
         if self._receiver is not None:
             self._receiver.handle(event, payload)
         elif event == "file-data/start":
-            self._notice("this board takes no files: upload_folder is None")
+            self._notice("this board accepts no files: upload_folder is None")
 
     def download(self, path: str) -> int:
         """
         Begin to send a file.
 
-        :param str path: where it is
-        :return: its bytes
-        :raises RuntimeError: if another one is under way
+        :param str path: path of the file
+        :return: its length in bytes
+        :raises RuntimeError: if another file is being sent
+        :raises ValueError: if the file is too long
+        :raises OSError: if it can't be read
         """
         if self._sender is not None:
-            raise RuntimeError("a download is under way: " + self._sender.path)
+            raise RuntimeError("another download is running: " + self._sender.path)
         from .file_sender import FileSender  # noqa: PLC0415 with the first download
 
         self._sender = FileSender(path, self._download_limit)
@@ -102,10 +104,10 @@ class FileTransfer:
 
     def poll(self, now: int) -> bool:
         """
-        Do what is due.
+        Send the next piece, and check the upload's timeout.
 
         :param int now: ticks in milliseconds
-        :return: True while a file is on its way
+        :return: True while a file is being transferred
         """
         if self._receiver is not None:
             self._receiver.poll(now)
@@ -125,11 +127,11 @@ class FileTransfer:
 
     @property
     def busy(self) -> bool:
-        """True while a file is on its way (read-only)."""
+        """True while a file is being transferred (read-only)."""
         return self._sender is not None or (self._receiver is not None and self._receiver.busy)
 
     def cancel(self) -> None:
-        """Stop sending, if something is being sent."""
+        """Cancel the download, if there is one."""
         if self._sender is not None:
             self._end("download cancelled")
 
@@ -139,15 +141,15 @@ class FileTransfer:
         self._notice(sender.path + ": " + how)
 
     def missed(self) -> None:
-        """A message was passed over: what comes may have a hole."""
+        """Drop the upload: a message was skipped, so the file may be incomplete."""
         if self._receiver is not None:
-            self._receiver.abort("a part of it was passed over")
+            self._receiver.abort("a part was skipped")
 
     def lost(self, why: str) -> None:
         """
-        Nothing goes on: drop what was under way.
+        Drop the upload and cancel the download: the connection is lost.
 
-        :param str why: in words
+        :param str why: the reason, for the operator
         """
         if self._receiver is not None:
             self._receiver.abort(why)
@@ -156,9 +158,9 @@ class FileTransfer:
 
 class FileReceiver:
     """
-    Takes files, one at a time, and puts each into a folder when it is complete.
+    Receives files, one at a time, and renames each to its name when it is complete.
 
-    :param str folder: where to; made if it is missing
+    :param str folder: folder of the files; created if it is missing
     :param int limit: bytes of the longest file
     :param notice: function of a text for the operator
     """
@@ -168,10 +170,10 @@ class FileReceiver:
         self._limit = limit
         self._notice = notice
         self._file = None
-        self._came = ""  # the name as it came: chunks are told apart by it
+        self._came = ""  # the name that the browser sent, which each chunk repeats
         self._path = self._part = ""
         self._count = self._most = 0
-        self._lost = False  # was it told that chunks come for nothing?
+        self._lost = False  # the operator knows already that these chunks are ignored
         self._since = None
 
     @property
@@ -181,10 +183,10 @@ class FileReceiver:
 
     def handle(self, event: str, payload: dict) -> None:
         """
-        Take one event.
+        Handle one event.
 
         :param str event: ``file-data/start``, ``file-data`` or ``file-data/stop``
-        :param dict payload: what came with it
+        :param dict payload: its payload
         """
         name = payload.get("filename")
         self._since = None
@@ -204,7 +206,7 @@ class FileReceiver:
 
     def _begin(self, name) -> None:
         self.abort("another file began before it was complete")
-        self._lost = True  # until it is open, chunks of it are not worth another word
+        self._lost = True  # if the file can't be opened, its chunks need no further notice
         if not isinstance(name, str):
             self._notice("a file without a name is ignored")
             return
@@ -226,11 +228,11 @@ class FileReceiver:
 
     def _append(self, data) -> None:
         if not isinstance(data, str):
-            raise ValueError("file data that is no text")
+            raise ValueError("file data is not text")
         data = binascii.a2b_base64(data)
         self._count += len(data)
         if self._count > self._most:
-            raise ValueError("it is longer than the %d bytes that may be taken" % self._most)
+            raise ValueError("longer than the limit of %d bytes" % self._most)
         self._file.write(data)
 
     def _finish(self) -> None:
@@ -243,16 +245,16 @@ class FileReceiver:
 
     def abort(self, why: str) -> None:
         """
-        Drop the file under way, if there is one, and say so.
+        Drop the incomplete file, if there is one, with a notice.
 
-        :param str why: in words
+        :param str why: the reason, for the operator
         """
         path, file = self._path, self._file
         self._path, self._file = "", None
         self._lost = True
         if not path:
             return
-        # One by one: the file must go even if closing it fails, for lack of room.
+        # Each in its own try: the file must be removed even if closing it fails on a full drive.
         for function, argument in ((_close, file), (os.remove, self._part)):
             try:
                 function(argument)
@@ -262,7 +264,7 @@ class FileReceiver:
 
     def poll(self, now: int) -> None:
         """
-        Drop a file whose rest does not come.
+        Drop a file of which nothing came for a minute.
 
         :param int now: ticks in milliseconds
         """
@@ -271,4 +273,4 @@ class FileReceiver:
         if self._since is None:
             self._since = now
         elif elapsed(now, self._since) >= _STALLED:
-            self.abort("nothing came for %d s" % (_STALLED // 1000))
+            self.abort("no data for %d s" % (_STALLED // 1000))

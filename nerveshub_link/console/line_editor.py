@@ -5,18 +5,18 @@
 `nerveshub_link.console.line_editor`
 ====================================================
 
-One line of input at a terminal far away: keys come in by `LineEditor.feed`, in pieces cut anywhere,
-and what the terminal has to show goes out through a function. The terminal is an xterm (ECMA-48).
+Edits one line of input at a remote terminal, an xterm (ECMA-48): keys come in by
+`LineEditor.feed`, in pieces of any length, and the terminal's output goes to a function.
 
-It knows nothing of what a line means. `LineEditor.feed` stops at each `event` that the caller has
-to deal with, and is called again with the rest. After `LINE`, `INTERRUPT`, `TOO_LONG` and `END` the
+The meaning of a line is left to the caller. `LineEditor.feed` stops at each `event` that the caller
+must handle, and is called again with the rest. After `LINE`, `INTERRUPT`, `TOO_LONG` and `END` the
 caller shows the next prompt by `LineEditor.begin`.
 """
 
 from micropython import const
 
 NOTHING = 0
-"""Event: all was used."""
+"""Event: all keys were handled."""
 LINE = 1
 """Event: the line in ``line`` was entered."""
 INTERRUPT = 2
@@ -26,10 +26,10 @@ END = 3
 COMPLETE = 4
 """Event: the tab key; see `LineEditor.insert` and `LineEditor.show`."""
 TOO_LONG = 5
-"""Event: a line was entered that did not fit; it is lost."""
+"""Event: a line was entered that was too long; it is dropped."""
 
-_PASTE_BEGIN = "\x1b[200~"  # what a terminal puts before a paste (xterm, mode 2004)
-_ESCAPE = const(16)  # characters of the longest escape sequence that is followed
+_PASTE_BEGIN = "\x1b[200~"  # a terminal sends this before a paste (xterm, mode 2004)
+_ESCAPE = const(16)  # characters of the longest escape sequence that is parsed
 
 _KEYS = {
     "\x01": "home",
@@ -51,12 +51,12 @@ _TILDES = {"1": "home", "3": "delete", "4": "end", "7": "home", "8": "end"}
 
 
 def _cells(char: str) -> int:
-    """How many cells of the terminal a character takes, as far as a short list can tell."""
+    """Return how many cells of the terminal a character takes, by a short approximate list."""
     code = ord(char)
     if code < 0x300:
         return 1
     if code < 0x370 or 0x200B <= code <= 0x200F or 0x20D0 <= code < 0x2100:
-        return 0  # marks upon the character before
+        return 0  # marks that combine with the previous character
     if 0xFE00 <= code <= 0xFE0F:
         return 0
     if code < 0x1100:
@@ -77,7 +77,7 @@ def _cells(char: str) -> int:
 
 
 def _is_character(code: int) -> bool:
-    """A terminal would obey the controls from 0x80 on, and surrogates are half a character."""
+    """Refuse the control characters from 0x80 on, and surrogates, which are half a character."""
     return not (0x80 <= code < 0xA0 or 0xD800 <= code <= 0xDFFF)
 
 
@@ -91,7 +91,7 @@ class LineEditor:
     """
     Edits lines.
 
-    :param write: function of the text that the terminal is to show
+    :param write: function of a text to send to the terminal
     :param int width: the terminal's columns
     :param int limit: characters of a line
     :param int history: characters of all remembered lines together
@@ -103,15 +103,15 @@ class LineEditor:
         self._history_limit = history
         self._history = []
         self._back = 0  # how many lines back in the history
-        self._draft = ""  # what was being typed before that
+        self._draft = ""  # the typed line, while the history is shown
         self._escape = ""
         self._after_return = False
         self._prompt = ""
-        self._marks = False  # does a character take other than one cell?
+        self._marks = False  # True if a character may not take exactly one cell
         self._overflow = False
         self.set_width(width)
         self.pasting = False
-        """True within a bracketed paste, where no key but ctrl-c has a meaning."""
+        """True within a bracketed paste, where ctrl-c is the only special key."""
         self.text = ""
         """The line so far."""
         self.cursor = 0
@@ -119,19 +119,19 @@ class LineEditor:
         self.line = ""
         """The line that was entered."""
         self.event = NOTHING
-        """Why `feed` returned."""
+        """Why `feed` returned: `NOTHING`, `LINE` and so on."""
 
     def set_width(self, width: int) -> None:
         """
-        Hear of the terminal's width.
+        Set the terminal's width.
 
-        :param int width: columns; taken for 20 at least and 500 at most
+        :param int width: columns; limited to 20 to 500
         """
         self.width = min(max(width, 20), 500)
 
     def begin(self, prompt: str) -> None:
         """
-        Show a prompt, with an empty line behind it.
+        Show a prompt and begin an empty line.
 
         :param str prompt: printable ASCII
         """
@@ -143,7 +143,7 @@ class LineEditor:
         self._write(prompt)
 
     def redraw(self) -> None:
-        """Show prompt and line again, from the beginning of a row that is free."""
+        """Show prompt and line again. The cursor must be in an empty row."""
         out = self._prompt + self.text
         if self._where(len(self.text))[1] == 0:
             out += " \r"  # a terminal wraps only with the character after the last column
@@ -151,18 +151,18 @@ class LineEditor:
 
     def show(self, text: str) -> None:
         """
-        Show something below the line, and the line again below that.
+        Show a text below the line, and the line again below that.
 
-        :param str text: with a line feed at its end
+        :param str text: ends with a line feed
         """
         self._write(self._move(self.cursor, len(self.text)) + "\n" + text)
         self.redraw()
 
     def insert(self, text: str) -> None:
         """
-        Insert at the cursor.
+        Insert text at the cursor. The part that does not fit is dropped.
 
-        :param str text: no control characters
+        :param str text: text without control characters
         """
         room = self._limit - len(self.text)
         if len(text) > room:
@@ -174,10 +174,10 @@ class LineEditor:
 
     def feed(self, text: str) -> int:
         """
-        Take keys.
+        Handle keys.
 
-        :param str text: a few hundred at a time, at most: each takes its time
-        :return: how many characters were used up; the rest is for the next call
+        :param str text: a few hundred characters at most: each takes time
+        :return: how many characters were handled; call again with the rest
         """
         self.event = NOTHING
         count, at = len(text), 0
@@ -197,11 +197,11 @@ class LineEditor:
 
     def skip(self, text: str) -> int:
         """
-        Take keys of a paste that is refused, and drop them, up to the paste's end or to ctrl-c.
-        Outside of a paste: drop what is given, up to ctrl-c or to the beginning of a paste.
+        Drop keys of a refused paste, up to its end or to ctrl-c. Outside of a paste: drop keys up
+        to ctrl-c or to the beginning of a paste.
 
         :param str text: as for `feed`
-        :return: how many characters were used up; fewer than all of them if the end was among them
+        :return: how many characters were dropped; fewer than all if the end was among them
         """
         self.event = NOTHING
         if not self.pasting:
@@ -225,7 +225,7 @@ class LineEditor:
             if char >= " ":
                 self._escaped(char)
                 return
-            self._escape = ""  # a control character breaks a sequence off
+            self._escape = ""  # a control character ends a sequence
         after_return, self._after_return = self._after_return, char == "\r"
         if char == "\x1b":
             self._escape = char
@@ -233,7 +233,7 @@ class LineEditor:
             if not (char == "\n" and after_return):
                 self._enter()
         elif char == "\x03":
-            self.pasting = False  # its end may have been dropped with what waited
+            self.pasting = False  # the paste's end may have been dropped with the queued input
             self._write(self._move(self.cursor, len(self.text)) + "^C\n")
             self.event = INTERRUPT
         elif self.pasting:
@@ -327,7 +327,7 @@ class LineEditor:
         self.cursor = cursor
 
     def _replace(self, start: int, end: int, new: str) -> None:
-        """Put ``new`` in the place of a part of the line, and the cursor behind it."""
+        """Replace a part of the line by ``new``, and put the cursor after it."""
         if start == end and not new:
             return
         out = self._move(self.cursor, start)
@@ -345,7 +345,7 @@ class LineEditor:
         self._write(out + self._move(len(self.text), self.cursor))
 
     def _where(self, index: int) -> tuple:
-        """Row and column of a character, counted from the prompt's beginning."""
+        """Return row and column of a character, counted from the prompt's beginning."""
         cell = len(self._prompt)
         if not self._marks:
             return divmod(cell + index, self.width)

@@ -5,17 +5,17 @@
 `nerveshub_link.console.python_prompt`
 ====================================================
 
-Python's prompt: from keys to statements, with ``>>>`` and ``...``, and completion of names.
+Python's prompt: makes statements of keys, with ``>>>`` and ``...``, and completes names.
 
-It runs nothing: `PythonPrompt.feed` leaves a whole statement in ``code``, the caller runs it (so
-that few frames lie below it), and calls `PythonPrompt.ran`.
+It does not run code: `PythonPrompt.feed` leaves a complete statement in ``code``, the caller runs
+it, with few frames on the stack, and calls `PythonPrompt.ran`.
 
-What is pasted runs as it stands in a file, too: a blank line within a block does not end it while
-more is to come, and a block ends where the next line is not indented. A prompt that obeyed the
-letter would run half of a pasted function.
+Pasted code runs as it would from a file: a blank line within a block does not end it while more
+input follows, and a block ends where the next line is not indented. Python's own prompt would run
+half of a pasted function.
 
-A line or a block that is too long is refused, and with it all that belongs to it: the rest of the
-paste, or else what waits already. Run by itself, that could do anything.
+A line or a block that is too long is refused, and so is everything that belongs to it: the rest of
+the paste, or the queued input. The rest alone could do something that nobody wanted.
 """
 
 import builtins
@@ -48,11 +48,11 @@ class PythonPrompt:
         self.editor = LineEditor(output.tell, width)
         """The `LineEditor`."""
         self.code = None
-        """A statement to be run, source or what ``compile`` made of it; else None."""
+        """A complete statement, source or a code object; else None."""
         self.left = False
-        """True if the operator wants to leave."""
-        self._held = None
-        self._refusing = False  # is the rest of something refused being dropped?
+        """True if the operator has left by ctrl-d."""
+        self._held = None  # the line after a complete block, and its ``more``
+        self._refusing = False  # True while the rest of refused input is dropped
         self._drop_block()
 
     def _drop_block(self) -> None:
@@ -61,7 +61,7 @@ class PythonPrompt:
         self._compound = None  # known when the first logical line is complete
 
     def start(self) -> None:
-        """Forget what was begun, and show a prompt."""
+        """Discard an incomplete statement, and show a prompt."""
         self._drop_block()
         self._held = self.code = None
         self._refusing = False
@@ -69,11 +69,11 @@ class PythonPrompt:
 
     def feed(self, text: str, more: bool) -> int:
         """
-        Take keys, until a statement is complete.
+        Handle keys, until a statement is complete.
 
-        :param str text: a few hundred at most
-        :param bool more: True if more keys are here already
-        :return: how many were used up
+        :param str text: a few hundred characters at most
+        :param bool more: True if more keys are queued
+        :return: how many characters were handled
         """
         if self._refusing:
             return self._skip(text, more)
@@ -95,14 +95,14 @@ class PythonPrompt:
 
     def refuse(self, why: str, more: bool) -> None:
         """
-        Drop what was begun, and what belongs to it.
+        Drop an incomplete statement, and the input that belongs to it.
 
-        :param str why: for the operator; ``""`` if he knows
-        :param bool more: True if something that belongs to it is here, or will come
+        :param str why: the reason for the operator; ``""`` if it was shown already
+        :param bool more: True if more of it is queued or will come
         """
         if why:
-            rest = ", and all that came with it" if more else ""
-            self._output.tell("[%s: it is dropped%s]\n" % (why, rest))
+            rest = ", with all that followed" if more else ""
+            self._output.tell("[%s: dropped%s]\n" % (why, rest))
         if not more:
             self.start()
             return
@@ -120,7 +120,7 @@ class PythonPrompt:
         return used
 
     def ran(self) -> None:
-        """Go on after the statement was run."""
+        """Show the next prompt, after the statement was run."""
         self.code = None
         if self._held is None:
             self.editor.begin(">>> ")
@@ -131,14 +131,14 @@ class PythonPrompt:
     def _line(self, line: str, more: bool) -> None:
         scanner = self._scanner
         if self._block and not scanner.is_open and begins_statement(line):
-            # Is the block complete without it? A decorator is not.
+            # The block may be complete without this line; after a decorator it is not.
             try:
                 self.code = compile(self._block, "<console>", "single")
                 self._drop_block()
                 self._held = line, more
                 return
             except Exception as error:
-                keep_timeout(error)  # else, it will be shown with the line
+                keep_timeout(error)  # the error is shown when the block runs with the line
         if not (self._block or is_code(line)):
             self.editor.begin(">>> ")
             return
@@ -186,7 +186,7 @@ class PythonPrompt:
             editor.show(_columns(found[:_MAX_NAMES], editor.width))
 
     def _names(self, path: list) -> list:
-        """All names at a place; asking for an attribute may run the operator's code."""
+        """Return all names in an object. Looking up an attribute may run the operator's code."""
         space = self._namespace
         try:
             if not path:

@@ -5,9 +5,9 @@
 `nerveshub_link.console.python_source`
 ====================================================
 
-Where a Python statement ends, found by looking at brackets, quotes and indentation alone. The
-compiler can't be asked: on a board it does not tell a line that is wrong from one that goes on, and
-there is neither ``codeop`` nor ``ast``.
+Finds where a Python statement ends, by brackets, quotes and indentation alone. The compiler is no
+help: on a board it gives the same error for a wrong line and for an incomplete one, and there is
+neither ``codeop`` nor ``ast``.
 """
 
 from ..errors import keep_timeout
@@ -29,7 +29,7 @@ _GOES_ON = ("else", "elif", "except", "finally")
 
 
 def first_word(line: str) -> str:
-    """Return the name that a line begins with, ``"@"`` for a decorator, ``""`` for all else."""
+    """Return the name that a line begins with, ``"@"`` for a decorator, else ``""``."""
     end = 0
     for char in line:
         if not (char.isalpha() or char.isdigit() or char == "_"):
@@ -39,26 +39,26 @@ def first_word(line: str) -> str:
 
 
 def is_compound(line: str) -> bool:
-    """Tell whether a statement's first line is one that a block may follow."""
+    """Tell whether a statement with this first line has a block."""
     word = first_word(line)
     return word == "@" or word in _COMPOUND
 
 
 def is_code(line: str) -> bool:
-    """Tell whether there is more in a line than blanks and a comment."""
+    """Tell whether a line has more than blanks and a comment."""
     return line.strip()[:1] not in ("", "#")
 
 
 def begins_statement(line: str) -> bool:
     """
-    Tell whether a line, if nothing is open before it, begins a statement of its own: it is not
-    indented, and no ``else`` and the like.
+    Tell whether a line begins a statement, if no bracket or quote is open before it: it is not
+    indented, and does not begin with ``else``, ``elif``, ``except`` or ``finally``.
     """
     return is_code(line) and line[0] not in " \t" and first_word(line) not in _GOES_ON
 
 
 class Scanner:
-    """Looks at the lines of a statement, one after the other."""
+    """Scans the lines of a statement, one after the other."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -68,21 +68,21 @@ class Scanner:
 
     @property
     def is_open(self) -> bool:
-        """True if the statement goes on for sure: a bracket, a quote, a backslash (read-only)."""
+        """True if a bracket, a triple quote or a backslash continues the statement (read-only)."""
         return self._joined or self._depth > 0 or len(self._quote) > 0
 
     @property
     def ends_with_colon(self) -> bool:
-        """True if the last line with code in it ended with a colon (read-only)."""
+        """True if the last line with code ended with a colon (read-only)."""
         return self._colon
 
     def feed(self, line: str) -> None:
         """
-        Look at a line.
+        Scan a line.
 
-        :param str line: without its end
+        :param str line: the line, without its line feed
         """
-        data = line.encode()  # of bytes the n-th is found at once, of characters not
+        data = line.encode()  # a board finds the n-th byte at once, but not the n-th character
         self._joined = False
         count, at = len(data), 0
         last = 0
@@ -107,13 +107,13 @@ class Scanner:
                 last = char
             at += 1
         if len(self._quote) == 1 and at == count:
-            # Not closed: the compiler will say so. After a backslash, at is beyond the end.
+            # A missing quote: the compiler will report it. After a backslash, at is past the end.
             self._quote = b""
         if last:
             self._colon = last == 0x3A
 
     def _quoted(self, data: bytes, at: int) -> int:
-        """How many bytes of a text in quotes to pass over."""
+        """Return how many bytes of a quoted text to skip."""
         if data[at] == 0x5C:
             return 2
         length = len(self._quote)
@@ -125,10 +125,10 @@ class Scanner:
 
 def keep_last_value(text: str) -> tuple:
     """
-    Make a script keep its last statement's value in ``_``, if that is an expression.
+    Change a script so that it assigns its last statement to ``_``, if that is an expression.
 
     :param str text: a whole script
-    :return: the script, and True if there is such a value
+    :return: the script, and True if it was changed
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     scanner = Scanner()
@@ -142,7 +142,7 @@ def keep_last_value(text: str) -> tuple:
             compile("\n".join(lines[start:]), "<script>", "eval")
         except Exception as error:
             keep_timeout(error)
-            start = None  # a statement, or an error that will show when it runs
+            start = None  # not an expression, or an error that is reported when it runs
     if start is not None:
         lines[start] = "_ = (" + lines[start]
         lines.append(")")

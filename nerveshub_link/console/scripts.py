@@ -7,10 +7,10 @@
 
 Support scripts: Python that an operator runs from NervesHub's page or API, and the connecting code
 that NervesHub sends at each join. They come as ``scripts/run`` on the ``device`` topic, with a text
-and a ref; the answer has the same ref, what was printed, and the value of the last statement.
+and a ref; the answer has the same ref, the printed output, and the value of the last statement.
 
-The server forgets a script after 15 s (its ``lib/nerves_hub/device_link.ex``). There is one thread
-here, and nobody who could stop a script: how long it took is looked at when it is over.
+The server stops waiting for the answer after 15 s (its ``lib/nerves_hub/device_link.ex``). There is
+only one thread, so a running script can't be stopped: its duration is measured when it has ended.
 """
 
 import gc
@@ -32,10 +32,10 @@ _PIECES = const(4)
 
 class Scripts:
     """
-    Runs support scripts, one a poll.
+    Runs support scripts, one per poll.
 
-    :param dict namespace: names that every script finds, in a namespace of its own
-    :param Console console: whose namespace to run in instead; or None
+    :param dict namespace: names for every script, each of which gets its own namespace
+    :param Console console: the console in whose namespace scripts run instead; or None
     :param push: function of event and payload, as `DeviceTopic.push`
     :param refuse: function of a script's ref and a reason, as `DeviceTopic.refuse_script`
     :param log: function of level and text
@@ -50,20 +50,20 @@ class Scripts:
         self._log = log
         self._clock = clock
         self._waiting = []
-        self._reserve = None  # memory for an answer where a script has used up the rest
+        self._reserve = None  # memory for an answer after a script has used up the rest
         self._take_reserve()
 
     def handle(self, payload: dict) -> None:
         """
-        Take a script, to be run by the next `poll`: there it has fewer frames above it.
+        Queue a script; `poll` runs it, where more of the stack is free.
 
         :param dict payload: ``text`` and ``ref``
         """
         ref, text = payload.get("ref"), payload.get("text")
         if not isinstance(text, str):
-            self._refuse(ref, "a script without a text")
+            self._refuse(ref, "a script without text")
         elif len(self._waiting) >= _MAX_WAITING:
-            self._refuse(ref, "too many scripts wait")
+            self._refuse(ref, "the script queue is full")
         else:
             self._waiting.append((ref, text))
 
@@ -75,17 +75,17 @@ class Scripts:
         reason = self._run(ref, text)
         del text
         if reason is not None:
-            # An answer is owed all the same: for it there is a reserve.
+            # The operator waits for an answer: free the reserved memory for it.
             self._reserve = None
             gc.collect()
             self._refuse(ref, reason)
             self._log("error", "script: " + reason)
-        if "nerveshub_link.console.console_session" not in sys.modules:  # it has the same in use
+        if "nerveshub_link.console.console_session" not in sys.modules:  # it uses the same modules
             forget("console.code_runner", "console.output_buffer", "console.python_source")
         self._take_reserve()
 
     def _take_reserve(self) -> None:
-        """In pieces: each answer needs several small ones, and no large one."""
+        """Reserve memory in small pieces: an answer needs several of them, and no large one."""
         if self._reserve is None:
             try:
                 self._reserve = [bytearray(_PIECE) for _ in range(_PIECES)]
@@ -94,9 +94,9 @@ class Scripts:
 
     def _run(self, ref, text: str):
         """Run a script and answer it; or return why it could not be answered."""
-        reason = "there is no memory to run it"
+        reason = "no memory to run it"
         try:
-            # With a script, and let go after it: most boards hardly ever run one.
+            # Imported for each script and removed after it: most boards rarely run one.
             from .code_runner import CodeRunner, shown  # noqa: PLC0415
             from .output_buffer import OutputBuffer  # noqa: PLC0415
             from .python_source import keep_last_value  # noqa: PLC0415
@@ -109,14 +109,14 @@ class Scripts:
             begun = self._clock()
             text, has_value = keep_last_value(text)
             completed = runner.run(text, output, "exec")
-            reason = "it ran, and there is no memory for its answer"
+            reason = "it ran, but no memory for its answer"
             value = runner.namespace.get("_") if completed and has_value else None
             value = "" if value is None else shown(value)
             if len(value) > _MAX_VALUE:
                 value = value[:_MAX_VALUE] + "..."
             seconds = elapsed(self._clock(), begun) // 1000
             if seconds >= _LIMIT:
-                output.tell("\n[this took %d s, and held the board's main loop]\n" % seconds)
+                output.tell("\n[this blocked the main loop for %d s]\n" % seconds)
             answer = {"ref": ref, "output": output.take_all(), "return": value}
             answer["result"] = "completed" if completed else "error"
             if not completed:

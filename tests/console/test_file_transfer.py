@@ -119,7 +119,7 @@ def test_a_name_leads_nowhere_else(name, safe):
 
 def test_a_file_that_takes_the_place_of_another_says_so(somebody, folder):
     upload(somebody, b"old")
-    words = "\r\n[%s/data.bin: 3 bytes received, in the place of the file that was there]\r\n"
+    words = "\r\n[%s/data.bin: 3 bytes received, replacing the old file]\r\n"
     assert upload(somebody, b"new") == words % folder
     assert left(folder) == ["data.bin"]
 
@@ -230,16 +230,14 @@ def test_a_part_that_the_link_had_to_pass_over_drops_the_file(somebody, folder):
     send(somebody, b"three")
     said = stop(somebody)
     assert " bytes was passed over; " in said
-    assert "data.bin was not received: a part of it was passed over]" in said
+    assert "data.bin was not received: a part was skipped]" in said
     assert left(folder) == []
 
 
 def test_a_file_too_long_is_dropped_as_soon_as_it_is(folder):
     somebody = made(folder, upload_limit=2000)
     text = upload(somebody, DATA)
-    assert (
-        "was not received: ValueError: it is longer than the 2000 bytes that may be taken]" in text
-    )
+    assert "was not received: ValueError: longer than the limit of 2000 bytes]" in text
     assert text.count("[") == 1
     assert left(folder) == []
 
@@ -274,12 +272,12 @@ def test_a_file_whose_rest_never_comes_is_dropped(somebody, folder):
     assert left(folder) == [".upload.part"]
     somebody.wait(2)
     assert left(folder) == []
-    assert "was not received: nothing came for 60 s]" in somebody.read()
+    assert "was not received: no data for 60 s]" in somebody.read()
 
 
 def test_a_board_without_a_folder_takes_no_files():
     somebody = made(None)
-    assert upload(somebody, DATA) == ("\r\n[this board takes no files: upload_folder is None]\r\n")
+    assert upload(somebody, DATA) == "\r\n[this board accepts no files: upload_folder is None]\r\n"
 
 
 @pytest.mark.parametrize(
@@ -305,7 +303,7 @@ def test_a_drive_that_refuses_is_told_in_words(somebody, folder, monkeypatch, nu
 def test_room_stays_free_on_the_drive(somebody, folder, monkeypatch):
     monkeypatch.setattr(os, "statvfs", lambda path: (512, 512, 100, 34, 34, 0, 0, 0, 0, 255))
     text = upload(somebody, DATA)
-    assert "it is longer than the 1024 bytes that may be taken" in text
+    assert "longer than the limit of 1024 bytes" in text
     monkeypatch.setattr(os, "statvfs", lambda path: (512, 512, 100, 32, 32, 0, 0, 0, 0, 255))
     assert "data.bin was not received: the drive is full]" in upload(somebody, b"x")
     assert left(folder) == []
@@ -362,7 +360,7 @@ def test_a_file_too_long_is_not_sent(folder, tmp_path):
 def test_one_download_at_a_time_and_ctrl_c_cancels_it(somebody, tmp_path):
     (tmp_path / "long").write_bytes(DATA * 100)
     line = "download(%r)\r" % str(tmp_path / "long")
-    assert "a download is under way" in somebody.type(line + line, 0.5)
+    assert "another download is running" in somebody.type(line + line, 0.5)
     text = somebody.type("\x03", 0.5)
     assert "long: download cancelled]" in text
     count = len(sent_files(somebody))

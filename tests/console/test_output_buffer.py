@@ -42,7 +42,7 @@ def test_once_something_was_dropped_all_is_until_it_is_told():
     assert buffer.first() == "0123456789"
     buffer.drop_first()
     buffer.write("in the middle of a hole")
-    assert pieces(buffer) == ["\n[25 characters more were dropped]\n"]
+    assert pieces(buffer) == ["\n[25 more characters were dropped]\n"]
     buffer.write("again")
     assert pieces(buffer) == ["again"]
 
@@ -51,7 +51,7 @@ def test_what_must_be_told_comes_behind_the_number_of_what_was_dropped():
     buffer = OutputBuffer(10)
     buffer.write("0123456789ab")
     buffer.tell("an error\n")
-    assert "".join(pieces(buffer)) == ("0123456789\n[2 characters more were dropped]\nan error\n")
+    assert "".join(pieces(buffer)) == ("0123456789\n[2 more characters were dropped]\nan error\n")
 
 
 def test_what_must_be_told_is_bounded_too():
@@ -64,7 +64,7 @@ def test_what_must_be_told_is_bounded_too():
 def test_everything_at_once():
     buffer = OutputBuffer(10)
     buffer.write("0123456789ab")
-    assert buffer.take_all() == "0123456789\n[2 characters more were dropped]\n"
+    assert buffer.take_all() == "0123456789\n[2 more characters were dropped]\n"
     assert buffer.take_all() == ""
 
 

@@ -120,7 +120,7 @@ def test_a_value_whose_repr_raises_is_told():
 def test_output_and_value_are_bounded_and_an_error_is_told_all_the_same():
     answer = run("for i in range(10000): print(i)\n'x' * 5000")
     assert len(answer["output"]) < 4200
-    assert answer["output"].endswith(" characters more were dropped]\n")
+    assert answer["output"].endswith(" more characters were dropped]\n")
     assert answer["return"] == "'" + "x" * 1023 + "..."
     assert run("for i in range(10000): print(i)\n1/0")["output"].endswith("by zero\n")
 
@@ -169,7 +169,7 @@ def test_a_script_that_held_the_loop_for_more_than_ten_seconds_is_told_so():
     answer = run("sleep(12)\n1", desk)
     assert answer["result"] == "completed"
     assert answer["return"] == "1"
-    assert "[this took 12 s, and held the board's main loop]" in answer["output"]
+    assert "[this blocked the main loop for 12 s]" in answer["output"]
     desk.wait(1)
     assert desk.link.connected
 
@@ -188,7 +188,7 @@ def test_a_script_without_a_text_is_answered_by_an_error(payload):
     peer.say(None, None, "device", "scripts/run", payload)
     desk.wait(0.1)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
-    assert answer["reason"] == "a script without a text"
+    assert answer["reason"] == "a script without text"
     assert answer["ref"] == payload.get("ref")
 
 
@@ -202,7 +202,7 @@ def test_more_scripts_than_a_board_can_keep_are_refused_not_lost():
     answers = [value for event, value in peer.events() if event == "scripts/run"]
     assert {answer["ref"] for answer in answers} == {str(number) for number in range(30)}
     for answer in answers:
-        assert answer["return"] == answer["ref"] or answer["reason"] == "too many scripts wait"
+        assert answer["return"] == answer["ref"] or answer["reason"] == "the script queue is full"
     assert 8 <= len([1 for answer in answers if answer["result"] == "completed"]) < 30
 
 
@@ -228,7 +228,7 @@ def test_no_memory_for_the_answer_is_answered(monkeypatch):
     peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "print('x' * 1000)"})
     desk.wait(0.1)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
-    assert answer["reason"] == "it ran, and there is no memory for its answer"
+    assert answer["reason"] == "it ran, but no memory for its answer"
     assert desk.link.connected
 
 
@@ -306,7 +306,7 @@ def test_an_answer_for_which_there_is_no_memory_at_first_is_sent_later(monkeypat
     peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "1 + 1"})
     desk.wait(3)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
-    assert answer["reason"] == "it ran, and there is no memory for its answer"
+    assert answer["reason"] == "it ran, but no memory for its answer"
     assert desk.link.connected
 
 
