@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from nerveshub_tools import container, fat_reader, packer
+from nerveshub_tools import container, fat_reader, fw_file, packer
 from nerveshub_tools.application import Unfit, read
 from nerveshub_tools.cli import main
 from nerveshub_tools.images import fwup_uuid, read_meta
@@ -100,7 +100,7 @@ def test_every_byte_is_that_of_the_archive_that_fwup_took(tmp_path, monkeypatch)
         def sign(conf):
             return found["meta.conf.ed25519"]
 
-    packer._write(tmp_path / "x.fw", found["meta.conf"], "app.img", data, Signed)
+    fw_file.write(tmp_path / "x.fw", found["meta.conf"], [("app.img", data)], Signed)
     assert (tmp_path / "x.fw").read_bytes() == NEW_FORM.read_bytes()
 
 

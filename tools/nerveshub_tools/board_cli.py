@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from . import board_settings, keys, packer
+from . import archive_packer, board_settings, keys, packer
 from .board_drive import BoardError, Drive
 
 _FOLDER = click.Path(exists=True, file_okay=False)
@@ -206,22 +206,42 @@ def with_library(name: str):
 
 
 @click.command("pack")
-@click.argument("source", metavar="FOLDER|FILE.bin", type=click.Path(exists=True))
+@click.argument("source", metavar="FOLDER|FILE", type=click.Path(exists=True))
 @click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="FILE.fw")
 @_described
 @click.option("--private-key", type=click.Path(exists=True, dir_okay=False), help="Sign with it.")
 @slot_size_option(_DEFAULT_SLOT)
-def pack_command(source, output, private_key, slot_size, **meta) -> None:
+@click.option(
+    "--min-version",
+    metavar="VERSION",
+    help="Once it runs this release, a board takes none below this version; for good.",
+)
+@click.option("--archive", is_flag=True, help="Pack an operators' archive, no release.")
+def pack_command(source, output, private_key, slot_size, min_version, archive, **meta) -> None:  # noqa: PLR0913, PLR0917 - one for each option
     """
     Pack the application in FOLDER, or a CircuitPython image FILE.bin, into a .fw for NervesHub.
 
     NervesHub takes signed archives only: make keys with keygen or fwup -g, give the server the
     public one, and sign with --private-key. The folder's .nerveshubignore names what stays at home,
     as .gitignore does.
+
+    With --archive, any file, or all files of FOLDER, become an archive for Client.archive_ready.
     """
+    if archive and min_version:
+        raise click.UsageError("--min-version is for releases, not for an --archive")
     try:
         key = keys.read_key(private_key) if private_key else None
-        packed = packer.pack(source, output, meta, key=key, slot_size=slot_size * 1024)
+        if archive:
+            packed = archive_packer.pack(source, output, meta, key=key)
+        else:
+            packed = packer.pack(
+                source,
+                output,
+                meta,
+                key=key,
+                slot_size=slot_size * 1024,
+                min_version=min_version,
+            )
     except packer.Unfit as error:
         raise click.ClickException(_plain_line(error)) from error
     except OSError as error:
@@ -232,17 +252,17 @@ def pack_command(source, output, private_key, slot_size, **meta) -> None:
     for text in packed.warnings:
         click.echo("warning: " + _plain_line(text), err=True)
     if key is None:
-        click.echo("not signed: NervesHub will refuse it (--private-key)", err=True)
+        click.echo("not signed: NervesHub will refuse it (nerveshub-link sign)", err=True)
 
 
 def _packed_lines(packed, slot_size: int) -> list:
     kilobytes = packer.kilobytes
     lines = [f"to travel: {packed.length:,} bytes"]
     made = packed.made
-    if made is None:
-        return lines
-    wanted, there = packer.needed(made), packer.room(slot_size)
     files = "1 file" if packed.files == 1 else f"{packed.files:,} files"
+    if made is None:
+        return [f"{files}, {packed.size:,} bytes", *lines]
+    wanted, there = packer.needed(made), packer.room(slot_size)
     image = f"image {len(made.image):,} bytes, {len(made.chunks)} chunks"
     return [
         f"{files}, {packed.size:,} bytes; {image}",

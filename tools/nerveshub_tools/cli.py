@@ -31,6 +31,7 @@ from .hub_folder import FirmwareFolder, kept_keys
 from .hub_settings import settings_lines
 from .release_cli import COMMANDS as RELEASE
 from .server import Server
+from .sign_cli import sign
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Prepare boards for nerveshub_link, pack releases, bring them to NervesHub, or try it all."""
 
 
-for _command in (board, keygen, pack_command, *RELEASE, *FLEET):
+for _command in (board, keygen, pack_command, sign, *RELEASE, *FLEET):
     main.add_command(_command)
 
 

@@ -14,9 +14,10 @@ import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from .fat_image import SECTOR, FatImage
+from .fw_file import section
 
 MAGIC = b"NHct"
 VERSION = 1
@@ -70,23 +71,19 @@ class Container:
         """The resource: table and chunks (read-only)."""
         return self.table + b"".join(self.bodies)
 
-    def resource(self, name: str = "app.img") -> str:
-        """Its section in ``meta.conf``, with fwup's keys and ours."""
-        data = self.data
-        return "".join(
-            line + "\n"
-            for line in (
-                f'file-resource "{name}" {{',
-                f"length={len(data)}",
-                f"blake2b-256={hashlib.blake2b(data, digest_size=32).hexdigest()}",
-                f"sha256={hashlib.sha256(data).hexdigest()}",
-                f"table-sha256={hashlib.sha256(self.table).hexdigest()}",
-                f"table-length={len(self.table)}",
-                f"image-sha256={hashlib.sha256(self.image).hexdigest()}",
-                f"image-length={len(self.image)}",
-                "}",
-            )
-        )
+    def resource(self, name: str = "app.img", more: Optional[dict] = None) -> str:
+        """
+        Its section in ``meta.conf``, with fwup's keys and ours.
+
+        :param dict more: further keys -> text
+        """
+        ours = {
+            "table-sha256": hashlib.sha256(self.table).hexdigest(),
+            "table-length": len(self.table),
+            "image-sha256": hashlib.sha256(self.image).hexdigest(),
+            "image-length": len(self.image),
+        }
+        return section(name, self.data, {**ours, **(more or {})})
 
 
 def make(image: FatImage) -> Container:

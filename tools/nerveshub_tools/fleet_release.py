@@ -156,7 +156,7 @@ async def _check_signature(fleet: Fleet, file: str) -> None:
     if not is_signed(file):
         raise click.ClickException(
             f"{file} is not signed. NervesHub would answer with an error and no reason."
-            " Pack it with --private-key"
+            " nerveshub-link sign FILE --key KEY.priv signs it"
         )
     org = await fleet.org()
     known = {item["key"]: item["name"] for item in await fleet.client.keys(org)}

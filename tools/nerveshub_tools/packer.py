@@ -15,21 +15,19 @@ from its bytes. Nothing in it tells the time: the same folder with the same opti
 bytes.
 """
 
-import hashlib
 import re
 import unicodedata
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import List, Optional
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from . import application, container
+from . import application, container, fw_file
 from .container import Container
 from .fat_image import SECTOR, TooLarge, build
 from .images import fwup_uuid
-from .metadata import parse_version
+from .metadata import is_prerelease, parse_version
 from .release_paths import Unfit
 
 NEEDED = ("product", "version", "platform", "architecture")
@@ -37,8 +35,7 @@ IMAGE = "app.img"
 """Name of an application's resource."""
 # In the order in which fwup prints them.
 _KEYS = "product description version author platform architecture vcs_identifier misc".split()
-_PLAIN = re.compile(r"[A-Za-z0-9_.]+")
-_MAX_META_CONF = 4096
+_SHORTER = "use a shorter --description or --misc"
 _MAX_TEXT, _MAX_TEXTS = 255, 411  # bytes of a text and of all five that a slot's header keeps
 _UUID_LENGTH = 36
 _PADDING = 15  # sectors of a slot that hold neither image nor table
@@ -47,7 +44,6 @@ DEFAULT_SLOT = 317 * 1024
 FULL = 80
 """Percent of a slot from which on its author should know."""
 _FIRMWARE_NAME = re.compile(r"[A-Za-z0-9_.-]+\.bin")
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can tell
 
 
 @dataclass(frozen=True)
@@ -123,23 +119,26 @@ def kilobytes(size: int) -> str:
     return f"{-(-size // 1024):,} KB"
 
 
-def meta_conf(meta: dict, resource: str) -> bytes:
+def meta_conf(meta: dict, resources: str, hint: str = _SHORTER) -> bytes:
     """
     The text that describes a release.
 
     :param dict meta: product, version, platform, architecture, and what is optional
-    :param str resource: the section of the one resource
+    :param str resources: the sections of all resources
+    :param str hint: what to do if the text gets too long
     :raises Unfit: if NervesHub or a board would not take it
     """
     meta = {key: unicodedata.normalize("NFC", meta[key]) for key in _KEYS if meta.get(key)}
     _check(meta)
-    lines = [f"meta-{key.replace('_', '-')}={_value(meta[key])}" for key in _KEYS if meta.get(key)]
+    lines = [
+        f"meta-{key.replace('_', '-')}={fw_file.value(meta[key])}" for key in _KEYS if key in meta
+    ]
     # fwup writes UTF-8 as it is, and that is how NervesHub reads it.
-    conf = ("".join(line + "\n" for line in lines) + resource).encode()
-    if len(conf) > _MAX_META_CONF:
+    conf = ("".join(line + "\n" for line in lines) + resources).encode()
+    if len(conf) > fw_file.MAX_CONF:
         raise Unfit(
             f"the metadata makes a meta.conf of {len(conf):,} bytes, a board takes"
-            f" {_MAX_META_CONF:,}: use a shorter --description or --misc"
+            f" {fw_file.MAX_CONF:,}: {hint}"
         )
     return conf
 
@@ -173,22 +172,29 @@ def _check(meta: dict) -> None:
         )
 
 
-def _value(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else _quoted(text)
+def _own_keys(meta: dict, min_version: Optional[str]) -> dict:
+    """What else the resource's section says."""
+    if min_version is None:
+        return {}
+    wanted, own = parse_version(min_version), parse_version(meta.get("version") or "")
+    if wanted is None or f"{wanted[0]}.{wanted[1]}.{wanted[2]}" != min_version:
+        raise Unfit(f"--min-version must be like 1.2.3, three numbers, not {min_version}")
+    if own is not None and (wanted, 1) > (own, not is_prerelease(meta["version"])):
+        raise Unfit(
+            f"--min-version {min_version} is above the release's own version {meta['version']}: no"
+            " board would take it"
+        )
+    return {"min-version": min_version}
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\")
-    return f'"{escaped}"'
-
-
-def pack(
+def pack(  # noqa: PLR0913 - options, keyword only
     source,
     output,
     meta: dict,
     *,
     key: Optional[Ed25519PrivateKey] = None,
     slot_size: int = DEFAULT_SLOT,
+    min_version: Optional[str] = None,
 ) -> Packed:
     """
     Write a ``.fw``.
@@ -198,20 +204,22 @@ def pack(
     :param dict meta: as for `meta_conf`
     :param key: private key to sign with; None for an unsigned archive, which NervesHub refuses
     :param int slot_size: bytes of the slots that an application is for
+    :param str min_version: once it runs this release, a board takes none below this version
     :raises Unfit: if the folder or the options are no good; then nothing is written
     """
     source = Path(source)
+    more = _own_keys(meta, min_version)
     if source.is_file():
         name, data = _firmware(source)
-        conf = meta_conf(meta, _resource(name, data))
+        conf = meta_conf(meta, fw_file.section(name, data, more))
         made, words, files, size = None, [], 1, len(data)
     else:
         app = application.read(source, output)
         made = release(app.files)
         name, data, words = IMAGE, made.data, app.warnings + check_fits(made, slot_size)
-        conf = meta_conf(meta, made.resource(IMAGE))
+        conf = meta_conf(meta, made.resource(IMAGE, more))
         files, size = len(app.files), app.size
-    _write(Path(output), conf, name, data, key)
+    fw_file.write(output, conf, [(name, data)], key)
     return Packed(fwup_uuid(conf), files, size, made, Path(output).stat().st_size, words)
 
 
@@ -224,31 +232,3 @@ def _firmware(source: Path) -> tuple:
         )
     name = source.name if _FIRMWARE_NAME.fullmatch(source.name) else "firmware.bin"
     return name, data
-
-
-def _resource(name: str, data: bytes) -> str:
-    return (
-        f'file-resource "{name}" {{\nlength={len(data)}\n'
-        f"blake2b-256={hashlib.blake2b(data, digest_size=32).hexdigest()}\n"
-        f"sha256={hashlib.sha256(data).hexdigest()}\n}}\n"
-    )
-
-
-def _write(target: Path, conf: bytes, name: str, data: bytes, key) -> None:
-    unfinished = target.with_name(target.name + ".part")
-    try:
-        with zipfile.ZipFile(unfinished, "w") as archive:
-            if key is not None:
-                archive.writestr(_member("meta.conf.ed25519"), key.sign(conf))
-            archive.writestr(_member("meta.conf"), conf)
-            archive.writestr(_member("data/" + name), data)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name, _EPOCH)
-    member.external_attr = 0o644 << 16
-    member.create_system = 3  # else it tells on which system it was packed
-    return member

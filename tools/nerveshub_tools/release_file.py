@@ -55,6 +55,7 @@ class ReleaseFile:
     :param list chunks: of an application
     :param int image: bytes of its image, unpacked
     :param dict files: of an application
+    :param bool for_operators: is it an operators' archive that a board can check?
     :param list damage: what contradicts itself, and where; empty for a good one
     :param list board: why a board would refuse it, beside damage
     """
@@ -69,6 +70,7 @@ class ReleaseFile:
     chunks: List[container.Chunk] = field(default_factory=list)
     image: int = 0
     files: Dict[str, bytes] = field(default_factory=dict)
+    for_operators: bool = False
     damage: List[str] = field(default_factory=list)
     board: List[str] = field(default_factory=list)
 
@@ -82,6 +84,8 @@ class ReleaseFile:
             return "a release of an application"
         if len(names) == 1 and names[0].endswith(".bin"):
             return "a release of CircuitPython"
+        if self.for_operators:
+            return "an operators' archive"
         return "a fwup archive of another kind"
 
     def member(self, name: str) -> Optional[Member]:
@@ -175,10 +179,14 @@ def _check_resources(found: ReleaseFile) -> None:
                 _check_content(found, member, values)
     for name in names:
         found.damage.append(f"'{name}' is in the archive, and {CONF} does not declare it")
-    if len(declared) != 1 or not (IMAGE in declared or next(iter(declared)).endswith(".bin")):
+    if len(declared) == 1 and (IMAGE in declared or next(iter(declared)).endswith(".bin")):
+        return
+    found.for_operators = all("sha256" in values for values in declared.values())
+    if not found.for_operators or not declared:
         found.board.append(
             f"a board takes one resource, {IMAGE} or a .bin, and here are {len(declared)}:"
-            f" {', '.join(sorted(declared)[:5]) or 'none'}"
+            f" {', '.join(sorted(declared)[:5]) or 'none'}. If it is an operators' archive, make it"
+            " with nerveshub-link pack --archive: a board can't check it without sha256"
         )
 
 

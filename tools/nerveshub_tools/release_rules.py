@@ -104,6 +104,6 @@ def refusals(found: ReleaseFile) -> List[str]:
             words.append("its require-fwup-version is not like 1.2.3 (error 500)")
     if found.signature is None:
         words.append(
-            "it is not signed (error 500): nerveshub-link pack --private-key KEY.priv signs it"
+            "it is not signed (error 500): nerveshub-link sign FILE --key KEY.priv signs it"
         )
     return words
