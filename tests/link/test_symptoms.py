@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""The table of symptoms on the page about the connection says what the code says."""
+"""The page about troubleshooting shows texts that the code says."""
 
 import ast
 import re
@@ -12,36 +12,39 @@ import pytest
 import nerveshub_link
 
 PACKAGE = Path(nerveshub_link.__file__).parent
-PAGE = PACKAGE.parent / "docs" / "connection.rst"
+ROOT = PACKAGE.parent
+PAGE = ROOT / "docs" / "troubleshooting.rst"
+OTHERS = ("ConnectionError: No network with that ssid",)  # CircuitPython's own words
 
 
 def symptoms():
-    text = PAGE.read_text("utf-8").split(".. _symptoms:")[1].split("Whatever the reason")[0]
-    rows = re.findall(r"    \* - (.+)\n      - ", text)
-    return rows[1:]  # the first one is the table's head
+    """The first column of the page's tables, and the texts that its lists begin with."""
+    text = PAGE.read_text("utf-8")
+    return re.findall(r"    \* - ``(.+)``\n      - ", text) + re.findall(
+        r"^\* ``(App.+?)``:", text.replace("\n  ", " "), re.M
+    )
 
 
 @pytest.fixture(scope="module")
 def texts():
-    """All texts in the package, docstrings included."""
+    """All texts in package and boot guard, docstrings included."""
     return "\n".join(
         node.value
-        for path in PACKAGE.rglob("*.py")
+        for folder in (PACKAGE, ROOT / "examples" / "board")
+        for path in folder.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
 
 
 def test_there_are_many():
-    assert len(symptoms()) > 20
+    assert len(symptoms()) > 70
 
 
-@pytest.mark.parametrize("symptom", symptoms())
+@pytest.mark.parametrize("symptom", [text for text in symptoms() if text not in OTHERS])
 def test_symptom_is_what_the_code_says(symptom, texts):
-    if symptom.startswith("ConnectionError: "):
-        return  # CircuitPython's words
-    words = re.split(r"\.\.\.|[:;(\d]|Keyboard|restarting", symptom)
-    said = [part.strip() for part in words if len(part.strip()) > 4]
-    assert said[0] in texts
-    if "can't connect" not in symptom:  # behind it are the system's words
-        assert all(part.strip(" ,)") in texts for part in said)
+    # Where the system's words follow, only the beginning is the code's.
+    own = symptom.partition(": ...")[0] if "can't connect to" not in symptom else "can't connect to"
+    said = [part.strip(" ,:();") for part in re.split(r"\.\.\.|\d{4}|KeyboardInt.*", own)]
+    assert any(said)
+    assert [part for part in said if part not in texts] == []

@@ -121,12 +121,3 @@ def test_the_example_for_a_computer_prints_what_happens(tmp_path):
 def test_every_example_is_in_the_documentation():
     listed = (checkout.ROOT / "docs" / "examples.rst").read_text()
     assert [path.name for path in EXAMPLES if f"examples/{path.name}" not in listed] == []
-
-
-def test_the_readme_shows_the_simple_example():
-    # Its code, without the comments, stands in the README word for word.
-    source = (checkout.ROOT / "examples" / "nerveshub_link_simpletest.py").read_text()
-    readme = (checkout.ROOT / "README.rst").read_text()
-    code = source[source.index("import board") :].splitlines()
-    missing = [line for line in code if line and not line.startswith("#") and line not in readme]
-    assert missing == []

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""What the README and the pages about boards and settings promise holds."""
+
+import re
+import textwrap
+
+import hub_replay
+from nerveshub_tools.ca import Authority
+from nerveshub_tools.packer import pack
+from nerveshub_tools.server import HubThread
+from nerveshub_tools.tls import ServerTls
+from support import checkout
+from support.board import META, TIMEOUT, application, new_drive, running
+
+assert hub_replay  # it puts the tools of the working tree on the path
+
+README = (checkout.ROOT / "README.rst").read_text("utf-8")
+BOARDS = [
+    line.split("\t")
+    for line in (checkout.ROOT / "tests/data/espressif_boards.tsv").read_text("utf-8").splitlines()
+    if line.split("\t")[3:4] in (["esp32s2"], ["esp32s3"])
+]
+NEW = "import time\nprint('1.1.0 runs')\nwhile True:\n    time.sleep(0.01)\n"
+
+
+def block(language: str) -> str:
+    """The first block of code in a language."""
+    _, _, rest = README.partition(f".. code-block:: {language}\n\n")
+    return textwrap.dedent(re.match(r"(?:    .*\n|\n)+", rest)[0])
+
+
+def test_code_py_of_the_readme_installs_an_update(tmp_path):
+    authority = Authority(tmp_path / "ca")
+    with HubThread(product="demo", tls=ServerTls(*authority.server())) as hub:
+        settings = {
+            "NERVESHUB_HOST": "localhost",
+            "NERVESHUB_PORT": str(hub.port),
+            "NERVESHUB_PRODUCT_KEY": hub.product_key,
+            "NERVESHUB_PRODUCT_SECRET": hub.product_secret,
+        }
+        drive = new_drive(tmp_path, block("python"), **settings)
+        archive = tmp_path / "new.fw"
+        new = {**META, "version": "1.1.0", "platform": "simulated", "architecture": "xtensa"}
+        new["uuid"] = pack(application(tmp_path / "new", NEW), archive, new).uuid
+        hub.add_firmware(archive.read_bytes(), new)
+        with running(drive, ca=authority.cert, sleep_scale=0.01) as (_, events):
+            hub.wait(lambda hub: hub.device("0123456789ab").joined, TIMEOUT)
+            hub.wait(lambda hub: hub.device("0123456789ab").health, TIMEOUT)
+            hub.push_update("0123456789ab", new["uuid"])
+            events.said("1.1.0 runs")
+        assert not hub.violations and not hub.dropped
+
+
+def test_it_has_some_fifteen_lines():
+    assert len([line for line in block("python").splitlines() if line]) <= 15
+
+
+def test_links_into_the_repository_lead_to_files():
+    linked = re.findall(r"nerveshub_link/(?:blob/)?main/([\w./]+)", README)
+    assert len(linked) > 5
+    assert [path for path in linked if not (checkout.ROOT / path).is_file()] == []
+
+
+def test_the_settings_of_the_readme_are_those_of_the_example():
+    example = (checkout.ROOT / "examples" / "settings.toml").read_text("utf-8").splitlines()
+    assert [line for line in block("toml").splitlines() if line and line not in example] == []
+
+
+def test_the_numbers_of_boards_are_those_of_circuitpython():
+    page = (checkout.ROOT / "docs" / "compatibility.rst").read_text("utf-8")
+    assert f"CircuitPython 10.2.1 has {len(BOARDS)} boards with an ESP32-S2 or ESP32-S3" in page
+    assert f"CircuitPython 10.2.1 has {len(BOARDS)} boards with an ESP32-S2 or ESP32-S3" in README
+    for flash in ("4MB", "8MB", "16MB", "32MB"):
+        sort = [row for row in BOARDS if row[4] == flash]
+        bare = [row for row in sort if row[5] in ("", "0")]
+        row = rf"^{flash[:-2]} MB +{len(sort)} +{len(bare)} +`AppSlotWriter`"
+        assert re.search(row, page, re.M), row
+    bare = len([row for row in BOARDS if row[5] in ("", "0")])
+    assert f"**With PSRAM** ({len(BOARDS) - bare} of the {len(BOARDS)})" in page
+    assert f"**Without PSRAM** ({bare})" in page
+    # One of them has no module dualbank: boards/deshipu_ugame_s3/mpconfigboard.mk.
+    large = len([row for row in BOARDS if row[4] != "4MB"])
+    assert re.search(rf"8 MB flash or more: {large - 1}\b", README)
+
+
+def test_the_page_of_settings_lists_those_that_library_and_guard_read():
+    page = (checkout.ROOT / "docs" / "settings.rst").read_text("utf-8")
+    listed = re.findall(r"^``([A-Z_]+)``", page, re.M)
+    read = {"CIRCUITPY_SAFE_MODE_DELAY"}  # CircuitPython alone reads it
+    for folder in ("nerveshub_link", "examples/board"):
+        for path in (checkout.ROOT / folder).rglob("*.py"):
+            text = path.read_text("utf-8")
+            read.update(re.findall(r"\bNERVESHUB_[A-Z]+(?:_[A-Z]+)*\b", text))
+            read.update(re.findall(r"\bCIRCUITPY_WIFI_[A-Z]+\b", text))
+    assert sorted(listed) == sorted(read)
