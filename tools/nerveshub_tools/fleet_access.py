@@ -102,6 +102,11 @@ class Fleet:
         self._org = org
         self._product = product
 
+    @property
+    def product_name(self) -> Optional[str]:
+        """The product that the options name, None for the only one (read-only)."""
+        return self._product
+
     async def org(self) -> str:
         """The organization's name."""
         if self._org is None:

@@ -6,7 +6,7 @@
 ================================================================================
 
 The commands for the devices of a fleet on NervesHub: ``devices``, ``push``, ``reboot``,
-``penalty``. `COMMANDS` has these and ``login``, ``upload``, ``deploy``, ``keys``.
+``penalty``. `COMMANDS` has these and ``login``, ``upload``, ``deploy``, ``release``, ``keys``.
 
 Separate from the commands for a board on the desk, `nerveshub_tools.board_cli`.
 """
@@ -24,6 +24,7 @@ from rich.text import Text
 
 from .fleet_access import Fleet, explained, fleet_command, plain, tell
 from .fleet_login import login
+from .fleet_project import release
 from .fleet_release import deploy, keys, read_release, upload
 from .rest_client import Refused
 from .rest_product import Product
@@ -219,4 +220,4 @@ async def _connected(product: Product, identifier: str, otherwise: str) -> dict:
     return device
 
 
-COMMANDS = (login, upload, deploy, devices, push, reboot, keys, penalty)
+COMMANDS = (login, upload, deploy, release, devices, push, reboot, keys, penalty)

@@ -11,6 +11,8 @@ Separate from the commands for devices, `nerveshub_tools.fleet_cli`. What the se
 with an error that gives no reason is looked at before anything is sent.
 """
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -23,6 +25,8 @@ from .images import read_meta
 from .metadata import parse_version
 from .rest_client import Refused
 from .rest_product import Product
+from .rollout import TIMEOUT, Rollout
+from .rollout_view import watched
 from .signatures import BROKEN, is_archive, is_signed, key_bytes, signer
 
 RELEASE = click.Path(exists=True, dir_okay=False)
@@ -48,20 +52,68 @@ async def upload(fleet: Fleet, file: str) -> None:
 @click.option("--create", is_flag=True, help="Make the group if it is not there, switched on.")
 @click.option("--tag", multiple=True, help="For --create: a tag that devices must have.")
 @click.option("--on", is_flag=True, help="Switch the group on.")
-async def deploy(fleet: Fleet, file: str, group: str, create: bool, tag: tuple, on: bool) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+@click.option("--watch", is_flag=True, help="Wait until the group's devices run it.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds that --watch waits.",
+)
+async def deploy(fleet: Fleet, file: str, watch: bool, timeout: float, **wish) -> None:
     """
     Make the release FILE what the devices of a deployment group should run.
 
     It is uploaded first if NervesHub does not have it. Devices that are connected get it within
-    minutes, the others when they come.
+    minutes, the others when they come. With --watch it ends with 0 if all that are connected run
+    the release.
     """
-    meta = read_release(file)
+    deployed = await deployed_to(fleet, file, read_release(file), Target(**wish))
+    if watch and not await taken(fleet, deployed, timeout):
+        sys.exit(1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    Where a release goes.
+
+    :param str group: name of the deployment group
+    :param bool create: make it if it is not there
+    :param tag: tags that devices of a new group must have
+    :param bool on: switch the group on
+    """
+
+    group: str
+    create: bool = False
+    tag: Tuple[str, ...] = ()
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """
+    A release that a group has.
+
+    :param Product product: the product
+    :param dict firmware: the server's record of the release
+    :param dict group: the server's record of the group
+    """
+
+    product: Product
+    firmware: dict
+    group: dict
+
+
+async def deployed_to(fleet: Fleet, file: str, meta: dict, target: Target) -> Deployed:
+    """Upload a release if need be, and make it the next one of a group; tells what it does."""
     product = await fleet.product(meta["product"])
     groups = {item["name"]: item for item in await product.groups()}
+    group, tag = target.group, target.tag
     found = groups.get(group)
-    if tag and not create:
+    if tag and not target.create:
         raise click.UsageError("--tag is for a group that --create makes")
-    if found is None and not create:
+    if found is None and not target.create:
         names = ", ".join(groups) or "none"
         raise click.ClickException(
             plain(f"no deployment group {group!r} (there are: {names}); --create makes it")
@@ -81,13 +133,24 @@ async def deploy(fleet: Fleet, file: str, group: str, create: bool, tag: tuple, 
             tell(f"{group} had releases for {before}, this one is for {firmware['platform']}:")
             tell("its devices of the other platform get nothing any more")
         found = await product.change_group(group, firmware=firmware["uuid"])
-    if on and not found["is_active"]:
+    if target.on and not found["is_active"]:
         found = await product.change_group(group, state="on")
     release, count = found["current_release"], found.get("device_count")
     members = "" if count is None else f", {count} devices"
     tell(f"{group}: release {release['number']}, {release['firmware']['version']}{members}")
     if not found["is_active"]:
         tell(f"{group} is switched off: its devices get nothing until you say --on")
+    return Deployed(product, firmware, found)
+
+
+async def taken(fleet: Fleet, deployed: Deployed, timeout: float) -> bool:
+    """Show how the group takes its release; do all of its devices that are connected run it?"""
+    if not deployed.group["is_active"]:
+        return False
+    uuid, version = deployed.firmware["uuid"], deployed.firmware["version"]
+    group = deployed.group["name"]
+    rollout = Rollout(deployed.product, fleet.client, group, uuid, timeout=timeout)
+    return await watched(rollout, version)
 
 
 @fleet_command("keys")
