@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from nerveshub_tools import board_library
+from nerveshub_tools import library_sources
 from nerveshub_tools.board_drive import Drive
 from support import checkout
 from support.vm import modules
@@ -156,11 +156,23 @@ def test_circup_finds_the_boot_guard_among_the_examples(circup, drive):
 def test_circup_does_for_board_prepare_what_it_does_by_hand(data, drive, monkeypatch):
     # board prepare runs circup itself; this one finds its bundles without the network.
     monkeypatch.setenv("XDG_DATA_HOME", str(data.parent))
-    command = board_library._command()
-    monkeypatch.setattr(board_library, "_command", lambda: [*command, "--offline"])
-    (drive / "lib" / "nerveshub_link").mkdir()
-    (drive / "lib" / "nerveshub_link" / "left_over.py").write_text("")
-    assert board_library.circup(Drive(drive)) is None
-    compiled = [name.replace(".py", ".mpy") for name in modules()]
-    assert checkout.tree(drive / "lib" / "nerveshub_link") == compiled
-    assert (drive / "lib" / "adafruit_ticks.py").is_file()
+    command = library_sources._command()
+    monkeypatch.setattr(library_sources, "_command", lambda: [*command, "--offline"])
+    found = library_sources.circup(Drive(drive))
+    compiled = [f"lib/nerveshub_link/{name}".replace(".py", ".mpy") for name in modules()]
+    assert sorted(found.files) == sorted(compiled + [f"lib/{name}.py" for name in LIBRARIES])
+    assert checkout.tree(drive / "lib") == []  # it is written when it is known to fit
+
+
+def test_what_circup_has_fetched_is_found_without_it(data, drive, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(data.parent))
+    monkeypatch.setattr(library_sources, "_command", lambda: None)
+    found = library_sources.find(Drive(drive), "auto")
+    assert "what circup has fetched earlier" in found.words
+    assert found.is_compiled and len(found.files) == len(modules()) + len(LIBRARIES)
+
+
+def test_a_releases_zip_is_taken_as_it_is(bundle_of, drive):
+    found = library_sources.from_archives(Drive(drive), [bundle_of("mpy")])
+    compiled = {f"lib/nerveshub_link/{name}".replace(".py", ".mpy") for name in modules()}
+    assert compiled <= set(found.files)

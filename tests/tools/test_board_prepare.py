@@ -9,14 +9,16 @@ import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
-from nerveshub_tools import board_drive, board_library, board_prepare, board_settings
+from nerveshub_tools import board_drive, board_prepare, board_settings, library_sources
 from nerveshub_tools.board_drive import BoardError, Drive
 from nerveshub_tools.board_slots import examine
 from nerveshub_tools.cli import main
 from nerveshub_tools.keys import make_keys
 from nerveshub_tools.packer import pack
+from rich.progress import Progress
 from support import checkout
 from support.board import application, fill, recorded, remember
 from support.vm import modules
@@ -163,9 +165,9 @@ def test_what_is_written_later_does_not_share_blocks_with_what_must_last(drive, 
 
 
 ORDER = """
-nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_c/state.bin
+nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_c/state.bin lib
 nh_boot.py nh_run.py nh_trial.py nh_wake.py nh_slots.py boot.py code.py safemode.py
-app/code.py app/meta.json lib slot media images
+app/code.py app/meta.json slot media images
 nh_pad/1.bin settings.toml
 nh_pad/2.bin images/a
 nh_pad/3.bin images/b
@@ -314,29 +316,28 @@ def test_a_read_only_drive_is_refused_with_the_way_out(drive, monkeypatch):
 
 def test_there_must_be_room_for_two_slots_and_the_library(drive, monkeypatch):
     monkeypatch.setattr(Drive, "cluster", lambda self: 512)
-    library = sum(
-        (path.stat().st_size + 511) // 512 * 512 for path in board_library.copies().values()
-    )
+    files = library_sources.copies().files
+    library = Drive(drive).room({name: len(data) for name, data in files.items()})
     monkeypatch.setattr(Drive, "free", lambda self: library + 700_000)
     words = " ".join(refused(drive, *PRODUCT, "--slot-size", "317").split())
     assert "634 KB of it for two slots" in words
     assert f"and {(library + 1023) // 1024} KB for the library" in words
     assert f"{(library + 700_000 + 1023) // 1024:,} KB are free" in words
-    assert "let circup bring the library compiled" in words
+    assert (
+        "Compiled, the library takes a quarter of that: pip install circup, or --library-zip"
+        in (words)
+    )
     assert prepare(drive, *PRODUCT, "--slot-size", "280").exit_code == 0
 
 
-def test_what_circup_brings_is_counted_compiled_and_if_it_fails_again(drive, monkeypatch):
-    monkeypatch.setattr(board_library, "_command", lambda: ["circup"])
-    monkeypatch.setattr(board_library, "circup", lambda drive: "circup failed: OSError")
+def test_room_is_that_of_the_files_in_clusters_and_of_their_folders(drive, monkeypatch):
     monkeypatch.setattr(Drive, "cluster", lambda self: 512)
-    monkeypatch.setattr(Drive, "free", lambda self: 960_000)
-    done = prepare(drive, *PRODUCT, "--library", "auto", "--slot-size", "317")
-    assert done.exit_code == 1
-    words = " ".join(done.output.split())
-    assert "circup failed: OSError. Error: no room" in words or "no room:" in words
-    assert (drive / "nh_boot.py").exists()  # it had begun
-    assert not (drive / "lib" / "nerveshub_link").exists()
+    room = Drive(drive).room
+    assert room({}) == 0
+    assert room({"a.py": 0, "b.py": 1, "c.py": 513}) == 3 * 512
+    # A folder has an entry of 32 bytes for each 13 letters of a name, and two for itself.
+    assert room({"lib/a.py": 1}) == 2 * 512
+    assert room({f"lib/x/{number:04}.py": 1 for number in range(20)}) == (20 + 1 + 3) * 512
 
 
 @pytest.mark.parametrize(
@@ -409,9 +410,9 @@ def test_a_drive_with_damaged_tables_must_be_erased_first(drive, monkeypatch, lo
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (errno.ENOSPC, "the drive is full: nh_boot.py needs"),
+        (errno.ENOSPC, "the drive is full: lib/adafruit_connection_manager.py needs"),
         (errno.EROFS, "is read-only"),
-        (errno.EIO, "nh_boot.py can't be written"),
+        (errno.EIO, "lib/adafruit_connection_manager.py can't be written"),
     ],
 )
 def test_an_error_while_writing_is_told_and_the_next_run_goes_on(
@@ -433,10 +434,80 @@ def test_an_error_while_writing_is_told_and_the_next_run_goes_on(
     monkeypatch.undo()
     assert done.exit_code == 1
     assert text in done.output
+    words = " ".join(done.output.split())
+    assert (
+        "Half of it is there: nothing that counts; still to come: the library, the boot guard, the"
+        " settings, the slots, the start. The board starts none of it yet. Run this again before"
+        " you reset the board: it goes on from there"
+    ) in words
     assert recorded(drive) == {}
     done = prepare(drive, "--app", app, *RELEASE, "--yes")
     assert done.exit_code == 0, done.output
-    assert run("status", drive).exit_code == 0
+    assert recorded(drive) == {"run": "a", "make": 200}
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "left"),
+    [
+        ("nh_boot.py", "the library", "the boot guard, the settings, the slots, the start"),
+        ("images/b/app.img", "the library, the boot guard, the settings", "the slots, the start"),
+        ("boot.py", "the library, the boot guard, the settings, the slots", "the start"),
+    ],
+)
+def test_an_interrupted_run_tells_what_is_there_and_starts_nothing(  # noqa: PLR0913, PLR0917 - a table
+    drive, app, monkeypatch, name, there, left
+):
+    (drive / "code.py").write_text("print('mine')\n")
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, name)
+        done = prepare(drive, "--app", app, *RELEASE, "--yes")
+    assert done.exit_code == 1
+    assert f"interrupted. Half of it is there: {there}; still to come: {left}. The board" in (
+        " ".join(done.output.split())
+    )
+    # boot.py would leave the drive to the board's code, and nobody could run this again.
+    for entry in ("boot.py", "code.py", "safemode.py"):
+        path = drive / entry
+        text = path.read_bytes() if path.exists() else b""
+        assert b"import" not in text, entry
+    assert run("status", drive).exit_code == 1
+    done = prepare(drive, "--app", app, *RELEASE, input="y\n" if name == "nh_boot.py" else "")
+    assert done.exit_code == 0, done.output
+    for entry in ("boot.py", "code.py", "safemode.py"):
+        assert (drive / entry).read_bytes() == (EXAMPLES / entry).read_bytes()
+    assert (drive / "code.py.before-nerveshub").read_text() == "print('mine')\n"
+    assert not (drive / "code.py.before-nerveshub-2").exists()
+    assert recorded(drive) == {"run": "a", "make": 200}
+    assert slot(drive, "a").whole
+
+
+def interrupt_at(monkeypatch, name):
+    """Ctrl-C when the file of this name is written, `boot.py` when it gets its real content."""
+    write, in_place = Drive.write, board_prepare.Preparation._in_place
+
+    def stop(here):
+        if here == name:
+            raise KeyboardInterrupt
+
+    if name != "boot.py":
+        monkeypatch.setattr(Drive, "write", lambda s, n, d: (stop(n), write(s, n, d)))
+    monkeypatch.setattr(
+        board_prepare.Preparation, "_in_place", lambda s, n, *r: (stop(n), in_place(s, n, *r))
+    )
+
+
+def test_the_question_is_asked_before_a_bar_is_drawn_over_it(drive, monkeypatch):
+    events = []
+    start, confirm = Progress.start, click.confirm
+    monkeypatch.setattr(Progress, "start", lambda bar: (events.append("bar"), start(bar)))
+    monkeypatch.setattr(
+        click, "confirm", lambda *words: (events.append("question"), confirm(*words))[1]
+    )
+    (drive / "code.py").write_text("print('mine')\n")
+    done = prepare(drive, *PRODUCT, input="y\n")
+    assert done.exit_code == 0
+    assert events[:2] == ["question", "bar"]
+    assert "Go on? [y/N]: " in done.output
 
 
 # What is there already
@@ -581,47 +652,11 @@ def test_slots_of_a_board_that_lost_its_record_are_left_to_the_guard(drive, app)
 # The library
 
 
-def test_circup_installs_the_library_where_it_can(drive, monkeypatch):
-    def circup(drive):
-        for name in ("nerveshub_link/slots/app_slot_writer.mpy", "adafruit_ticks.mpy"):
-            drive.write("lib/" + name, b"compiled")
-
-    monkeypatch.setattr(board_library, "circup", circup)
-    done = prepare(drive, *PRODUCT, "--library", "auto")
-    assert "installed by circup" in done.output
-    assert [name for name in contents(drive) if name.startswith("lib/") and ".py" in name] == []
-
-
-def test_where_circup_can_not_the_library_is_copied_and_the_reason_told(drive, monkeypatch):
-    monkeypatch.setattr(board_library, "_command", lambda: None)
-    done = prepare(drive, *PRODUCT, "--library", "auto")
-    assert done.exit_code == 0
-    assert "copied from this computer: circup is not installed" in done.output
-    assert (drive / "lib" / "nerveshub_link" / "link.py").exists()
-    done = prepare(drive, *PRODUCT, "--library", "circup")
-    assert done.exit_code == 1
-    assert "--library copy" in done.output
-
-
 def test_a_record_that_does_not_stay_is_told(drive, app, monkeypatch):
     monkeypatch.setattr(DeviceState, "_write", lambda s, copy, frame: None)
     done = prepare(drive, "--app", app, *RELEASE)
     assert done.exit_code == 1
     assert "read back as it was written: is the drive full, or damaged?" in done.output
-
-
-def test_a_circup_that_ends_well_without_having_installed_anything_did_not_work(drive, monkeypatch):
-    monkeypatch.setattr(board_library, "_command", lambda: ["echo", "WARNING: not found:"])
-    why = board_library.circup(Drive(drive))
-    assert why.startswith("circup did not install it: WARNING: not found:")
-
-
-def test_what_it_needs_is_what_the_librarys_requirements_say():
-    lines = (checkout.ROOT / "requirements.txt").read_text().splitlines()
-    named = [line.split("-")[-1].split(">")[0].strip() for line in lines if "circuitpython" in line]
-    assert sorted(
-        name.replace("_", "").replace("adafruit", "") for name in board_library.NEEDS
-    ) == (sorted(named))
 
 
 # Settings

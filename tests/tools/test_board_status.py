@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 """``board status`` and ``board pull``: what lies on a prepared drive, a release taken from it."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -24,12 +25,34 @@ Board ID:adafruit_qtpy_esp32s3_nopsram
 RELEASE = ("--product", "greenhouse", "--version", "1.2.3")
 
 
+SETTINGS = """\
+CIRCUITPY_WIFI_SSID = "n"
+CIRCUITPY_WIFI_PASSWORD = "p"
+NERVESHUB_HOST = "hub.example.org"
+NERVESHUB_PRODUCT_KEY = "nhp_1"
+NERVESHUB_PRODUCT_SECRET = "s"
+CIRCUITPY_SAFE_MODE_DELAY = 0
+"""
+LIBRARY = (
+    "nerveshub_link/__init__.py",
+    "nerveshub_link/slots/app_slot_writer.py",
+    "adafruit_connection_manager.py",
+    "adafruit_requests.py",
+    "adafruit_ticks.py",
+)
+
+
 @pytest.fixture
 def drive(tmp_path) -> Path:
-    """A fresh CIRCUITPY."""
+    """A fresh CIRCUITPY, but for the settings and a library that is quick to copy."""
     drive = tmp_path / "CIRCUITPY"
     drive.mkdir()
     (drive / "boot_out.txt").write_text(BOOT_OUT)
+    (drive / "settings.toml").write_text(SETTINGS)
+    for name in LIBRARY:
+        path = drive / "lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('"""Stands in."""\n')
     return drive
 
 
@@ -43,7 +66,7 @@ def run(*words, input=None):
 
 
 def prepare(drive, *words):
-    done = run("prepare", drive, "--library", "none", "--slot-size", "100", *words)
+    done = run("prepare", drive, "--yes", "--library", "none", "--slot-size", "100", *words)
     assert done.exit_code == 0, done.output
 
 
@@ -70,6 +93,7 @@ def test_status_of_a_new_board_in_words(drive, app):
         "slot b empty; room for 93 KB; file of 100 KB; whether it lies in one piece the board",
         "rescue for greenhouse; as these tools have it",
         "guard as these tools have it",
+        "settings complete",
     ):
         assert text in words
 
@@ -110,12 +134,62 @@ def wrong(drive):
         ("nh_slots.py", "nh_slots.py is missing"),
         ("safemode.py", "safemode.py does not call the guard"),
         ("nh_c/state.bin", "nh_c/state.bin, one of the record's copies, is lost"),
+        ("settings.toml", "settings.toml is missing"),
+        ("lib/nerveshub_link/__init__.py", "lib/nerveshub_link is not whole"),
+        ("lib/nerveshub_link/slots/app_slot_writer.py", "is older than these tools"),
+        ("lib/adafruit_requests.py", "lib/adafruit_requests is missing"),
     ],
 )
 def test_status_finds_what_is_missing(drive, app, name, text):
     prepare(drive, "--app", app, *RELEASE)
     (drive / name).unlink()
     assert text in wrong(drive)
+
+
+def test_status_finds_that_there_is_no_library(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    shutil.rmtree(drive / "lib")
+    words = wrong(drive)
+    for name in ("nerveshub_link", "adafruit_requests", "adafruit_ticks"):
+        assert f"lib/{name} is missing" in words
+
+
+def test_status_finds_modules_that_circuitpython_does_not_take(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / "lib" / "nerveshub_link" / "link.mpy").write_bytes(b"M\x06of MicroPython")
+    (drive / "lib" / "nerveshub_link" / "slots" / "app_slot_writer.mpy").write_bytes(b"C\x06")
+    words = wrong(drive)
+    assert "lib/nerveshub_link/link.mpy was not compiled for CircuitPython 9 to 11" in words
+    assert "app_slot_writer.mpy is not used: there is a .py of this name, too" in words
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("hub.example.org", "https://hub.example.org", "NERVESHUB_HOST must be a name like"),
+        ("hub.example.org", "devices.example.com", "settings.toml lacks NERVESHUB_HOST"),
+        ('"n"', '"your-network"', "settings.toml lacks CIRCUITPY_WIFI_SSID"),
+        ('"p"', "12345678", "settings.toml lacks CIRCUITPY_WIFI_PASSWORD"),
+        (
+            "= 0",
+            '= 0\nNERVESHUB_DEVICE_CERT = "/c"',
+            "SECRET beside NERVESHUB_DEVICE_CERT",
+        ),
+        ('"s"', '"s" x', "NERVESHUB_PRODUCT_KEY needs NERVESHUB_PRODUCT_SECRET"),
+    ],
+)
+def test_status_finds_settings_that_no_board_can_start_with(drive, app, old, new, text):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / "settings.toml").write_text(SETTINGS.replace(old, new))
+    assert text in wrong(drive)
+
+
+def test_status_tells_of_settings_that_windows_has_named(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    (drive / "settings.toml").rename(drive / "settings.toml.txt")
+    words = wrong(drive)
+    assert "settings.toml is missing" in words
+    assert "settings.toml.txt is not read: rename it to settings.toml" in words
 
 
 def test_status_after_the_first_start_tells_both_slots(drive, app):

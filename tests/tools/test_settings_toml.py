@@ -6,12 +6,23 @@ Odd files of settings, each with the value that CircuitPython 10.1 (``shared-mod
 and 10.2 (``supervisor/shared/settings.c``) read; and what the commands for a board make of them.
 """
 
+import contextlib
+import os
+import shutil
+import socket
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
-from nerveshub_tools import board_settings, settings_toml
+from nerveshub_tools import board_settings, settings_faults, settings_toml
 from nerveshub_tools.board_settings import Settings, with_develop
+from nerveshub_tools.ca import Authority
 from nerveshub_tools.cli import main
 from nerveshub_tools.simulated_board import make_drive
+from support.desk import META
+
+from nerveshub_link import NervesHubLink
+from nerveshub_link.config.settings import read_settings
 
 VOID = object()  # the default
 
@@ -111,12 +122,26 @@ ALL = [line.split(" ")[0] for line in GOOD.splitlines()]
 ALL[-1] += " = 0"
 
 
+OLD_TEMPLATE = """\
+CIRCUITPY_WIFI_SSID = "your-network"
+CIRCUITPY_WIFI_PASSWORD = "your-password"
+NERVESHUB_HOST = "devices.example.com"
+NERVESHUB_PRODUCT_KEY = "nhp_0123456789"
+NERVESHUB_PRODUCT_SECRET = "the secret that was shown with it"
+"""
+CERTIFIED = GOOD.replace("PRODUCT_KEY", "DEVICE_CERT").replace("PRODUCT_SECRET", "DEVICE_KEY")
+
+
 @pytest.mark.parametrize(
     "text, lacking",
     [
         (GOOD, []),
+        (CERTIFIED, []),
+        (CERTIFIED.replace("NERVESHUB_DEVICE_KEY", "#"), ["NERVESHUB_DEVICE_KEY"]),
+        (CERTIFIED.replace("NERVESHUB_DEVICE_CERT", "#"), ["NERVESHUB_DEVICE_CERT"]),
         ("", ALL),
-        (board_settings.template() + GOOD, ALL[:-1]),
+        (board_settings.template() + GOOD, []),
+        (OLD_TEMPLATE + GOOD, ALL[:-1]),
         ("[board]\n" + GOOD, ALL),
         (GOOD.replace('"hub.example.org"', '"hub.example.org" oops'), ["NERVESHUB_HOST"]),
         (GOOD.replace('"hub.example.org"', "'hub.example.org'"), ["NERVESHUB_HOST"]),
@@ -130,7 +155,100 @@ ALL[-1] += " = 0"
     ],
 )
 def test_what_a_board_lacks_is_what_it_does_not_read(text, lacking):
-    assert Settings(text.encode()).lacking() == lacking
+    settings = Settings(text.encode())
+    assert settings.lacking() + settings.advice() == lacking
+
+
+def test_the_template_is_all_comments_until_it_is_filled_in():
+    def lines(text):
+        return [line for line in text.splitlines() if line and line[0] != "#"]
+
+    assert lines(board_settings.template()) == ["CIRCUITPY_SAFE_MODE_DELAY = 0"]
+    filled = board_settings.template(NERVESHUB_HOST="h", NERVESHUB_PORT="4000")
+    assert lines(filled) == [
+        'NERVESHUB_HOST = "h"',
+        "CIRCUITPY_SAFE_MODE_DELAY = 0",
+        'NERVESHUB_PORT = "4000"',
+    ]
+    for name in board_settings.PLACEHOLDERS:
+        assert f"# {name} = " in board_settings.template()
+
+
+class AnyCertificate:
+    """An SSL context that takes any certificate."""
+
+    def load_cert_chain(self, certfile, keyfile):
+        pass
+
+
+def with_line(name, value):
+    lines = [line for line in GOOD.splitlines() if not line.startswith(name)]
+    return "\n".join([*lines, f"{name} = {value}", ""])
+
+
+CERTIFICATE = 'NERVESHUB_DEVICE_CERT = "/c.pem"\nNERVESHUB_DEVICE_KEY = "/k.pem"\n'
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        (GOOD, None),
+        (CERTIFIED, None),
+        (with_line("NERVESHUB_HOST", '"https://hub.example.org"'), "without https://"),
+        (with_line("NERVESHUB_HOST", '"hub.example.org/"'), "without https://"),
+        (with_line("NERVESHUB_HOST", '"hub.example.org:443"'), "without https://"),
+        (with_line("NERVESHUB_HOST", '"2001:db8::1"'), None),
+        (with_line("NERVESHUB_HOST", '"[2001:db8::1]"'), None),
+        (with_line("NERVESHUB_HOST", '"h\xfcb"'), "NERVESHUB_HOST has a control or non-ASCII"),
+        (with_line("NERVESHUB_IDENTIFIER", '"Gew\xe4chshaus"'), None),
+        (with_line("NERVESHUB_IDENTIFIER", '"a\\nb"'), "NERVESHUB_IDENTIFIER has a control"),
+        (with_line("NERVESHUB_PORT", "4000"), None),
+        (with_line("NERVESHUB_PORT", '"4000"'), None),
+        (with_line("NERVESHUB_PORT", "0"), "NERVESHUB_PORT must be"),
+        (with_line("NERVESHUB_PORT", '"four"'), "NERVESHUB_PORT must be"),
+        (with_line("NERVESHUB_PORT", "'4000'"), "NERVESHUB_PORT can't be read"),
+        (with_line("NERVESHUB_SSL", '"off"'), None),
+        (with_line("NERVESHUB_SSL", '"never"'), "NERVESHUB_SSL must be 1 or 0"),
+        (with_line("NERVESHUB_PRODUCT_SECRET", '"nhp_2"'), "were key and secret swapped?"),
+        (GOOD + CERTIFICATE, "PRODUCT_SECRET beside NERVESHUB_DEVICE_CERT and NERVESHUB_DEVICE"),
+        (CERTIFIED + "NERVESHUB_SSL = 0\n", "NERVESHUB_DEVICE_CERT needs TLS"),
+        (CERTIFIED.replace("NERVESHUB_DEVICE_KEY", "#"), "needs NERVESHUB_DEVICE_KEY"),
+        (GOOD.replace("NERVESHUB_PRODUCT_KEY", "#"), "needs NERVESHUB_PRODUCT_KEY"),
+    ],
+)
+def test_what_the_library_refuses_at_its_start_is_told_at_the_desk(text, fault, monkeypatch):
+    found = Settings(text.encode(), (10, 2))
+    words = settings_faults.faults(found)
+    assert bool(words) == (fault is not None)
+    assert (fault or "") in " ".join(words)
+    monkeypatch.setattr(os, "getenv", found.getenv)
+    options = {"identifier": "dev-1", "firmware_meta": META}
+    context = contextlib.nullcontext() if fault is None else pytest.raises(ValueError)
+    with context:
+        options.update(read_settings())
+        NervesHubLink(socket, AnyCertificate(), **options).deinit()
+
+
+def test_certificate_and_key_are_looked_for_on_the_drive_and_must_belong_together(tmp_path):
+    authority = Authority(tmp_path / "ca")
+    cert, key = map(Path, authority.client("dev-1"))
+    _, other = map(Path, authority.client("dev-2"))
+    settings = Settings(CERTIFICATE.encode())
+
+    def told():
+        return settings_faults.faults(settings, lambda name: tmp_path / name)
+
+    assert told() == ["NERVESHUB_DEVICE_CERT names /c.pem, which is not on the drive"]
+    shutil.copy(cert, tmp_path / "c.pem")
+    assert told() == ["NERVESHUB_DEVICE_KEY names /k.pem, which is not on the drive"]
+    shutil.copy(other, tmp_path / "k.pem")
+    assert told() == ["/k.pem is not the key of /c.pem"]
+    shutil.copy(key, tmp_path / "k.pem")
+    assert told() == []
+    (tmp_path / "k.pem").write_text("no key")
+    assert told() == ["/k.pem is no private key (PEM)"]
+    (tmp_path / "c.pem").write_text("no certificate")
+    assert told() == ["/c.pem is no certificate (PEM)"]
 
 
 def test_a_host_without_quotes_is_read_from_10_2_on():

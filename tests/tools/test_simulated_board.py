@@ -83,7 +83,8 @@ print("all is as on a board")
         + GOOD
     )
     app = application(tmp_path / "first", source, **{"lib/helper.py": "HELP = 1"})
-    drive = make_drive(tmp_path / "CIRCUITPY", app=app, meta=META)
+    settings = {"NERVESHUB_HOST": "devices.example.com"}
+    drive = make_drive(tmp_path / "CIRCUITPY", app=app, meta=META, settings=settings)
     with running(drive) as (_, events):
         events.said("all is as on a board")
     assert (drive / "data" / "y").read_text() == "kept"

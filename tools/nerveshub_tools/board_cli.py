@@ -12,10 +12,10 @@ import sys
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from . import archive_packer, board_settings, keys, packer
+from .board_desk import Desk, tell, with_library
 from .board_drive import BoardError, Drive
 
 _FOLDER = click.Path(exists=True, file_okay=False)
@@ -73,8 +73,14 @@ def board() -> None:
     show_default=True,
     help="How nerveshub_link gets into /lib; auto is circup, else copy.",
 )
+@click.option(
+    "--library-zip",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A release's zip with it, as nerveshub-link-10.x-mpy-VERSION.zip; may be given twice.",
+)
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def prepare(path, app, slot_size, reset, library, yes, **meta) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+def prepare(path, app, slot_size, reset, library, library_zip, yes, **meta) -> None:  # noqa: PLR0913, PLR0917 - one for each option
     """
     Lay boot guard, slots, rescue application and library onto the CIRCUITPY mounted at PATH.
 
@@ -84,41 +90,12 @@ def prepare(path, app, slot_size, reset, library, yes, **meta) -> None:  # noqa:
     Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
     """
     board_prepare = with_library("board_prepare")
-    console = Console()
-
-    def ask(text: str) -> bool:
-        console.print(text, markup=False, highlight=False)
-        return yes or click.confirm("Go on?")
-
-    def tell(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
+    size = None if slot_size is None else slot_size * 1024
+    wish = board_prepare.Wish(app, meta, reset, library, library_zip, slot_size=size)
     try:
         drive = Drive(path)
-        size = None if slot_size is None else slot_size * 1024
-        wish = board_prepare.Wish(app, meta, reset, library, slot_size=size)
-        with Progress(
-            TextColumn("writing"),
-            BarColumn(),
-            TaskProgressColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-            auto_refresh=False,
-        ) as bar:
-            task = bar.add_task("writing")
-
-            def progress(size: int) -> None:
-                bar.advance(task, size)
-                bar.refresh()
-
-            work = board_prepare.Preparation(drive, wish, ask, tell, progress)
-            bar.update(task, total=work.total)
-            tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
-            if work.info.untried:
-                tell(work.info.untried)
-            if not work.run():
-                raise click.ClickException("nothing was changed")
+        if not Desk(yes).prepare(drive, wish):
+            raise click.ClickException("nothing was changed")
     except (BoardError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     for text in board_prepare.still_needed(drive):
@@ -190,19 +167,6 @@ def _plain(text: str) -> str:
     """A text of the drive without what would steer the terminal, or rich."""
     shown = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
     return shown.replace("[", "\\[")
-
-
-def with_library(name: str):
-    """A module of these tools that needs the library. The hub alone runs without it."""
-    try:
-        return __import__("nerveshub_tools." + name, fromlist=[name])
-    except ImportError as error:
-        if (error.name or "").split(".")[0] == "nerveshub_tools":
-            raise
-        raise click.ClickException(
-            f"this needs the library itself ({error.name} is missing): pip install ."
-            " './tools[device]' in a clone of nerveshub_link"
-        ) from error
 
 
 @click.command("pack")

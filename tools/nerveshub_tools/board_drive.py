@@ -14,8 +14,8 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Iterator, Optional
+from pathlib import Path, PurePosixPath
+from typing import Dict, Iterator, Optional
 
 from .metadata import CHIPS
 
@@ -163,6 +163,24 @@ class Drive:
         cluster = self.cluster()
         return (size + cluster - 1) // cluster * cluster
 
+    def room(self, sizes: Dict[str, int]) -> int:
+        """
+        Bytes that new files take at most, with the folders that they are in.
+
+        :param dict sizes: path to bytes
+        """
+        folders: Dict[str, set] = {}
+        for name in sizes:
+            path = PurePosixPath(name)
+            for inner, outer in zip((path, *path.parents), path.parents):
+                folders.setdefault(str(outer), set()).add(inner.name)
+        folders.pop(".", None)
+        return sum(map(self.taken, sizes.values())) + sum(map(self._folder, folders.values()))
+
+    def _folder(self, names) -> int:
+        """Bytes of a folder at most: a long name has an entry for each 13 letters."""
+        return self.taken((2 + sum(2 + len(name) // 13 for name in names)) * _ENTRY)
+
     def size(self) -> int:
         """Bytes of all of it."""
         if hasattr(os, "statvfs"):
@@ -213,9 +231,8 @@ class Drive:
                 continue
             entries = folders + names
             short = self.taken((2 + len(entries)) * _ENTRY)
-            # A long name has an entry for each 13 letters, and what was removed may leave its own.
-            long = self.taken((2 + sum(2 + len(name) // 13 for name in entries)) * _ENTRY)
-            least, most = least + short, most + long + cluster
+            # What was removed may leave its own entries.
+            least, most = least + short, most + self._folder(entries) + cluster
         return least, most
 
     def is_used(self) -> bool:

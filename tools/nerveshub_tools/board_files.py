@@ -35,6 +35,22 @@ def read(name: str) -> bytes:
     return (folder() / name).read_bytes()
 
 
+_UNFINISHED = b"# board prepare did not end: run it again"
+
+
+def unfinished(name: str) -> bytes:
+    """
+    What stands in one of `ENTRIES` until everything else is there: comments, of the same length.
+    CircuitPython does nothing then, and leaves the drive to the computer.
+    """
+    return _UNFINISHED.ljust(len(read(name)) - 1) + b"\n"
+
+
+def is_unfinished(text: bytes) -> bool:
+    """Is this file an entry of a preparation that did not end?"""
+    return text.startswith(_UNFINISHED)
+
+
 def calls_guard(text: bytes) -> bool:
     """Is this file an entry that calls the guard?"""
     return b"import nh_boot" in text

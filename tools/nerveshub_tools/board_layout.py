@@ -13,7 +13,7 @@ The order matters. A new drive gives its clusters out one after the other, and e
 
 1. 4 KB of nothing (`FIRST_PAD`), behind what every new drive has; then the record, whose three
    files bring their own distance;
-2. guard, rescue application, library, and the folders that images are mounted at and that hold the
+2. library, guard, rescue application, and the folders that images are mounted at and that hold the
    slots: never written by the board;
 3. for each of `PLACES`: 4 KB of nothing, then what is written now and then: settings.toml; the
    folder of each slot; ``/data`` and ``/develop``. A slot's file brings its own distance: 7
@@ -21,7 +21,8 @@ The order matters. A new drive gives its clusters out one after the other, and e
 4. the slots' files, the first one with the application if there is one. They must lie in one piece:
    on a fresh drive they do, and the board looks at its first start. A drive that lost one gets
    none from the board but at that start;
-5. the record's content, last: only now the guard has something to start.
+5. the record's content: only now the guard has something to start. Then boot.py, code.py and
+   safemode.py, which were comments of the same length: only now CircuitPython starts the guard.
 """
 
 import json

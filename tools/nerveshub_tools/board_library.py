@@ -5,126 +5,121 @@
 `nerveshub_tools.board_library`
 ================================================================================
 
-Brings `nerveshub_link` and what it needs into a board's ``/lib``: with circup, which knows the
-compiled releases, else as copies of what is installed on this computer.
+`nerveshub_link` and what it needs, in a board's ``/lib``: what is to be written there, known before
+anything is, and what is there. `nerveshub_tools.library_sources` finds it.
 """
 
-import importlib.util
 import shutil
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List
 
-from .board_drive import BoardError, Drive
+from .board_drive import Drive
 
 PACKAGE = "nerveshub_link"
 NEEDS = ("adafruit_connection_manager", "adafruit_requests", "adafruit_ticks")
 """The same as in the library's requirements.txt."""
-COMPILED = 180 * 1024
-"""What circup's compiled modules take on a small drive: 167 KB in 2026, and some to spare."""
-_TIMEOUT = 180
+COMPILED_BY_CIRCUITPYTHON = b"C\x06"
+"""How a .mpy begins that CircuitPython 9 to 11 take (``py/persistentcode.h``)."""
+SUFFIXES = (".mpy", ".py")
+NEWEST = "slots/app_slot_writer"
+"""A module that older releases lack."""
 
 
-def copies() -> Dict[str, Path]:
+@dataclass(frozen=True)
+class Library:
     """
-    What would be copied: path on the drive -> file here.
+    What is to be written.
 
-    :raises BoardError: if something is not installed
+    :param dict files: path on the drive to content, in the order of writing. The package's
+        ``__init__`` comes last: a library that was interrupted can't be imported, and is seen
+    :param str words: where it comes from, for the user; ``""`` if there is nothing to say
     """
-    found = {}
-    for name in (PACKAGE, *NEEDS):
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise BoardError(
-                f"{name} is not installed on this computer: pip install . './tools[device]'"
-                " in a clone of nerveshub_link, or install circup, which fetches it"
-            )
-        source = Path(spec.origin)
-        if spec.submodule_search_locations:
-            for path in sorted(source.parent.rglob("*.py")):
-                found[f"lib/{name}/{path.relative_to(source.parent).as_posix()}"] = path
-        else:
-            found[f"lib/{name}.py"] = source
-    return found
+
+    files: Dict[str, bytes]
+    words: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files (read-only)."""
+        return sum(map(len, self.files.values()))
+
+    @property
+    def is_compiled(self) -> bool:
+        """Is no file of the package source? (read-only)"""
+        return not any(name.endswith(".py") and name.count("/") > 1 for name in self.files)
 
 
-def installed(drive: Drive) -> list:
+def library(modules: Dict[str, bytes], words: str) -> Library:
+    """The library of modules: path below ``lib`` to content."""
+    names = sorted(modules, key=lambda name: (name.startswith(PACKAGE + "/__init__."), name))
+    return Library({"lib/" + name: modules[name] for name in names}, words)
+
+
+def is_hidden(path) -> bool:
+    """Is a part of this path what desktops hide?"""
+    return any(part[0] == "." for part in path.parts)
+
+
+def installed(drive: Drive) -> List[Path]:
     """The modules of the library that are on the drive; not what desktops and Python add."""
     root = drive.file(f"lib/{PACKAGE}")
     return [
         path
         for path in drive.files(f"lib/{PACKAGE}")
-        if path.suffix in {".py", ".mpy"}
-        and not any(part[0] == "." for part in path.relative_to(root).parts)
+        if path.suffix in SUFFIXES and not is_hidden(path.relative_to(root))
     ]
 
 
-def is_same(drive: Drive, files: Dict[str, Path]) -> bool:
+def is_same(drive: Drive, library: Library) -> bool:
     """Is exactly this library on the drive?"""
-    expected = [name for name in files if name.startswith(f"lib/{PACKAGE}/")]
-    return len(installed(drive)) == len(expected) and all(
-        drive.holds(name, path.read_bytes()) for name, path in files.items()
+    expected = [name for name in library.files if name.startswith(f"lib/{PACKAGE}/")]
+    return (
+        len(installed(drive)) == len(expected)
+        and not any(_twin(drive, name).exists() for name in library.files)
+        and all(drive.holds(name, data) for name, data in library.files.items())
     )
 
 
-def room(drive: Drive, way: str, files: Dict[str, Path]) -> int:
-    """
-    Bytes that the library will take on the drive.
-
-    :param str way: ``auto``, ``circup``, ``copy`` or ``none``
-    :param dict files: what would be copied
-    """
-    if way == "none":
-        return 0
-    if way == "circup" or (way == "auto" and _command() is not None):
-        return COMPILED
-    return sum(drive.taken(path.stat().st_size) for path in files.values())
+def is_whole(drive: Drive) -> bool:
+    """Is there a library that was written to its end?"""
+    return any(_is_there(drive, f"lib/{PACKAGE}/__init__{suffix}") for suffix in SUFFIXES)
 
 
-def clean(drive: Drive) -> None:
+def clean(drive: Drive, library: Library) -> None:
     """Remove older copies: a stale .py hides a newer .mpy, and a module that is gone stays."""
     shutil.rmtree(drive.file(f"lib/{PACKAGE}"), ignore_errors=True)
+    for name in library.files:
+        _twin(drive, name).unlink(missing_ok=True)
+
+
+def _twin(drive: Drive, name: str) -> Path:
+    """The same module, source for compiled and the other way round."""
+    return drive.file(name).with_suffix(".mpy" if name.endswith(".py") else ".py")
+
+
+def faults(drive: Drive) -> List[str]:
+    """What of the library a start would miss, in words."""
+    words = []
+    if not is_whole(drive):
+        there = drive.file(f"lib/{PACKAGE}").exists()
+        words.append(f"lib/{PACKAGE} is " + ("not whole" if there else "missing"))
     for name in NEEDS:
-        for suffix in (".py", ".mpy"):
-            drive.file(f"lib/{name}{suffix}").unlink(missing_ok=True)
+        if not any(_is_there(drive, f"lib/{name}{suffix}") for suffix in SUFFIXES):
+            words.append(f"lib/{name} is missing")
+    if not words and not any(
+        _is_there(drive, f"lib/{PACKAGE}/{NEWEST}{suffix}") for suffix in SUFFIXES
+    ):
+        words.append(f"lib/{PACKAGE} is older than these tools: run board prepare again")
+    for path in installed(drive):
+        shown = path.relative_to(drive.path).as_posix()
+        if path.suffix == ".mpy" and path.read_bytes()[:2] != COMPILED_BY_CIRCUITPYTHON:
+            words.append(f"{shown} was not compiled for CircuitPython 9 to 11, or is torn")
+        elif path.suffix == ".mpy" and path.with_suffix(".py").is_file():
+            words.append(f"{shown} is not used: there is a .py of this name, too")
+    return words
 
 
-def circup(drive: Drive) -> Optional[str]:
-    """
-    Let circup install the library.
-
-    :return: None if it did; else why not, in words
-    """
-    command = _command()
-    if command is None:
-        return "circup is not installed (pip install circup)"
-    try:
-        done = subprocess.run(
-            [*command, "--path", str(drive.path.resolve()), "install", "--upgrade", PACKAGE],
-            cwd=drive.path,  # in a folder that holds something of this name, it would copy that
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"circup failed: {error.__class__.__name__}"
-    # It ends with 0 even when it did not find the library.
-    folder = drive.file(f"lib/{PACKAGE}")
-    if done.returncode == 0 and any(folder.rglob("app_slot_writer.*")):
-        return None
-    if done.returncode == 0 and folder.is_dir():
-        return "circup's nerveshub_link is too old for this"
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
-    return "circup did not install it: " + (lines[-1].strip()[:200] if lines else "it said nothing")
-
-
-def _command() -> Optional[list]:
-    if importlib.util.find_spec("circup"):
-        return [sys.executable, "-c", "from circup import main; main()"]
-    found = shutil.which("circup")
-    return [found] if found else None
+def _is_there(drive: Drive, name: str) -> bool:
+    path = drive.file(name)
+    return path.is_file() and path.stat().st_size > 0

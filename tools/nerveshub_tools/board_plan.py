@@ -10,7 +10,7 @@ there is room. Writes nothing; `nerveshub_tools.board_prepare` does.
 """
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
 from nerveshub_link.slots.record import DeviceState
 
@@ -20,6 +20,7 @@ from . import (
     board_layout,
     board_library,
     board_slots,
+    library_sources,
     packer,
 )
 from .board_drive import ERASE_FIRST, BoardError, Drive, kilobytes
@@ -28,7 +29,7 @@ from .images import fwup_uuid
 _KEPT = ".before-nerveshub"
 # CircuitPython takes the first of code.txt, code.py, main.txt, main.py; likewise boot.
 HIDING = ("code.txt",)
-_SPARE = 32  # clusters: folders, growth
+_SPARE = 16  # clusters, for what grows
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Wish:
     :param dict meta: product, version, platform, architecture and so on, as far as given
     :param bool reset: begin anew: slots and record
     :param str library: ``auto``, ``circup``, ``copy`` or ``none``
+    :param archives: zips with the library, which come before all that
     :param dict settings: values for a new settings.toml
     :param int slot_size: bytes of each slot's file; None for that of `board_layout.default_slot`
     """
@@ -48,6 +50,7 @@ class Wish:
     meta: Dict[str, str] = field(default_factory=dict)
     reset: bool = False
     library: str = "auto"
+    archives: Sequence[str] = ()
     settings: Dict[str, str] = field(default_factory=dict)
     slot_size: Optional[int] = None
 
@@ -84,7 +87,7 @@ class Plan:
         self._prepared = "run" in self._record.load() and not wish.reset
         self._meta = board_layout.described(drive, self.info, wish.meta, wish.app is not None)
         self._files = board_layout.fixed_files(self._meta)
-        self._library = {} if wish.library == "none" else board_library.copies()
+        self._library = library_sources.find(drive, wish.library, wish.archives)
         self._slot_size = self._size_of_slots()
         self._slot_a = b""  # the whole file, if there is an application
         if wish.app is not None and not self._prepared:
@@ -119,9 +122,8 @@ class Plan:
     @property
     def total(self) -> int:
         """Bytes that will be written, for a bar (read-only)."""
-        library = sum(path.stat().st_size for path in self._library.values())
         slots = 0 if self._prepared else 2 * self._slot_size
-        return sum(len(data) for data in self._files.values()) + library + slots
+        return sum(len(data) for data in self._files.values()) + self._library.size + slots
 
     # Before anything is written
 
@@ -140,10 +142,9 @@ class Plan:
         for name, data in self._files.items():
             path = self._drive.file(name)
             if path.is_file() and path.stat().st_size and not self._drive.holds(name, data):
-                if name not in board_files.ENTRIES or self._is_ours(name):
+                if name not in board_files.ENTRIES or board_files.calls_guard(path.read_bytes()):
                     found.append(f"{name} is replaced by this version")
-        folder = self._drive.file("lib/" + board_library.PACKAGE)
-        if folder.exists() and self._wish.library != "none" and not self._same_library():
+        if board_library.is_whole(self._drive) and not self._same_library():
             found.append("lib/nerveshub_link and what it needs are replaced")
         if not self._prepared:
             for slot in board_slots.SLOTS:
@@ -162,16 +163,16 @@ class Plan:
         return self._drive.holds(board_slots.path_of("a"), self._slot_a)
 
     def _is_ours(self, name: str) -> bool:
-        return board_files.calls_guard(self._drive.file(name).read_bytes())
+        text = self._drive.file(name).read_bytes()
+        return board_files.calls_guard(text) or board_files.is_unfinished(text)
 
     def _same_library(self) -> bool:
-        return board_library.is_same(self._drive, self._library)
+        return not self._library.files or board_library.is_same(self._drive, self._library)
 
-    def check_room(self, way: str) -> None:
+    def check_room(self) -> None:
         """
         Is there room for all of it, the two slots included?
 
-        :param str way: how the library gets there, as in `Wish`
         :raises BoardError: if not, with the numbers
         """
         drive = self._drive
@@ -181,27 +182,26 @@ class Plan:
         sizes.update({board_slots.path_of(slot): self._slot_size for slot in board_slots.SLOTS})
         sizes[board_layout.FIRST_PAD] = board_layout.PAD_SIZE
         there = [drive.file(name) for name in sizes]
-        library = board_library.room(drive, way, self._library)
-        if way != "none":
+        library = drive.room({name: len(data) for name, data in self._library.files.items()})
+        if library:
             there += drive.files("lib/" + board_library.PACKAGE)
-            there += [drive.file(name) for name in self._library if name.count("/") == 1]
-        needed = sum(drive.taken(size) for size in sizes.values()) + library
-        needed += _SPARE * drive.cluster()
+            there += [drive.file(name) for name in self._library.files if name.count("/") == 1]
+        needed = drive.room(sizes) + library + _SPARE * drive.cluster()
         free = drive.free() + sum(
             drive.taken(path.stat().st_size) for path in there if path.is_file()
         )
         if needed > free:
-            compiled = library > board_library.COMPILED
+            compiled = (
+                ""
+                if self._library.is_compiled
+                else ". Compiled, the library takes a quarter of that"
+                ": pip install circup, or --library-zip"
+            )
             raise BoardError(
                 f"no room: {kilobytes(needed)} are needed, {kilobytes(2 * self._slot_size)} of it"
                 f" for two slots and {kilobytes(library)} for the library; {kilobytes(free)} are"
                 " free. Remove what the board does not need, or give a smaller --slot-size"
-                + (
-                    ", or let circup bring the library compiled (pip install circup): it has"
-                    f" {kilobytes(board_library.COMPILED)} then"
-                    if compiled
-                    else ""
-                )
+                + compiled
             )
 
     def _spare_name(self, name: str) -> str:

@@ -8,14 +8,24 @@
 Lays out a CIRCUITPY for `AppSlotWriter`: record, guard, rescue application, library, slots, in the
 order that `nerveshub_tools.board_layout` gives. Run again, it goes on where it was interrupted, or
 brings guard and library up to date.
+
+Until the end, what CircuitPython starts by itself (`board_files.ENTRIES`) are comments: a board
+that was interrupted starts nothing, and leaves the drive to the computer.
 """
 
 import os
-from typing import Callable, List
+from typing import Callable, List, Sequence
 
 from nerveshub_link.slots.record import StateError
 
-from . import board_files, board_layout, board_library, board_settings, board_slots
+from . import (
+    board_files,
+    board_layout,
+    board_library,
+    board_settings,
+    board_slots,
+    settings_faults,
+)
 from .board_drive import BoardError, Drive
 from .board_plan import HIDING, Plan, Wish
 
@@ -25,37 +35,61 @@ __all__ = ("Preparation", "Wish", "still_needed")
 class Preparation(Plan):
     """One run of ``board prepare``; made as its `Plan` is."""
 
+    _open: Sequence[str] = ()
+    _done: Sequence[str] = ()
+
     def run(self) -> bool:
         """
         Do it all.
 
         :return: False if the user did not want it
-        :raises BoardError: if something failed; running it again goes on from there
+        :raises BoardError: if something failed; `unfinished` tells what is there then
         """
-        self.check_room(self._wish.library)
+        self.check_room()
         if not self._prepared:
             self._drive.check_tables()
         changes = self.changes()
         if changes and not self._ask("\n".join(changes)):
             return False
+        steps = {
+            "the library": self._install_library,
+            "the boot guard": self._write_guard,
+            "the settings": self._make_places,
+            "the slots": self._fill,
+            "the start": self._finish,
+        }
+        self._open = list(steps)
+        self._done = []
         if not self._prepared:
             self._write(board_layout.FIRST_PAD, bytes(board_layout.PAD_SIZE))
             self._make_record()
-        for name in board_files.ENTRIES + HIDING:
-            self._keep(name)
-        for name, data in self._files.items():
-            self._write(name, data)
-        self._install_library()
-        self._make_places()
-        if self._prepared:
-            self._tell("Prepared before: the slots and the record are as they were.")
-            if self._wish.app is not None:
-                self._tell("--app was left out of account: --reset installs it anew.")
-        else:
-            self._fill()
+        if self._library.words:
+            self._tell(self._library.words)
+        for name, step in steps.items():
+            step()
+            self._done.append(self._open.pop(0))
         if hasattr(os, "sync"):
             os.sync()
         return True
+
+    def unfinished(self) -> str:
+        """What is on the drive after `run` failed or was interrupted, in words."""
+        if not self._open:
+            return ""
+        there = ", ".join(self._done) or "nothing that counts"
+        words = f"Half of it is there: {there}; still to come: {', '.join(self._open)}. "
+        if self._prepared:
+            words += "The slots and the record are as they were. "
+        else:
+            words += "The board starts none of it yet. "
+        return words + "Run this again before you reset the board: it goes on from there"
+
+    def _write_guard(self) -> None:
+        for name in board_files.ENTRIES + HIDING:
+            self._keep(name)
+        for name, data in self._files.items():
+            later = name in board_files.ENTRIES and not self._drive.holds(name, data)
+            self._write(name, board_files.unfinished(name) if later else data)
 
     def _make_places(self) -> None:
         for folder in board_layout.FOLDERS:
@@ -98,26 +132,18 @@ class Preparation(Plan):
         self._progress(len(data))
 
     def _install_library(self) -> None:
-        way = self._wish.library
-        if way == "none":
-            return
-        if way in {"auto", "circup"}:
-            why = board_library.circup(self._drive)
-            if why is None:
-                self._tell("The library was installed by circup.")
-                self._progress(sum(path.stat().st_size for path in self._library.values()))
-                return
-            if way == "circup":
-                raise BoardError(why + ". --library copy takes what is installed here")
-            self._tell(f"The library is copied from this computer: {why}.")
-            self.check_room("copy")
         if not self._same_library():
-            board_library.clean(self._drive)
-        for name, path in self._library.items():
-            self._write(name, path.read_bytes())
+            board_library.clean(self._drive, self._library)
+        for name, data in self._library.files.items():
+            self._write(name, data)
 
     def _fill(self) -> None:
         """The slots, and the record's content."""
+        if self._prepared:
+            self._tell("Prepared before: the slots and the record are as they were.")
+            if self._wish.app is not None:
+                self._tell("--app was left out of account: --reset installs it anew.")
+            return
         reports = {
             slot: board_slots.examine(self._drive.file(board_slots.path_of(slot)))
             for slot in board_slots.SLOTS
@@ -152,27 +178,44 @@ class Preparation(Plan):
         if report.size != self._slot_size:
             self._drive.write(name, content or bytes(self._slot_size))
         elif content and not self._drive.holds(name, content):
-            self._in_place(slot, lambda path: board_slots.fill(path, content))
+            self._in_place(name, self._slot_size, lambda path: board_slots.fill(path, content))
         elif not content and self._wish.reset:
-            self._in_place(slot, board_slots.clear)
+            self._in_place(name, self._slot_size, board_slots.clear)
         self._progress(self._slot_size)
 
-    def _in_place(self, slot: str, change: Callable) -> None:
-        name = board_slots.path_of(slot)
+    def _finish(self) -> None:
+        """Let CircuitPython start it: the entries, where their comments lie."""
+        for name in board_files.ENTRIES:
+            data = self._files[name]
+            if not self._drive.holds(name, data):
+                self._in_place(name, len(data), lambda path, data=data: _overwrite(path, data))
+
+    def _in_place(self, name: str, size: int, change: Callable) -> None:
         try:
             change(self._drive.file(name))
         except OSError as error:
-            raise self._drive.failure(error, name, self._slot_size) from error
+            raise self._drive.failure(error, name, size) from error
+
+
+def _overwrite(path, data: bytes) -> None:
+    """Write a file of the same length, or a longer one, where it lies."""
+    with open(path, "r+b") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def still_needed(drive: Drive) -> List[str]:
     """What the board still needs when the drive is laid out, in words."""
     words = []
     settings = board_settings.of_drive(drive)
-    lacking = settings.lacking()
+    lacking = settings.lacking() + settings.advice()
     if lacking:
         words.append("settings.toml still lacks: " + ", ".join(lacking))
+    words += ["settings.toml: " + fault for fault in settings_faults.faults(settings, drive.file)]
     words += ["settings.toml: " + remark for remark in settings.remarks()]
+    words += board_settings.misnamed(drive)
     if not settings.develops():
         words.append(
             "Eject the drive and press reset. boot.py then gives the drive to the board's code, and"

@@ -26,16 +26,20 @@ _OF_THE_CORE = {"CIRCUITPY_WIFI_SSID": 32, "CIRCUITPY_WIFI_PASSWORD": 63}
 
 TEMPLATE = """\
 # CircuitPython joins this network by itself.
-CIRCUITPY_WIFI_SSID = {CIRCUITPY_WIFI_SSID}
-CIRCUITPY_WIFI_PASSWORD = {CIRCUITPY_WIFI_PASSWORD}
+{CIRCUITPY_WIFI_SSID}
+{CIRCUITPY_WIFI_PASSWORD}
 
 # The server without https://, and a key of your product (Product, Settings, Shared Secrets).
-NERVESHUB_HOST = {NERVESHUB_HOST}
-NERVESHUB_PRODUCT_KEY = {NERVESHUB_PRODUCT_KEY}
-NERVESHUB_PRODUCT_SECRET = {NERVESHUB_PRODUCT_SECRET}
+{NERVESHUB_HOST}
+{NERVESHUB_PRODUCT_KEY}
+{NERVESHUB_PRODUCT_SECRET}
+
+# On a server where each device has a certificate, this instead of the key and the secret:
+{NERVESHUB_DEVICE_CERT}
+{NERVESHUB_DEVICE_KEY}
 
 # Without this, the device is called by its chip's unique id.
-# NERVESHUB_IDENTIFIER = "greenhouse-1"
+{NERVESHUB_IDENTIFIER}
 
 # A power supply that bounces within the first second must not start the safe mode for users, which
 # waits for one for ever. (Takes effect from CircuitPython 10.3 on.)
@@ -47,13 +51,19 @@ CIRCUITPY_SAFE_MODE_DELAY = 0
 # 1 leaves the drive to the computer: for editing, no updates meanwhile.
 # NERVESHUB_DEVELOP = 1
 """
+"""A new file. What is not filled in is a comment, with a placeholder."""
 PLACEHOLDERS = {
     "CIRCUITPY_WIFI_SSID": "your-network",
     "CIRCUITPY_WIFI_PASSWORD": "your-password",
     "NERVESHUB_HOST": "devices.example.com",
     "NERVESHUB_PRODUCT_KEY": "nhp_0123456789",
     "NERVESHUB_PRODUCT_SECRET": "the secret that was shown with it",
+    "NERVESHUB_DEVICE_CERT": "/certs/device.pem",
+    "NERVESHUB_DEVICE_KEY": "/certs/device-key.pem",
+    "NERVESHUB_IDENTIFIER": "greenhouse-1",
 }
+_CERTIFICATE = ("NERVESHUB_DEVICE_CERT", "NERVESHUB_DEVICE_KEY")
+_SAFE_MODE = "CIRCUITPY_SAFE_MODE_DELAY = 0"
 
 
 class Settings:
@@ -97,17 +107,32 @@ class Settings:
         """Does NERVESHUB_DEVELOP leave the drive to the computer? As the boot guard reads it."""
         return (self.text(_DEVELOP) or "").lower() in _ON
 
+    def is_void(self, name: str) -> bool:
+        """Is there a line with this name, whose value the library can't read?"""
+        try:
+            value = self.getenv(name)
+        except ValueError:
+            return True
+        found = settings_toml.find(self._data, name)
+        return bool(found and found.fault) or bool(value and self.text(name) is None)
+
     def lacking(self) -> List[str]:
-        """What a board still needs, in words."""
+        """The names that a board still needs before it can reach the server."""
         wanted = ["CIRCUITPY_WIFI_SSID", "CIRCUITPY_WIFI_PASSWORD", "NERVESHUB_HOST"]
-        if not (self.text("NERVESHUB_DEVICE_CERT") and self.text("NERVESHUB_DEVICE_KEY")):
+        if any(self.text(name) for name in _CERTIFICATE):
+            wanted += _CERTIFICATE
+        else:
             wanted += ["NERVESHUB_PRODUCT_KEY", "NERVESHUB_PRODUCT_SECRET"]
-        words = [name for name in wanted if self._is_open(name)]
-        if settings_toml.core_number(self._data, "CIRCUITPY_SAFE_MODE_DELAY") != 0:
-            words.append("CIRCUITPY_SAFE_MODE_DELAY = 0")
-        return words
+        return [name for name in wanted if self._is_open(name)]
+
+    def advice(self) -> List[str]:
+        """Lines that a board on a wall should have, and starts without."""
+        delay = settings_toml.core_number(self._data, _SAFE_MODE.split(" ", maxsplit=1)[0])
+        return [] if delay == 0 else [_SAFE_MODE]
 
     def _is_open(self, name: str) -> bool:
+        if name in _CERTIFICATE:
+            return self.text(name) is None
         if name not in _OF_THE_CORE:
             return self.text(name) in {None, PLACEHOLDERS[name]}
         value = settings_toml.core_text(self._data, name, _OF_THE_CORE[name])
@@ -175,6 +200,14 @@ def load(path, circuitpython: tuple = NEW) -> Settings:
     return Settings(path.read_bytes() if path.is_file() else b"", circuitpython)
 
 
+def misnamed(drive) -> List[str]:
+    """Files that were meant to be the settings, in words."""
+    name = NAME + ".txt"  # Windows does not show the last part
+    if not drive.file(name).exists():
+        return []
+    return [f"{name} is not read: rename it to {NAME} (Windows shows that ending only if told to)"]
+
+
 def of_drive(drive) -> Settings:
     """
     The settings of a board.
@@ -223,7 +256,10 @@ def with_develop(data: bytes, on: bool) -> bytes:
 
 
 def template(**values: str) -> str:
-    """A new file. ``values`` replace the placeholders; others are added."""
-    texts = {name: quote(text) for name, text in {**PLACEHOLDERS, **values}.items()}
-    lines = [f"\n{name} = {texts[name]}\n" for name in values if name not in PLACEHOLDERS]
-    return TEMPLATE.format(**texts) + "".join(lines)
+    """A new file with these values; the other lines stay comments. Other names are added."""
+    lines = {
+        name: f"{name} = {quote(values[name])}" if name in values else f"# {name} = {quote(text)}"
+        for name, text in PLACEHOLDERS.items()
+    }
+    more = [f"\n{name} = {quote(values[name])}\n" for name in values if name not in PLACEHOLDERS]
+    return TEMPLATE.format(**lines) + "".join(more)

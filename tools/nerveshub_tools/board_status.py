@@ -13,7 +13,14 @@ from typing import Callable, List
 
 from nerveshub_link.slots.record import DeviceState
 
-from . import board_files, board_layout, board_settings, board_slots
+from . import (
+    board_files,
+    board_layout,
+    board_library,
+    board_settings,
+    board_slots,
+    settings_faults,
+)
 from .board_drive import BoardError, Drive, kilobytes
 
 _WHY = {
@@ -61,6 +68,7 @@ class Status:
             self._slot(slot, report, state)
         self._rescue()
         self._guard()
+        self.faults += board_library.faults(self._drive)
         self._settings()
         return not self.faults
 
@@ -154,7 +162,10 @@ class Status:
                 words.append(f"{name} is another version than these tools have")
         for name in board_files.ENTRIES:
             path = self._drive.file(name)
-            if not path.is_file() or not board_files.calls_guard(path.read_bytes()):
+            text = path.read_bytes() if path.is_file() else b""
+            if board_files.is_unfinished(text):
+                self.faults.append(f"{name}: board prepare did not end: run it again")
+            elif not board_files.calls_guard(text):
                 self.faults.append(f"{name} does not call the guard")
         if self._drive.file("code.txt").exists():
             self.faults.append("code.txt is there, and CircuitPython takes it instead of code.py")
@@ -165,9 +176,19 @@ class Status:
             settings = board_settings.of_drive(self._drive)
         except BoardError:  # told already
             settings = board_settings.load(self._drive.file(board_settings.NAME))
-        lacking = settings.lacking()
-        self._tell("settings", "lacking: " + ", ".join(lacking) if lacking else "complete")
-        for remark in settings.remarks():
+        there = self._drive.file(board_settings.NAME).is_file()
+        lacking = settings.lacking() if there else []
+        faults = settings_faults.faults(settings, self._drive.file)
+        said = lacking + settings.advice()
+        if not there:
+            self._tell("settings", "missing")
+            self.faults.append(f"{board_settings.NAME} is missing")
+        else:
+            good = "wrong" if faults else "complete"
+            self._tell("settings", "lacking: " + ", ".join(said) if said else good)
+        self.faults += [f"{board_settings.NAME} lacks {name}" for name in lacking]
+        self.faults += [f"{board_settings.NAME}: {fault}" for fault in faults]
+        for remark in settings.remarks() + board_settings.misnamed(self._drive):
             self._tell("", remark)
         if settings.develops():
             self._tell("develop", "NERVESHUB_DEVELOP leaves the drive to the computer: no updates")

@@ -26,10 +26,10 @@ FACTORY = {
 """What CircuitPython puts on a new drive."""
 
 ORDER = (
-    "nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_c/state.bin nh_boot.py nh_run.py nh_trial.py"
-    " nh_wake.py nh_slots.py boot.py code.py safemode.py app/code.py app/meta.json lib slot media"
-    " images nh_pad/1.bin settings.toml nh_pad/2.bin images/a nh_pad/3.bin images/b nh_pad/4.bin"
-    " data develop nh_pad/5.bin"
+    "nh_pad/0.bin nh_a/state.bin nh_b/state.bin nh_c/state.bin lib nh_boot.py nh_run.py"
+    " nh_trial.py nh_wake.py nh_slots.py boot.py code.py safemode.py app/code.py app/meta.json"
+    " slot media images nh_pad/1.bin settings.toml nh_pad/2.bin images/a nh_pad/3.bin images/b"
+    " nh_pad/4.bin data develop nh_pad/5.bin"
 ).split()
 """What comes behind what; a test holds it against the real command."""
 

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_tools.board_desk`
+================================================================================
+
+One run of ``board prepare`` before a person: the question, then the bar; and what is on the drive
+when it did not end.
+"""
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from .board_drive import BoardError, Drive
+
+
+def with_library(name: str):
+    """A module of these tools that needs the library. The hub alone runs without it."""
+    try:
+        return __import__("nerveshub_tools." + name, fromlist=[name])
+    except ImportError as error:
+        if (error.name or "").split(".")[0] == "nerveshub_tools":
+            raise
+        raise click.ClickException(
+            f"this needs the library itself ({error.name} is missing): pip install ."
+            " './tools[device]' in a clone of nerveshub_link"
+        ) from error
+
+
+def tell(text: str) -> None:
+    """A line for the person, on standard output, whatever is in it."""
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Desk:
+    """
+    Prepares boards.
+
+    :param bool yes: answer all questions with yes
+    """
+
+    def __init__(self, yes: bool = False) -> None:
+        self._yes = yes
+
+    def prepare(self, drive: Drive, wish) -> bool:
+        """
+        Prepare one board.
+
+        :param board_prepare.Wish wish: what the user wants
+        :return: False if the user did not want it
+        :raises BoardError: if it failed, was interrupted, or can't be; tells what is there then
+        :raises ValueError: if the application or what it is called is not fit for it
+        """
+        console = Console()
+        # The bar is drawn from the first byte on: a question that it is drawn over can't be read.
+        bar = Progress(
+            TextColumn("writing"),
+            BarColumn(),
+            TaskProgressColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            auto_refresh=False,
+        )
+        task = bar.add_task("writing")
+
+        def progress(size: int) -> None:
+            bar.start()
+            bar.advance(task, size)
+            bar.refresh()
+
+        work = with_library("board_prepare").Preparation(drive, wish, self._ask, tell, progress)
+        bar.update(task, total=work.total)
+        tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
+        if work.info.untried:
+            tell(work.info.untried)
+        try:
+            return work.run()
+        except BoardError as error:
+            raise BoardError(f"{error}. {work.unfinished()}".strip(" .")) from error
+        except KeyboardInterrupt:
+            raise BoardError(f"interrupted. {work.unfinished()}".strip(" .")) from None
+        finally:
+            bar.stop()
+
+    def _ask(self, text: str) -> bool:
+        tell(text)
+        return self._yes or click.confirm("Go on?")
