@@ -5,52 +5,51 @@
 `nerveshub_link.errors`
 ====================================================
 
-What can go wrong, as a tree:
+The errors of this library:
 
-* `NervesHubError`: everything below; catch this one
+* `NervesHubError`: base class of all others
 
-  * `TransportError`: the network, the socket or TLS failed; trying again may help
-  * `ProtocolError`: the peer sent what its protocol forbids
-  * `UpdateError`: an update can't be finished; its text is what the operator will read
+  * `TransportError`: the network, the socket or TLS failed; another attempt may succeed
+  * `ProtocolError`: the peer violated its protocol
+  * `UpdateError`: an update failed; NervesHub shows its text to the operator
 
-    * `DownloadError`: one try to download it failed; the next one may not
+    * `DownloadError`: one attempt to download failed; the next one may succeed
 
-The words for an error may leave the device, so secrets are masked here: `mask`.
+Texts of errors may be sent to NervesHub, so their secrets are masked here: `mask`.
 
 Mistakes in options are plain `ValueError`, raised at construction. `NervesHubLink.poll` raises
-none of these: it tells them through ``last_error``, the logger and the client's callbacks. The one
-exception that it passes on is the watchdog's, see `timeouts`.
+none of these: it reports them through ``last_error``, the logger and the client's callbacks. The
+only exception that it raises is the watchdog's, see `timeouts`.
 
-This is a module of its own so that every layer can import it. It imports nothing.
+Every room may import this module. It imports nothing.
 """
 
 _MAX_TEXT = 200
-_SHORTEST = 6  # characters of a secret: a shorter one would be masked in the midst of words
-_SHORTEST_REST = 4  # of one whose beginning was cut off
+_SHORTEST = 6  # characters of a secret: a shorter one could be a part of ordinary words
+_SHORTEST_REST = 4  # characters of a secret whose beginning was cut off
 _MASK = "***"
 _secrets = []  # of all links, the longest first
 
 timeouts = []
 """
-``watchdog.WatchDogTimeout`` that was caught. It is an ordinary Exception, so whoever survives
-everything catches it as well; but the application asked for it, and the watchdog is off from then
-on. `NervesHubLink.poll` raises it at its end.
+``watchdog.WatchDogTimeout`` exceptions that were caught. ``except Exception`` catches them, but
+they are for the application, since the watchdog is off from then on. `NervesHubLink.poll` raises
+them at its end.
 """
 
 
 class NervesHubError(Exception):
-    """Raised when something in this library fails; the base of all its errors."""
+    """Base class of all errors of this library."""
 
 
 class TransportError(NervesHubError):
     """
-    Raised when a connection can't be opened, or broke.
+    Raised when a connection can't be opened, or was lost.
 
-    :param str text: what failed
-    :param bool no_memory: True if there was no room for one more socket or TLS session, so that it
-        may work after another connection was closed
-    :param bool reached: True if the other side answered, if only to refuse: the network itself
-        works
+    :param str text: the reason
+    :param bool no_memory: True if there was no memory for another socket or TLS session: an attempt
+        may succeed after another connection was closed
+    :param bool reached: True if the peer answered, even if it refused: the network itself works
     """
 
     def __init__(self, text: str, no_memory: bool = False, reached: bool = False) -> None:
@@ -61,10 +60,10 @@ class TransportError(NervesHubError):
 
 class ProtocolError(NervesHubError):
     """
-    Raised when the peer breaks HTTP or WebSocket rules.
+    Raised when the peer violates HTTP, WebSocket or Phoenix rules.
 
-    :param str text: what it did
-    :param int code: the WebSocket close code that tells the peer (RFC 6455, 7.4.1)
+    :param str text: the violation
+    :param int code: the WebSocket close code to send (RFC 6455, 7.4.1)
     """
 
     def __init__(self, text: str, code: int = 1002) -> None:
@@ -73,16 +72,16 @@ class ProtocolError(NervesHubError):
 
 
 class UpdateError(NervesHubError):
-    """Raised when an update can't be finished. The text becomes the ``reason`` in NervesHub."""
+    """Raised when an update fails. The text becomes the ``reason`` in NervesHub."""
 
 
 class DownloadError(UpdateError):
     """
-    Raised when a try to download an image failed, and another one may succeed.
+    Raised when an attempt to download an image failed, and another one may succeed.
 
-    :param str text: what failed
-    :param str then: ``"resume"``: what has come is good, and the rest is missing; ``"restart"``:
-        what has come is not; ``"renew"``: the URL is good no longer
+    :param str text: the reason
+    :param str then: ``"resume"``: the received bytes are valid, request the rest; ``"restart"``:
+        they are not, begin again; ``"renew"``: the URL is not valid any more, ask for another
     """
 
     def __init__(self, text: str, then: str = "resume") -> None:
@@ -92,23 +91,24 @@ class DownloadError(UpdateError):
 
 def keep_secret(text: str) -> None:
     """
-    Mask a text from now on.
+    Mask a secret from now on.
 
-    :param str text: a secret; one of fewer than 6 characters is not masked
+    :param str text: the secret; one of fewer than 6 characters is not masked
     """
     if len(text) >= _SHORTEST and text not in _secrets:
         at = 0
         while at < len(_secrets) and len(_secrets[at]) >= len(text):
             at += 1
-        _secrets.insert(at, text)  # in front of those that may be a part of it
+        _secrets.insert(at, text)  # before shorter secrets, which may be a part of it
 
 
 def mask(text: str) -> str:
     """
     Replace every secret in a text by ``***``. Do it before the text is cut: a part of a secret is
-    not recognised. Never raises: a text that there is no memory to mask is nothing but ``***``.
+    not recognised. Never raises: without memory the result is ``***`` alone.
 
-    :param str text: what is to leave the device
+    :param str text: a text that may leave the device
+    :return: the masked text; the same object if it has no secret
     """
     try:
         for secret in _secrets:
@@ -121,9 +121,10 @@ def mask(text: str) -> str:
 
 def mask_cut(text: str) -> str:
     """
-    As `mask`, for a text whose beginning was cut off before, maybe within a secret.
+    As `mask`, for a text whose beginning was cut off, possibly within a secret.
 
     :param str text: such as the end of a traceback that the boot guard has kept
+    :return: the masked text
     """
     for secret in _secrets:
         for begin in range(1, len(secret) - _SHORTEST_REST + 1):
@@ -135,11 +136,11 @@ def mask_cut(text: str) -> str:
 
 def describe(error: Exception, before: str = "") -> str:
     """
-    Put an exception into words that may be shown to an operator and sent as JSON: see `printable`.
-    Never raises: where there is no memory for the words, ``before`` and the name have to do.
+    Describe an exception, for logs, operators and JSON: see `printable`. Never raises: without
+    memory the result is ``before`` and the exception's name.
 
     :param Exception error: any exception
-    :param str before: what stands before it, such as ``"identify: "``
+    :param str before: text before the description, such as ``"identify: "``
     :return: for example ``"OSError: [Errno 104] ECONNRESET"``; for our own errors the text alone
     """
     keep_timeout(error)
@@ -150,7 +151,7 @@ def describe(error: Exception, before: str = "") -> str:
             text = name + ": " + text if text else name
         return printable(before + text)
     except Exception as another:
-        # No memory, or a stranger's __str__ raised.
+        # No memory, or the exception's own __str__ has raised.
         keep_timeout(another)
     try:
         return before + name
@@ -160,10 +161,10 @@ def describe(error: Exception, before: str = "") -> str:
 
 def keep_timeout(error) -> None:
     """
-    Keep an exception in `timeouts` if it is the watchdog's. For whoever catches everything without
-    calling `describe`, which does it.
+    Keep an exception in `timeouts` if it is the watchdog's. Every ``except Exception`` must call
+    this, or `describe`, which does it.
 
-    :param Exception error: what was caught
+    :param Exception error: the caught exception
     """
     if type(error).__name__ == "WatchDogTimeout":
         timeouts.append(error)
@@ -171,35 +172,35 @@ def keep_timeout(error) -> None:
 
 def text_of(value) -> str:
     """
-    Make a text of what a server sent, which may be nested too deep for it.
+    Convert a received value to a text. Never raises, even if the value is nested too deep.
 
-    :param value: what json.loads returned
+    :param value: a result of ``json.loads``
+    :return: the text
     """
     try:
         return str(value)
     except Exception as error:
         keep_timeout(error)
-        return "(too deep to be shown)"
+        return "(nested too deep)"
 
 
 def printable(text: str) -> str:
     """
-    Make a foreign text fit for logs and for JSON.
+    Make a foreign text safe for logs and for JSON: printable ASCII only (CircuitPython strings may
+    be invalid UTF-8), at most 200 characters, with secrets masked, and without the query part of
+    any URL in it, since that part may be a credential.
 
-    Printable ASCII only (CircuitPython can hold strings that are no valid UTF-8), at most 200
-    characters, with secrets masked, and without the query part of any URL in it, since that part is
-    a credential.
-
-    :param str text: such as an exception's, or what a server says
+    :param str text: such as an exception's or a server's text
+    :return: the safe text
     """
-    # Lists only where something is to be changed: often it is said that there is no memory left.
+    # Make lists only if the text must be changed: often the text reports a lack of memory.
     text = mask(text)[: 4 * _MAX_TEXT]
     if "?" in text:
         words = text.split(" ")
         for index, word in enumerate(words):
             at = word.find("?")
-            if 0 <= at < len(word) - 1:  # not a mere question mark
-                # Punctuation that ends the word is not the query's, or tells nothing.
+            if 0 <= at < len(word) - 1:  # not just a question mark at the end
+                # Keep punctuation at the end of the word.
                 end = word[len(word.rstrip("\"'<>(),.;:")) :]
                 words[index] = word[:at] + "?..." + end
         text = " ".join(words)

@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Leaves that every room may use: ticks, memory, texts, the application's callbacks.
+Basic modules that every room may use: ticks, memory, texts, the application's callbacks.
 
-Whatever comes in is a value; nothing here knows what it is for.
+Input: plain values. Nothing here depends on what they are used for.
 
 May call: nothing.
 """

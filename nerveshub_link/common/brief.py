@@ -5,24 +5,24 @@
 `nerveshub_link.common.brief`
 ====================================================
 
-A traceback in one line. NervesHub cuts a reason at 200 characters, and a traceback begins with what
-tells least. Imported only when there is a text of several lines.
+Shortens a traceback to one line. NervesHub cuts a reason at 200 characters, and the error stands at
+the end of a traceback. Imported only for a text of several lines.
 """
 
 from micropython import const
 
 _TITLE = "Traceback (most recent call last):"
 _FRAME = 'File "'
-_MOST = const(120)  # characters of the error, so that the frame behind it is seen, too
+_MOST = const(120)  # characters of the error, to leave room for the frame
 
 
 def brief(text: str) -> str:
     """
-    Put a text into one line: of a traceback the error first, then its deepest frame. What stands
-    before the traceback stays in front. Mask secrets before (`nerveshub_link.errors.mask`).
+    Shorten a text to one line: of a traceback the error, then its deepest frame. Text before the
+    traceback is kept. Mask secrets before (`nerveshub_link.errors.mask`).
 
-    :param str text: with a traceback, whole or without its beginning, as CircuitPython or CPython
-        writes it; or any other text, whose lines are joined
+    :param str text: a text with a traceback of CircuitPython or CPython, complete or without its
+        beginning; or any other text, whose lines are joined
     :return: for example ``ValueError: x (File "code.py", line 7, in <module>)``
     """
     before, title, rest = text.partition(_TITLE)
@@ -33,7 +33,7 @@ def brief(text: str) -> str:
     for index, line in enumerate(lines):
         if line.strip().startswith(_FRAME):
             deepest = index
-    # CPython shows the source below a frame, further to the right.
+    # CPython shows the source line below a frame, indented more.
     error = [line for line in lines[deepest + 1 :] if deepest < 0 or not line.startswith(" ")]
     words = " | ".join(line.strip() for line in error or lines[-1:])
     if deepest >= 0:

@@ -5,9 +5,8 @@
 `nerveshub_link.common.callbacks`
 ====================================================
 
-How the application hears of what happens, and how it is called without harm: all parts of a link
-share one `Callbacks`. Nothing that the application does in a callback or a logger comes back as an
-exception.
+Calls the application's callbacks and its logger, and catches their exceptions. All parts of a link
+share one `Callbacks`.
 """
 
 from ..errors import describe, mask
@@ -18,7 +17,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 class Callbacks:
     """
-    Tells the logger, and remembers the last error.
+    Writes to the logger, keeps the last error, and calls callbacks.
 
     :param logger: an ``adafruit_logging`` or ``logging`` logger, or None
     """
@@ -26,15 +25,15 @@ class Callbacks:
     def __init__(self, logger) -> None:
         self._logger = logger
         self.last_error = None
-        """What went wrong last, in words, or None."""
+        """The last error in words, or None."""
 
     def pass_on(self, level: str, text: str, prefix: str = "") -> None:
         """
-        Give a line to the logger, with secrets masked. Never raises.
+        Write a line to the logger, with secrets masked. Never raises.
 
         :param str level: one of `LEVELS`
         :param str text: the line
-        :param str prefix: what stands before it
+        :param str prefix: text before the line
         """
         if self._logger is not None:
             try:
@@ -44,10 +43,10 @@ class Callbacks:
 
     def log(self, level: str, text: str) -> None:
         """
-        Tell what the link does. An error is also remembered. Never raises.
+        Log an event of the link. An error is also kept in `last_error`. Never raises.
 
         :param str level: one of `LEVELS`
-        :param str text: in words; secrets are masked
+        :param str text: the event in words; secrets are masked
         """
         if level == "error":
             self.last_error = mask(text)
@@ -55,9 +54,11 @@ class Callbacks:
 
     def call(self, function, *args) -> bool:
         """
-        Call the application.
+        Call a callback of the application, and log its exception.
 
-        :return: False if it raised, which is logged
+        :param function: the callback
+        :param args: its arguments
+        :return: False if it raised
         """
         try:
             function(*args)

@@ -5,11 +5,11 @@
 `nerveshub_link.common.identify`
 ====================================================
 
-How a board makes itself noticeable where the application has no better idea: its NeoPixel or its
-LED blinks. Imported when an operator asks for it.
+Blinks the board's NeoPixel or LED, the default of `Client.identify`. Imported when an operator asks
+a board to identify itself.
 
-A generator does it, a step at a time, so the main loop does not wait for it. Each step yields the
-milliseconds to the next one. However it ends, the pin is free again.
+Blinking is a generator, so that the main loop does not wait for it: each step yields the
+milliseconds to the next one. However it ends, the pin is released.
 """
 
 from micropython import const
@@ -18,15 +18,15 @@ from ..errors import NervesHubError
 
 _HALF = const(250)  # milliseconds on, and as many off
 _TIMES = const(20)
-_COLOUR = b"\x18\x18\x18"  # every order of colours gives white; bright enough, and no burden
+_COLOUR = b"\x18\x18\x18"  # white in any order of the colours, and little current
 
 
 def blink():
     """
-    Find a light and blink.
+    Find an LED or NeoPixel, and blink.
 
-    :return: generator of milliseconds
-    :raises NervesHubError: if there is no light, or somebody uses it
+    :return: generator of the milliseconds to its next step
+    :raises NervesHubError: if the board has none, or the application uses it
     """
     light = _find()
     if light is None:
@@ -46,7 +46,7 @@ def _find():
             try:
                 return kind(pin)
             except (ValueError, ImportError, RuntimeError):
-                pass  # in use by the application; or without its driver
+                pass  # in use by the application, or its driver is missing
     return None
 
 

@@ -5,8 +5,8 @@
 `nerveshub_link.common.known_secrets`
 ====================================================
 
-Collects the secrets of a device, so that `nerveshub_link.errors.mask` keeps them out of what leaves
-it: those among the options, and every setting whose name says that it is one. Imported once, while
+Collects the device's secrets for `nerveshub_link.errors.mask`, which replaces them in all logs and
+messages: secret options, and every setting with a name like ``..._PASSWORD``. Imported once, while
 the options are checked.
 """
 
@@ -27,9 +27,9 @@ _SETTINGS = "/settings.toml"
 
 def keep_secrets(config) -> None:
     """
-    Let all secrets be masked from now on.
+    Mask all secrets of options and settings from now on.
 
-    :param Config config: ``product_key``, ``product_secret``, ``wifi_password``
+    :param Config config: its ``product_key``, ``product_secret`` and ``wifi_password`` are used
     """
     for value in (config.product_key, config.product_secret, config.wifi_password):
         _keep(value)
@@ -43,8 +43,8 @@ def keep_secrets(config) -> None:
 def _keep(value) -> None:
     if value is None:
         return
-    text = str(value)  # CircuitPython 10.1 reads a bare number as an int
-    # Also as it stands in the repr of a dict or an exception, and in JSON.
+    text = str(value)  # CircuitPython 10.1 returns an unquoted number as an int
+    # Also its escaped forms in the repr of a dict or an exception, and in JSON.
     for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1]):
         keep_secret(form)
 
@@ -52,13 +52,13 @@ def _keep(value) -> None:
 def _setting(name: str):
     try:
         return os.getenv(name)
-    except ValueError:  # CircuitPython 10.1: a value that it can't read
+    except ValueError:  # CircuitPython 10.1: a value that it can't parse
         return None
 
 
 def _is_secret(name: str) -> bool:
     name = name.upper()
-    # The device's key is given by its path, and public keys are no secrets.
+    # NERVESHUB_DEVICE_KEY is the key's path; public keys are not secret.
     if "PUBLIC" in name or name == "NERVESHUB_DEVICE_KEY":
         return False
     for word in _WORDS:
@@ -68,7 +68,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _names() -> list:
-    """The names of all settings. On CPython, whose environment is not only ours, of our own."""
+    """Return the names of all settings; on CPython only those with our prefixes."""
     if hasattr(os, "environ"):
         return [name for name in os.environ if name[:10] in ("CIRCUITPY_", "NERVESHUB_")]
     names = []
@@ -80,5 +80,5 @@ def _names() -> list:
                 if mark and name and name[0] < 0x80 and name[:1] != b"#":
                     names.append(str(name, "utf-8"))
     except (OSError, ValueError):
-        pass  # no settings, or no text: what stands in the list above is known all the same
+        pass  # no settings.toml, or not a text: only the names in _ALWAYS are masked
     return names

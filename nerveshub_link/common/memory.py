@@ -5,8 +5,8 @@
 `nerveshub_link.common.memory`
 ====================================================
 
-Giving memory back, and taking it so that the rest stays in one piece. A leaf, for whoever has parts
-that are needed now and then only.
+Frees the memory of modules that are rarely needed, and imports modules with little fragmentation of
+the heap.
 """
 
 import gc
@@ -15,8 +15,8 @@ import sys
 
 def forget(*names) -> None:
     """
-    Let modules of this package go: on a board memory is scarce. They are imported again when they
-    are needed again.
+    Remove modules of this package from memory, which is scarce on a board. The next import loads
+    them again. Does nothing on CPython.
 
     :param str names: with their rooms, such as ``"config.options"``
     """
@@ -26,16 +26,16 @@ def forget(*names) -> None:
         room, _, module = ("nerveshub_link." + name).rpartition(".")
         if sys.modules.pop(room + "." + module, None) is not None:
             delattr(sys.modules[room], module)
-    gc.collect()  # what is made next shall lie where they lay
+    gc.collect()  # the next objects reuse the freed memory
 
 
 def load(*names) -> None:
     """
-    Import modules of this package one by one, and collect garbage before each. On a board garbage
-    is collected only when nothing is free; until then what an import leaves behind lies between the
-    parts that stay, and in the end the heap has many small holes and no room for a buffer.
+    Import modules of this package one by one, and collect garbage before each. A board collects
+    garbage only when no memory is free; without this the garbage of imports would lie between
+    modules that stay, and the heap would be too fragmented for a buffer. Does nothing on CPython.
 
-    :param str names: such as ``"wire.phoenix"``; each behind those that it imports itself
+    :param str names: such as ``"wire.phoenix"``; each after the modules that it imports itself
     """
     if sys.implementation.name == "cpython":
         return

@@ -5,13 +5,13 @@
 `nerveshub_link.common.utf8`
 ====================================================
 
-Texts that a strict reader takes. Imported when a text is not plain ASCII, or holds what
-`mend_escapes` replaces.
+Makes texts valid UTF-8, as NervesHub demands. Imported when a text is not plain ASCII, or has an
+escape that `mend_escapes` replaces.
 
-A board decodes bytes that are not valid UTF-8 without an error (surrogates, overlong forms), and
-its ``json.loads`` makes such a text of an escaped emoji. NervesHub closes the connection (1011) for
-a surrogate, be it raw or escaped, and its database takes no NUL: a reason with one crashes the
-device's channel, a health report with one is lost.
+A board decodes invalid UTF-8 (surrogates, overlong forms) without an error, and its ``json.loads``
+makes such a text of an escaped emoji. NervesHub closes the connection (1011) for a surrogate, raw
+or escaped, and its database refuses NUL: a reason with one crashes the device's channel, a health
+report with one is lost.
 """
 
 
@@ -19,16 +19,18 @@ def is_ascii(data) -> bool:
     """
     Tell whether all bytes are below 128.
 
-    :param bytes data: not empty, or empty
+    :param bytes data: any bytes
+    :return: True if they are
     """
     return not data or max(data) < 128
 
 
 def cut(data) -> int:
     """
-    Tell how many bytes end with a whole character, for data that goes on.
+    Find the end of the last complete character, in data whose rest comes later.
 
     :param bytes data: the beginning
+    :return: number of bytes up to there
     """
     length = len(data)
     for back in range(1, min(3, length) + 1):
@@ -42,10 +44,10 @@ def cut(data) -> int:
 
 def mend(data: bytes) -> bytes:
     """
-    Replace whatever is no UTF-8 by question marks.
+    Replace bytes that are not valid UTF-8 by question marks.
 
     :param bytes data: any bytes
-    :return: bytes that are; the same ones if they were already
+    :return: valid UTF-8; the same object if it was valid already
     """
     mended = None
     at, length = 0, len(data)
@@ -67,10 +69,11 @@ def mend(data: bytes) -> bytes:
 
 def mend_escapes(text: str) -> str:
     """
-    Replace the escapes in a JSON text that stand for a NUL or for half of a surrogate pair by
-    question marks. CPython escapes all that is not ASCII; a board escapes control characters only.
+    Replace escapes of NUL and of halves of surrogate pairs in a JSON text by question marks.
+    CPython escapes all characters that are not ASCII; a board escapes control characters only.
 
-    :param str text: what ``json.dumps`` returned
+    :param str text: a result of ``json.dumps``
+    :return: the text that NervesHub accepts
     """
     parts = []
     begin = at = 0
@@ -79,7 +82,7 @@ def mend_escapes(text: str) -> str:
         if at < 0:
             break
         if text[at + 1] != "u":
-            at += 2  # an escaped backslash is passed over as a whole
+            at += 2  # skip an escaped backslash as a whole
             continue
         code = int(text[at + 2 : at + 6], 16)
         if code and not 0xD800 <= code < 0xE000:
@@ -110,7 +113,7 @@ def _is_good(data, at: int, width: int) -> bool:
         if data[index] & 0xC0 != 0x80:
             return False
     first, second = data[at], data[at + 1]
-    # Overlong forms; surrogates; beyond the last character.
+    # Overlong forms; surrogates; code points after the last one.
     return not (
         (first == 0xE0 and second < 0xA0)
         or (first == 0xED and second > 0x9F)

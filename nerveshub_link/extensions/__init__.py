@@ -2,9 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The ``extensions`` topic: its router, the port `Extension`, and the ones that NervesHub knows.
+The ``extensions`` topic: its router, the base class `Extension`, and the extensions that NervesHub
+knows.
 
-In come an extension's events; out come its reports.
+Input: events for an extension. Output: its reports.
 
 May call: common, console, wire.
 """

@@ -5,9 +5,9 @@
 `nerveshub_link.extensions.board_health`
 ====================================================
 
-The `HealthProvider` that needs nothing: what every board can tell of itself. What a machine does
-not have is left out; so on CPython it tells the drive and the uptime. Apart from
-`nerveshub_link.extensions.health`, because whoever measures by himself does not need it.
+A `HealthProvider` of values that every board has. Values that a machine does not have are left out:
+on CPython it reports the drive and the uptime. Not in `nerveshub_link.extensions.health`, because
+an application with its own provider does not need it.
 """
 
 import gc
@@ -21,10 +21,10 @@ from .health import HealthProvider
 
 class BoardHealth(HealthProvider):
     """
-    Measures memory, drive, temperature and Wi-Fi, and tells why the board was reset, how long it
-    has been up, and what the writer of updates tells (`FwupWriter.health`, if it has one).
+    Measures memory, drive, temperature and Wi-Fi, and reports why the board was reset, its uptime,
+    and the values of the update writer (`FwupWriter.health`, if it has that method).
 
-    Derive from it to add something::
+    Derive from it to add values::
 
         class MyHealth(BoardHealth):
             def health_check(self):
@@ -33,7 +33,7 @@ class BoardHealth(HealthProvider):
                 report["checks"]["pump"] = (pump.works, "current %d mA" % pump.current)
                 return report
 
-    :param str path: the drive, ``/``
+    :param str path: a path on the drive to measure, ``/``
     """
 
     _radio = None
@@ -44,15 +44,16 @@ class BoardHealth(HealthProvider):
         self._path = path
 
     def setup(self, parts) -> None:
-        """Take the radio and the writer of the link."""
+        """Take the link's radio and update writer. Called by the link."""
         self._radio = parts.config.radio
         self._writer = parts.config.fwup_writer
 
     def health_check(self) -> dict:
         """
-        Measure now. Collects garbage first, so that what counts as used is used.
+        Measure now. Collects garbage first, so that garbage does not count as used memory.
 
-        :return: a full report: ``metrics``, ``metadata``, ``checks``
+        :return: a full report: ``metrics``, ``metadata``, ``checks``. A measurement that raises
+            becomes a failed check
         """
         self.metrics, self.metadata, self.checks = {}, {}, {}
         for measure in (
@@ -66,7 +67,7 @@ class BoardHealth(HealthProvider):
             try:
                 measure()
             except (AttributeError, ImportError, NotImplementedError):
-                pass  # this machine has no such thing
+                pass  # not available on this machine
             except Exception as error:
                 name = getattr(measure, "__name__", "measure").lstrip("_")
                 self.checks[name] = (False, describe(error))
@@ -77,8 +78,8 @@ class BoardHealth(HealthProvider):
     def _memory(self) -> None:
         gc.collect()
         used, free = gc.mem_alloc(), gc.mem_free()
-        # Without the collection before it, the least would always be next to nothing: garbage is
-        # collected when the memory is used up, and not before.
+        # Without collecting first the minimum would always be close to 0: garbage is collected only
+        # when the memory is used up.
         if self._least_free is None or free < self._least_free:
             self._least_free = free
         self.metrics["heap_free_bytes"] = free
@@ -89,7 +90,7 @@ class BoardHealth(HealthProvider):
 
     def _disk(self) -> None:
         found = os.statvfs(self._path)
-        # Whole numbers all the way: a board's float can't hold so many bytes.
+        # Integers only: a board's float is not exact for so many bytes.
         total, available = found[1] * found[2] // 1024, found[1] * found[4] // 1024
         self.metrics["disk_total_kb"] = total
         self.metrics["disk_available_kb"] = available
@@ -111,7 +112,7 @@ class BoardHealth(HealthProvider):
     def _system(self) -> None:
         version = sys.implementation.version
         self.metadata[sys.implementation.name] = ".".join([str(part) for part in version[:3]])
-        # Not monotonic(): that is a float, and a board's has 22 bits.
+        # Not monotonic(): a board's float has only 22 bits.
         self.metadata["uptime"] = _duration(time.monotonic_ns() // 1000000000)
 
     def _told_by_writer(self) -> None:
@@ -123,7 +124,7 @@ class BoardHealth(HealthProvider):
 
 
 def _duration(seconds: int) -> str:
-    """Days, hours, minutes and seconds: ``3 d 04:05:06``."""
+    """Format seconds as days, hours, minutes and seconds: ``3 d 04:05:06``."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -5,17 +5,18 @@
 `nerveshub_link.extensions.device_logs`
 ====================================================
 
-The extension ``logging``: lines of the application show up in NervesHub. They wait in memory while
-the device is offline, bounded in number and in length, and leave four a second: the server takes
-five a second with bursts of ten and drops the rest without a word (its
-``lib/nerves_hub/extensions/logging.ex``). What had to be dropped here is counted and said.
+The extension ``logging``: sends log lines of the application to NervesHub. While the device is
+offline, lines are queued in memory, limited in number and length. Four a second are sent: the
+server accepts five a second with bursts of ten and silently drops the rest (its
+``lib/nerves_hub/extensions/logging.ex``). Lines that had to be dropped here are counted, and a log
+line tells how many.
 
-A line without ``meta.time``, a text of microseconds since 1970, is dropped by the server, too: so
-lines wait until the clock is set.
+The server also drops a line without ``meta.time``, a text of microseconds since 1970: so lines are
+queued until the clock is set.
 
 `DeviceLogs` is a handler of ``adafruit_logging`` and of CPython's ``logging`` at the same time, so
-it is derived from neither. Where these differ: ``adafruit_logging`` calls ``emit`` with a message
-that is complete; ``logging`` calls ``handle``, and the record knows how to complete it.
+it is derived from neither. Their difference: ``adafruit_logging`` calls ``emit`` with a formatted
+message; ``logging`` calls ``handle``, and the record's ``getMessage`` formats it.
 """
 
 from micropython import const
@@ -33,12 +34,13 @@ _YEAR = const(365 * 86400)
 
 class DeviceLogs(Extension):
     """
-    Keeps log lines and sends them. Pass it as ``extensions={"logging": DeviceLogs()}`` (or just
-    ``True``), and make it hear a logger with ``logger.addHandler(logs)``.
+    Queues log lines and sends them. Pass it as ``extensions={"logging": DeviceLogs()}`` (or just
+    ``True``), and add it to a logger with ``logger.addHandler(logs)``.
 
-    :param int capacity: how many lines may wait; the oldest go first
-    :param int memory: how many characters they may have together; the oldest go first
-    :param str level: the least important level that is sent, by name or number
+    :param int capacity: most queued lines; the oldest are dropped first
+    :param int memory: most characters of all queued lines; the oldest are dropped first
+    :param str level: the lowest level that is sent, by name or number
+    :raises ValueError: if the level is invalid
     """
 
     formatter = None
@@ -51,11 +53,11 @@ class DeviceLogs(Extension):
         self._dropped = 0
         self._time = None
         self.added = 0
-        """How many lines were kept or dropped so far."""
+        """How many lines were queued or dropped so far."""
         self.setLevel(level)
 
     def setup(self, parts) -> None:
-        """Take the link's clocks, and tell what ended the run before this one."""
+        """Take the link's clocks, and log how the previous run ended. Called by the link."""
         self._time = parts.time
         self._ticks = parts.clock
         self._sent_at = None
@@ -71,28 +73,28 @@ class DeviceLogs(Extension):
         except (ImportError, AttributeError):
             return
         if found:
-            # Its end tells most. Masked before it is cut, for a part of a secret is one, too.
+            # The end names the error. Masked before it is cut: mask() finds whole secrets only.
             self.add("error", "previous run: " + mask(found)[-_MAX_LINE + 20 :])
 
     def attached(self) -> None:
-        """Begin the pause between two lines anew: nobody looked at the time until now."""
+        """Restart the pause between two lines: while detached, ticks may have wrapped around."""
         self._sent_at = self._ticks()
 
     # Adding
 
     def add(self, level: str, message: str) -> None:
         """
-        Keep a line until it can be sent.
+        Queue a line.
 
         :param str level: ``debug``, ``info``, ``warning`` or ``error``
-        :param str message: the line; its secrets are masked, then it is cut at 1,000 characters
+        :param str message: the line; its secrets are masked, then it is cut to 1,000 characters
         """
         if LEVELS[level] >= self.level:
             at = seen = None
             if self._time is not None:
                 at, seen = self._ticks(), self._time.now()
             message = mask(message)[:_MAX_LINE]
-            # The number keeps lines of the same millisecond in order.
+            # The number orders lines of the same millisecond.
             self._lines.append((level, message, at, self.added % 1000, seen))
             self._size += len(message)
             while len(self._lines) > self._capacity or self._size > self._memory:
@@ -104,10 +106,10 @@ class DeviceLogs(Extension):
 
     def setLevel(self, level) -> None:
         """
-        Set the least important level that is sent.
+        Set the lowest level that is sent.
 
         :param level: ``"debug"``, ``"info"``, ``"warning"``, ``"error"``, or a logger's number
-        :raises ValueError: if there is no such level
+        :raises ValueError: if the level is invalid
         """
         number = LEVELS.get(level, level) if isinstance(level, (str, int)) else None
         if isinstance(number, bool) or not isinstance(number, int):
@@ -116,18 +118,22 @@ class DeviceLogs(Extension):
 
     @property
     def level_name(self) -> str:
-        """The least important level that is sent (read-only)."""
+        """The lowest level that is sent (read-only)."""
         return level_name(self.level)
 
     def setFormatter(self, formatter) -> None:
-        """Set what makes a text of a record, as a handler must have it; None for the message."""
+        """
+        Set the formatter, as every handler can.
+
+        :param formatter: has a method ``format`` of a record; None for the message alone
+        """
         self.formatter = formatter
 
     def emit(self, record) -> None:
         """
-        Keep a logger's record. Never raises: a line is not worth the application.
+        Queue a logger's record. Never raises: logging must not end the application.
 
-        :param record: of ``adafruit_logging`` or ``logging``
+        :param record: a record of ``adafruit_logging`` or ``logging``
         """
         try:
             if self.formatter is not None:
@@ -146,23 +152,23 @@ class DeviceLogs(Extension):
     handle = emit
 
     def flush(self) -> None:
-        """Do nothing: a handler must have it. Lines leave when the server takes them."""
+        """Do nothing. A handler must have this method; `poll` sends the lines."""
 
     # Sending
 
     def poll(self, now: int) -> None:
-        """Send one line, if it is time for one."""
+        """Send the next line, if the pause after the last one is over."""
         if self._sent_at is not None:
             if elapsed(now, self._sent_at) < _INTERVAL:
                 return
-            self._sent_at = None  # dropped: ticks can't tell a quiet week
+            self._sent_at = None  # ticks can't measure a longer time
         if not self._lines or not self._time.is_set:
             return
         level, message, at, number, seen = self._lines[0]
         if self._dropped:
             level, message = "warning", "%d older log lines were dropped" % self._dropped
         time = self._time_of(at, seen, now) * 1000 + number
-        self._sent_at = now  # also if it can't be sent: it is not tried 40 times a second
+        self._sent_at = now  # also if sending fails, so as not to try again 40 times a second
         if self.push("send", {"level": level, "message": message, "meta": {"time": str(time)}}):
             if self._dropped:
                 self._dropped = 0
@@ -171,26 +177,27 @@ class DeviceLogs(Extension):
 
     def _time_of(self, at: int, seen: int, now: int) -> int:
         """
-        Return the milliseconds since 1970 at some ticks. The clock tells whole seconds only: so one
-        reading of it serves for long, and its ticks tell lines within a second apart.
+        Return the milliseconds since 1970 at some ticks. The clock has whole seconds only: so one
+        reading of it is kept, and ticks since then order the lines within a second.
         """
         seconds = self._time.now()
         passed = elapsed(now, self._anchor_ticks)
         if not -2 <= seconds - self._anchor - passed // 1000 <= 2:
-            # The first line, or the clock was set since; or ticks have begun anew, after six days.
+            # The first line, or the clock was set since then, or ticks have wrapped around.
             self._anchor, self._anchor_ticks, passed = seconds, now, 0
         age = elapsed(now, at)
         if _TICKS_END <= seconds - seen < _YEAR:
-            # Ticks can't tell more than five days. More than a year is a clock that was set since.
+            # Ticks can't measure more than five days. Over a year means that the clock was set.
             age = (seconds - seen) * 1000
         return self._anchor * 1000 + passed - age
 
 
 def level_name(number: int) -> str:
     """
-    Name a logger's level as NervesHub does.
+    Return NervesHub's name of a logger's level.
 
     :param int number: such as 20
+    :return: ``debug``, ``info``, ``warning`` or ``error``
     """
     if number >= LEVELS["error"]:
         return "error"

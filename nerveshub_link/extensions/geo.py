@@ -6,8 +6,8 @@
 ====================================================
 
 The extension ``geo``: answers ``geo:location:request`` by ``geo:location:update``. NervesHub asks
-once for each connection (its ``lib/nerves_hub/extensions/geo.ex``) and shows a map. Where the
-device is, the user's function knows, or `GeoIp` (`nerveshub_link.extensions.geo_ip`).
+once for each connection (its ``lib/nerves_hub/extensions/geo.ex``) and shows a map. The location
+comes from a function of the application, or from `GeoIp` (`nerveshub_link.extensions.geo_ip`).
 """
 
 from ..common.ticks import elapsed
@@ -17,15 +17,15 @@ from .router import Extension, check_interval
 
 class Geo(Extension):
     """
-    Reports where the device is.
+    Reports the device's location.
 
-    :param provider: function that returns the place, or an object with such a method ``location``:
-        a dict with ``latitude`` and ``longitude`` in degrees, and optionally ``accuracy`` in metres
-        and ``source`` (a text; with ``"gps"`` the map shows more detail); or None if the place is
-        not known now. Or a `GeoIp`
-    :param int interval: seconds after which the place is reported again without being asked; 0 for
+    :param provider: function that returns the location, or an object with such a method
+        ``location``: a dict with ``latitude`` and ``longitude`` in degrees, and optionally
+        ``accuracy`` in metres and ``source`` (a text; with ``"gps"`` the map shows more detail); or
+        None if the location is not known now. Or a `GeoIp`
+    :param int interval: seconds after which the location is reported again without a request; 0 for
         never
-    :raises ValueError: if the provider or the interval is none
+    :raises ValueError: if the provider or the interval is invalid
     """
 
     def __init__(self, provider, interval: int = 0) -> None:
@@ -38,19 +38,19 @@ class Geo(Extension):
         self._reported_at = None
 
     def setup(self, parts) -> None:
-        """Pass the link's parts on to a provider that wants them."""
+        """Pass the link's parts to a provider with a method ``setup``. Called by the link."""
         self._clock = parts.clock
         if hasattr(self._provider, "setup"):
             self._provider.setup(parts)
 
     def detached(self) -> None:
-        """Forget the question."""
+        """Drop a request that was not answered."""
         self._reported_at = None
         if hasattr(self._provider, "cancel"):
             self._provider.cancel()
 
     def handle_event(self, event: str, payload: dict):
-        """Answer ``location:request``, now or, if it takes some time, from `poll`."""
+        """Answer ``location:request``: now, or, if the provider takes time, from `poll`."""
         if event == "location:request":
             self._report(self._clock())
 
@@ -66,7 +66,7 @@ class Geo(Extension):
         self.push("location:update", found)
 
     def poll(self, now: int) -> None:
-        """Go on asking, and report again when it is time."""
+        """Continue a provider's request, and report again when the interval is over."""
         if hasattr(self._provider, "poll"):
             found = self._provider.poll(now)
             if found is not None:
@@ -78,10 +78,11 @@ class Geo(Extension):
 
 def failure(code: str, description: str) -> dict:
     """
-    Make the answer that there is no place.
+    Make the payload of ``location:update`` for an unknown location.
 
-    :param str code: for programs
-    :param str description: for people
+    :param str code: the reason, for programs
+    :param str description: the reason in words
+    :return: the payload
     """
     return {"error_code": code, "error_description": description}
 
@@ -90,17 +91,18 @@ def answer(place) -> dict:
     """
     Make the payload of ``location:update``.
 
-    :param place: what the provider returned
-    :raises ValueError: if it is no place on earth
+    :param place: the provider's result, see `Geo`
+    :return: the payload
+    :raises ValueError: if latitude or longitude is out of range
     """
     if place is None:
-        return failure("NO_LOCATION", "the device does not know its place now")
+        return failure("NO_LOCATION", "the location is not known now")
     if "error_code" in place:
         return failure(str(place["error_code"]), str(place.get("error_description", "")))
     found = {
         "latitude": _degrees(place["latitude"], 90),
         "longitude": _degrees(place["longitude"], 180),
-        # Its page can't do without.
+        # The server's page needs it.
         "source": str(place.get("source") or "device"),
     }
     accuracy = place.get("accuracy")

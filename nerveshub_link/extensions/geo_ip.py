@@ -5,15 +5,15 @@
 `nerveshub_link.extensions.geo_ip`
 ====================================================
 
-Where the device is, roughly, by the address that the internet sees of it: asks the Nerves project's
+Finds the device's approximate location by its public IP address: asks the Nerves project's
 whenwhere service, as NervesHub's other clients do
-(https://github.com/nerves-networking/whenwhere). It answers a GET with JSON, in which latitude and
-longitude are texts, and sends back our nonce in a header, which no cache and no captive portal
-does.
+(https://github.com/nerves-networking/whenwhere). The service answers a GET with JSON, in which
+latitude and longitude are texts, and returns the request's nonce in a header, which no cache and no
+captive portal does.
 
-Nobody is asked unless the user passes a `GeoIp`: it tells a third party that this device is there.
-Only connecting blocks (bounded, and announced by `Client.handle_blocking`); the answer is read as
-it comes, into one kilobyte, and never beside an update.
+The service is a third party that learns of this device, so it is asked only if the application
+passes a `GeoIp`. Only connecting blocks (for a limited time, announced by
+`Client.handle_blocking`); the answer is read as it arrives, into 2 KB, and not during an update.
 """
 
 import json
@@ -25,8 +25,8 @@ from ..errors import NervesHubError, ProtocolError, describe
 from ..wire.http_head import HeadReader, parse_url, request_head
 from .geo import answer, failure
 
-_TIMEOUT = const(10 * 1000)  # for the whole answer
-_LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have some 600
+_TIMEOUT = const(10 * 1000)  # milliseconds for the whole answer
+_LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have about 600
 
 _HEADERS = ("content-length", "date", "x-nonce")
 
@@ -37,10 +37,10 @@ _ASKING = const(2)
 
 class GeoIp:
     """
-    Asks where the device is. Pass it as ``extensions={"geo": GeoIp()}``.
+    Asks a whenwhere server for the location. Pass it as ``extensions={"geo": GeoIp()}``.
 
-    :param str url: of a whenwhere server
-    :raises ValueError: if the URL is none
+    :param str url: URL of the server
+    :raises ValueError: if the URL is invalid
     """
 
     def __init__(self, url: str = "https://whenwhere.nerves-project.org/") -> None:
@@ -57,13 +57,13 @@ class GeoIp:
         return None
 
     def setup(self, parts) -> None:
-        """Take what is needed of the link."""
+        """Take the link's parts. Called by the link."""
         self._parts = parts
         self._transport = parts.transport()
 
     def start(self, now: int) -> None:
         """
-        Ask, as soon as there is no update under way.
+        Ask, as soon as no update is running.
 
         :param int now: ticks in milliseconds
         """
@@ -71,15 +71,15 @@ class GeoIp:
             self._state = _DUE
 
     def cancel(self) -> None:
-        """Give up."""
+        """Cancel the request."""
         self._close()
 
     def poll(self, now: int):
         """
-        Do the next bit of work.
+        Do the next step of a request.
 
         :param int now: ticks in milliseconds
-        :return: the payload of ``location:update``, a failure too; or None, not yet
+        :return: the payload of ``location:update``, also for a failure; None if not finished
         """
         if self._state == _IDLE or self._parts.updates.active:
             if self._state == _ASKING:
@@ -90,7 +90,7 @@ class GeoIp:
             if self._state == _DUE:
                 self._ask()
             elif self._since is None:
-                self._since = now  # not before: connecting took its time
+                self._since = now  # not earlier, since connecting has blocked
             elif elapsed(now, self._since) >= _TIMEOUT:
                 raise NervesHubError("no answer from " + self._url.host)
             else:
@@ -131,18 +131,18 @@ class GeoIp:
             if self._end is not None and head.end >= self._end:
                 return self._finish()
             if head.end == _LIMIT:
-                raise ProtocolError("an answer longer than %d bytes" % _LIMIT)
+                raise ProtocolError("answer longer than %d bytes" % _LIMIT)
         return None
 
     def _judge(self, head) -> None:
         if head.status != 200:
             raise NervesHubError("HTTP %d from %s" % (head.status, self._url.host))
         if head.headers.get("x-nonce") != self._nonce:
-            raise ProtocolError("an answer to somebody else's question: a captive portal?")
+            raise ProtocolError("wrong nonce in the answer: a captive portal?")
         try:
             length = int(head.headers["content-length"])
         except (KeyError, ValueError):
-            raise ProtocolError("an answer without a length") from None
+            raise ProtocolError("answer without a length") from None
         self._end = head.start + length
 
     def _finish(self) -> dict:
@@ -151,11 +151,11 @@ class GeoIp:
         date = head.headers.get("date")
         self._close()
         if not self._parts.time.is_set:
-            # Who connects by a certificate has no other word on the time.
+            # A device with a certificate has no other source for the time.
             self._parts.time.correct(date)
         found = json.loads(body.decode())
         if not isinstance(found, dict) or "latitude" not in found or "longitude" not in found:
-            return failure("NO_LOCATION", "the service does not know the place of this address")
+            return failure("NO_LOCATION", "the service can't locate this address")
         place = {"latitude": found["latitude"], "longitude": found["longitude"], "source": "geoip"}
         return answer(place)
 

@@ -5,15 +5,15 @@
 `nerveshub_link.extensions.health`
 ====================================================
 
-The extension ``health``: answers ``health:check`` by a report of what the `HealthProvider`
-measures. NervesHub asks when the device joins, every 60 minutes, and each minute while somebody
-looks at the device's page (its ``lib/nerves_hub/extensions/health.ex``). It charts every number,
-and knows these by name: ``cpu_temp``, ``cpu_usage_percent``, ``disk_available_kb``,
+The extension ``health``: answers ``health:check`` by a report of the values that the
+`HealthProvider` measures. NervesHub asks when the device joins, every 60 minutes, and every minute
+while the device's page is open (its ``lib/nerves_hub/extensions/health.ex``). It charts every
+number, and has labels for these: ``cpu_temp``, ``cpu_usage_percent``, ``disk_available_kb``,
 ``disk_total_kb``, ``disk_used_percentage``, ``load_1min``, ``load_5min``, ``load_15min``,
 ``mem_size_mb``, ``mem_used_mb``, ``mem_used_percent``.
 
-Only finite numbers leave the device as metrics, and texts as everything else: a text or a NaN among
-the metrics would break the server's batch insert, and a null its pages.
+Metrics are sent only if they are finite numbers; everything else is sent as text: a text or a NaN
+among the metrics would break the server's batch insert, and a null its pages.
 """
 
 from micropython import const
@@ -22,7 +22,7 @@ from ..common.ticks import elapsed
 from ..errors import describe
 from .router import Extension
 
-_ALARM_PAUSE = const(10 * 1000)  # between two reports that nobody asked for
+_ALARM_PAUSE = const(10 * 1000)  # milliseconds between two reports of changed alarms
 _PARTS = ("metrics", "metadata", "alarms", "checks")
 
 
@@ -30,25 +30,26 @@ class HealthProvider:
     """Measures the device's health. Pass an instance as ``extensions={"health": MyHealth()}``."""
 
     alarms = {}
-    """The alarms that are set, id to text. Replaced at each change, never changed."""
+    """The alarms that are set, id to text. Each change makes a new dict."""
 
     def health_check(self) -> dict:
         """
         Measure now. If this raises, the report is a failed check with the error's text.
 
-        :return: name to number, such as ``{"cpu_temp": 41.5}``; what is no finite number is left
-            out. Or a full report, of which each part may be missing: ``{"metrics": {name: number},
-            "metadata": {name: text}, "alarms": {id: text}, "checks": {name: (passed, note)}}``
+        :return: name to number, such as ``{"cpu_temp": 41.5}``; a value that is not a finite number
+            is left out. Or a full report, of which each part is optional: ``{"metrics": {name:
+            number}, "metadata": {name: text}, "alarms": {id: text}, "checks": {name: (passed,
+            note)}}``
         """
         return {}
 
     def set_alarm(self, name: str, text: str = "") -> None:
         """
-        Set an alarm, or change its text. It is in every report until it is cleared, and a change is
-        reported without waiting for the server to ask, at most every 10 seconds.
+        Set an alarm, or change its text. It is in every report until it is cleared. A change is
+        reported without a request of the server, at most every 10 seconds.
 
-        :param str name: its id
-        :param str text: for the operator
+        :param str name: the alarm's id
+        :param str text: a description for the operator
         """
         if self.alarms.get(name) != text:
             self.alarms = dict(self.alarms)
@@ -56,9 +57,9 @@ class HealthProvider:
 
     def clear_alarm(self, name: str) -> None:
         """
-        Clear an alarm; nothing happens if it is not set.
+        Clear an alarm, if it is set.
 
-        :param str name: its id
+        :param str name: the alarm's id
         """
         if name in self.alarms:
             self.alarms = dict(self.alarms)
@@ -67,10 +68,10 @@ class HealthProvider:
 
 class Health(Extension):
     """
-    The extension around a `HealthProvider`.
+    Reports the values of a `HealthProvider`.
 
-    :param provider: has ``health_check``, and may have ``setup``, which hears of the link's parts,
-        and ``alarms``
+    :param provider: has a method ``health_check``, and may have a method ``setup``, which gets the
+        link's parts, and an attribute ``alarms``
     """
 
     def __init__(self, provider) -> None:
@@ -79,12 +80,12 @@ class Health(Extension):
         self._told_at = None
 
     def setup(self, parts) -> None:
-        """Pass the link's parts on to a provider that wants them."""
+        """Pass the link's parts to a provider with a method ``setup``. Called by the link."""
         if hasattr(self._provider, "setup"):
             self._provider.setup(parts)
 
     def detached(self) -> None:
-        """Drop the pause: nobody looks at the time while the extension is detached."""
+        """End the pause between reports: while detached, ticks may wrap around."""
         self._told_at = None
 
     def handle_event(self, event: str, payload: dict):
@@ -92,9 +93,9 @@ class Health(Extension):
         return ("report", {"value": self._report()}) if event == "check" else None
 
     def poll(self, now: int) -> None:
-        """Report a change of the alarms."""
+        """Report changed alarms."""
         if self._told_at is not None and elapsed(now, self._told_at) >= _ALARM_PAUSE:
-            self._told_at = None  # dropped: ticks can't tell a week
+            self._told_at = None  # ticks can't measure a longer time
         if getattr(self._provider, "alarms", None) is self._told:
             return
         if self._told_at is None and self.push("report", {"value": self._report()}):
@@ -117,7 +118,7 @@ class Health(Extension):
             if found.get("checks"):
                 report["checks"] = _checks(found["checks"])
         except Exception as error:
-            # Told as a failed check: a sensor that does not answer once must not end all reports.
+            # Reported as a failed check: one failure of a sensor must not end all reports.
             report = {"checks": {"health_check": {"pass": False, "note": describe(error)}}}
         if alarms:
             report.setdefault("alarms", {}).update(texts(alarms))
@@ -126,18 +127,18 @@ class Health(Extension):
 
 def finite(values: dict) -> dict:
     """
-    Keep what NervesHub can take as a metric.
+    Select the values that NervesHub accepts as metrics.
 
     :param dict values: name to anything
-    :return: the entries whose name is a text and whose value is a finite number, and no bool; with
-        ``_`` for spaces in names, which the server would strip
+    :return: the entries whose name is a text and whose value is a finite number, but not a bool;
+        spaces in names, which the server would strip, are replaced by ``_``
     """
     kept = {}
     for name in values:
         value = values[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
-        # Subtracting itself tells infinities and NaN apart without importing math.
+        # The difference is not 0 for infinities and NaN; this saves importing math.
         if isinstance(name, str) and value - value == 0:
             kept[name.replace(" ", "_")] = value
     return kept
@@ -145,9 +146,10 @@ def finite(values: dict) -> dict:
 
 def texts(values: dict) -> dict:
     """
-    Make texts of names and values.
+    Convert names and values to texts.
 
-    :param dict values: name to anything; None is left out
+    :param dict values: name to anything
+    :return: text to text; values that are None are left out
     """
     return {str(name): str(values[name]) for name in values if values[name] is not None}
 

@@ -5,16 +5,16 @@
 `nerveshub_link.extensions.local_shell`
 ====================================================
 
-The extension ``local_shell``: a small shell for the drive, in NervesHub's terminal. What it can do,
-`nerveshub_link.extensions.shell_commands` knows.
+The extension ``local_shell``: a small shell for the drive, in NervesHub's terminal. Its commands
+are in `nerveshub_link.extensions.shell_commands`.
 
-**Turning it on lets every operator who may open that terminal read, change and delete all files
-that code can, settings.toml with its passwords included, and restart the board.** With
-``python=True`` he can also run any Python.
+**With this extension every operator who may open that terminal can read, change and delete all
+files that code can, including settings.toml with its passwords, and restart the board.** With
+``python=True`` operators can also run any Python code.
 
-The server asks for a shell at every attach, whether somebody looks or not. So here is only what
-answers that; all else, `nerveshub_link.extensions.shell_session`, is imported when the first key
-comes, and goes again after five minutes without one.
+The server requests a shell at every attach, even if nobody uses it. So this module only answers
+the request; the rest, `nerveshub_link.extensions.shell_session`, is imported with the first key and
+removed from memory after five minutes without a key.
 """
 
 from micropython import const
@@ -31,9 +31,9 @@ class LocalShell(Extension):
     A shell for operators. Pass it as ``extensions={"local_shell": LocalShell()}``, or just
     ``True``.
 
-    :param bool python: True for the command ``py``, which runs any Python
-    :param dict namespace: names for ``py``
-    :param str prompt: what stands before the line
+    :param bool python: True for the command ``py``, which runs any Python code
+    :param dict namespace: names and objects for ``py``
+    :param str prompt: the shell's prompt
     :raises ValueError: for a wrong option
     """
 
@@ -52,18 +52,19 @@ class LocalShell(Extension):
 
     def command(self, name: str, words: str = ""):
         """
-        Decorate a function to be a command. It gets the list of its arguments, texts; what it
-        returns is shown: a text, None for nothing, or a generator of texts. What it raises is
-        shown, too. ::
+        Decorate a function to be a command of the shell. It gets the list of its arguments, which
+        are texts, and returns the output: a text, None for nothing, or a generator of texts. An
+        exception is shown, too. ::
 
             @shell.command("water", "SECONDS: run the pump")
             def water(args):
                 pump.run(int(args[0]))
                 return "watered"
 
-        :param str name: what the operator types
-        :param str words: for ``help``: arguments, a colon, what it does
-        :raises ValueError: if the name is none
+        :param str name: the command's name
+        :param str words: its line in ``help``: arguments, a colon, a description
+        :return: the decorator
+        :raises ValueError: if the name is invalid
         """
         if not isinstance(name, str) or not name or " " in name:
             raise ValueError("local_shell: the name of a command must be one word")
@@ -75,22 +76,22 @@ class LocalShell(Extension):
         return add
 
     def setup(self, parts) -> None:
-        """Take the link's parts, for the commands."""
+        """Take the link's parts, for the commands. Called by the link."""
         self._parts = parts
-        # Once now, and let go again: the names in it take memory in one large piece, for which the
-        # heap may be too fragmented when an operator comes.
+        # Import the modules now and remove them again: their names (qstrs) need one large block of
+        # memory, which a fragmented heap may not have later. The names stay.
         _session_class()
         _let_go()
 
     def detached(self) -> None:
-        """Drop everything: the memory is the application's again."""
+        """Close the session and free its memory."""
         session, self._session = self._session, None
         if session is not None:
             session.close()
             _let_go()
 
     def handle_event(self, event: str, payload: dict):
-        """Handle what the operator types."""
+        """Handle the request for a shell, keys, and the terminal's size."""
         if event == "request_shell":
             self.detached()
             text = "This is nerveshub_link; help lists the commands.\r\n" + self._prompt
@@ -116,7 +117,7 @@ class LocalShell(Extension):
         self._session.type(data)
 
     def poll(self, now: int) -> None:
-        """Let the session go on."""
+        """Do the session's next step, or close it after five minutes without a key."""
         session = self._session
         if session is None:
             return
@@ -124,12 +125,12 @@ class LocalShell(Extension):
             self._used_at = now
         elif elapsed(now, self._used_at) >= _IDLE:
             self.detached()
-            text = "\r\nNobody typed for 5 minutes: the shell begins anew.\r\n" + self._prompt
+            text = "\r\nNo key for 5 minutes: the shell was restarted.\r\n" + self._prompt
             self.push("shell_output", {"data": text})
 
 
 def _session_class():
-    from .shell_session import ShellSession  # noqa: PLC0415 when somebody types
+    from .shell_session import ShellSession  # noqa: PLC0415 with the first key
 
     return ShellSession
 

@@ -5,9 +5,9 @@
 `nerveshub_link.extensions.network_identity`
 ====================================================
 
-The extension ``network_identity``: under which names other networks know this device. It reports
-when NervesHub asks, and when something has changed. What the server would not take (its
-``lib/nerves_hub/devices/network_identity.ex``) is left out here, and said once.
+The extension ``network_identity``: reports the device's identities in other networks, when
+NervesHub asks and when they have changed. An identity that the server would refuse (its
+``lib/nerves_hub/devices/network_identity.ex``) is left out, and that is logged once.
 """
 
 import json
@@ -32,8 +32,8 @@ class NetworkIdentity(Extension):
         method ``identities``. Each identity is a dict: ``service`` (``"iroh"``, ``"netbird"``,
         ``"tailscale"`` or ``"wireguard"``), ``identifier`` (a text), and optionally ``instance`` (a
         text) and ``details`` (a dict)
-    :param int interval: seconds between two looks for a change
-    :raises ValueError: if the provider or the interval is none
+    :param int interval: seconds after which the provider is asked for changes
+    :raises ValueError: if the provider or the interval is invalid
     """
 
     def __init__(self, provider, interval: int = 60) -> None:
@@ -48,11 +48,11 @@ class NetworkIdentity(Extension):
         self._complaint = None
 
     def setup(self, parts) -> None:
-        """Take the link's log."""
+        """Take the link's log function. Called by the link."""
         self._log = parts.log
 
     def attached(self) -> None:
-        """Forget what was reported: the server may have forgotten it."""
+        """Forget the last report: the server may not have it any more."""
         self._reported = self._looked_at = None
 
     def handle_event(self, event: str, payload: dict):
@@ -61,7 +61,7 @@ class NetworkIdentity(Extension):
             self._report(True)
 
     def poll(self, now: int) -> None:
-        """Look for a change now and then."""
+        """Report changed identities, once per interval."""
         if self._looked_at is None:
             self._looked_at = now
         elif elapsed(now, self._looked_at) >= self._interval:
@@ -98,10 +98,10 @@ class NetworkIdentity(Extension):
 
 def refusal(identity):
     """
-    Tell why the server would not take an identity.
+    Tell why the server would refuse an identity.
 
     :param identity: anything
-    :return: the reason, or None if it is good
+    :return: the reason, or None if the identity is valid
     """
     if not isinstance(identity, dict) or identity.get("service") not in _SERVICES:
         return "service must be one of " + ", ".join(_SERVICES)

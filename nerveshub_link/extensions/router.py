@@ -5,17 +5,17 @@
 `nerveshub_link.extensions.router`
 ====================================================
 
-The ``extensions`` channel: what the device offers beside updates. `Extension` is the port for your
-own; `Extensions` routes between the channel and them (NervesHub's
-``lib/nerves_hub/extensions/dispatch.ex``).
+The ``extensions`` channel, for everything that the device offers beside updates. `Extension` is the
+base class for your own; `Extensions` routes events between the channel and the extensions
+(NervesHub's ``lib/nerves_hub/extensions/dispatch.ex``).
 
-The conversation: the server asks ``extensions:get``; the device joins with ``{key: version}``; the
-reply lists the keys that the operator has enabled; for each the device says ``<key>:attached``,
-and from then on events go both ways as ``<key>:<event>``. An extension that raises is detached,
-with ``<key>:error`` telling why, and the link goes on. A lack of memory is no fault of the
-extension, and an OSError, such as of a sensor that does not answer once, passes as well: it rests
-for a second, then longer, and goes on; an answer that could not be sent for it is sent after the
-rest.
+The protocol: the server sends ``extensions:get``; the device joins with ``{key: version}``; the
+reply lists the keys that the operator has enabled; for each the device sends ``<key>:attached``,
+and from then on events go both ways as ``<key>:<event>``.
+
+An extension that raises is detached, ``<key>:error`` reports why, and the link goes on. After a
+MemoryError or an OSError, such as of a sensor that fails once, the extension is not detached but
+paused: for a second, then for longer. An answer that could not be sent is sent after the pause.
 """
 
 from micropython import const
@@ -26,32 +26,32 @@ from ..wire import phoenix
 
 TOPIC = "extensions"
 
-# Who may use the shell may read settings.toml anyway; a log line's text is masked before it is cut.
+# Operators with the shell may read settings.toml anyway; log lines are masked before they are cut.
 _UNMASKED = ("local_shell", "logging")
 _PASSING = (MemoryError, OSError)
-_REST = const(1000)  # milliseconds after one of these; it doubles
+_REST = const(1000)  # milliseconds of the pause after one of these; doubled each time
 _LONGEST_REST = const(60 * 1000)
 
 
 class Extension:
-    """Base class of extensions. Override `handle_event`, and what else is needed."""
+    """Base class of extensions. Override `handle_event`, and other methods as needed."""
 
     version = "0.0.1"
-    """The version that the device offers. NervesHub takes 0.0.x from 0.0.1 on."""
+    """The version that the device offers. NervesHub accepts 0.0.x from 0.0.1 on."""
 
     push = None
     """
-    While attached: function of an event and its payload that sends it, and returns whether it was
-    sent.
+    While attached: function of an event and its payload that sends them, and returns whether they
+    were sent.
     """
 
     def attached(self) -> None:
-        """Hear that the server listens: `push` works now."""
+        """Called when the server has attached the extension: `push` works from now on."""
 
     def detached(self) -> None:
         """
-        Hear that the server does not listen any more: the operator's wish, or the connection
-        ended.
+        Called when the extension is detached: by an operator, after an error, or with the end of
+        the connection.
         """
 
     def handle_event(self, event: str, payload: dict):
@@ -59,14 +59,14 @@ class Extension:
         Handle one event of the server.
 
         :param str event: without the extension's key: ``check`` of ``health:check``
-        :param dict payload: what came with it
-        :return: ``(event, payload)`` to answer with, or None
+        :param dict payload: its payload
+        :return: the answer as ``(event, payload)``, or None
         """
         return None
 
     def poll(self, now: int) -> None:
         """
-        Do what is due, while attached, about 40 times a second. Must not block.
+        Called about 40 times a second while attached. Must not block.
 
         :param int now: ticks in milliseconds, as of ``adafruit_ticks.ticks_ms``
         """
@@ -74,10 +74,10 @@ class Extension:
 
 def check_json(value) -> bool:
     """
-    Refuse what becomes no JSON: the server closes the connection for it, and would do so again and
-    again. Texts and the like, json.dumps refuses itself.
+    Refuse numbers that JSON does not have: the server closes the connection for them, after each
+    reconnect again. (Objects of other types are refused by ``json.dumps`` itself.)
 
-    :param value: what is to be sent
+    :param value: the value to be sent
     :return: True if a text in it holds a secret: see `masked`
     :raises ValueError: if a number in it is not finite
     """
@@ -98,9 +98,10 @@ def check_json(value) -> bool:
 
 def masked(value):
     """
-    Return a copy of what is to be sent, with the secrets in its texts masked.
+    Return a copy of a value, with the secrets in its texts masked.
 
-    :param value: anything; the keys of dicts stay as they are
+    :param value: the value to be sent
+    :return: the copy; the keys of dicts are not masked
     """
     if isinstance(value, str):
         return mask(value)
@@ -115,10 +116,10 @@ def check_interval(name: str, seconds, least: int) -> None:
     """
     Check the option ``interval`` of an extension.
 
-    :param str name: of the extension
-    :param int seconds: the option
-    :param int least: seconds
-    :raises ValueError: if it is none; the most is a day
+    :param str name: the extension's name
+    :param int seconds: value of the option
+    :param int least: its minimum in seconds; the maximum is a day
+    :raises ValueError: if the interval is invalid
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not least <= seconds <= 86400:
         words = "%s: interval must be a whole number from %d to 86400"
@@ -130,7 +131,7 @@ class Extensions:
     Routes the events of the ``extensions`` topic.
 
     :param dict extensions: key to `Extension`
-    :param Channels channels: where to join and push
+    :param Channels channels: the socket's topics
     :param log: function of level and text
     """
 
@@ -139,11 +140,15 @@ class Extensions:
         self._channels = channels
         self._log = log
         self._attached = {}
-        self._unsent = {}  # key to what could not be sent: an answer, or None: "attached"
-        self._resting = {}  # key to when its rest began, and its length
+        self._unsent = {}  # key to an answer that could not be sent; None stands for "attached"
+        self._resting = {}  # key to the beginning of its pause in ticks, and the pause's length
 
     def offer(self, now: int) -> None:
-        """The server asked ``extensions:get``: join, unless that is done or under way."""
+        """
+        Handle ``extensions:get``: join the topic, unless that was done already.
+
+        :param int now: ticks in milliseconds
+        """
         if self._extensions and not self._channels.is_wanted(TOPIC):
             self._channels.join(TOPIC, self._versions, now)
 
@@ -155,10 +160,10 @@ class Extensions:
 
     def handle(self, kind: int, event, payload) -> None:
         """
-        Handle what `Channels.receive` understood of this topic.
+        Handle a result of `Channels.receive` for this topic.
 
-        :param int kind: ``channel.JOINED`` and so on
-        :param str event: for ``channel.MESSAGE``
+        :param int kind: `nerveshub_link.wire.phoenix.JOINED` and so on
+        :param str event: the event's name, with kind `nerveshub_link.wire.phoenix.MESSAGE`
         :param payload: the message's payload, or the join's response
         """
         if kind == phoenix.JOINED:
@@ -167,7 +172,7 @@ class Extensions:
         elif kind == phoenix.CRASHED:
             self.lost()
         elif kind == phoenix.ERROR and payload[1] == "detach":
-            # The server listens to none of this key's events. Its ref says which message it was.
+            # The server refuses this extension's events. The ref belongs to its "attached" message.
             for key in list(self._attached):
                 if self._attached[key] == payload[0]:
                     self._detach(key)
@@ -181,7 +186,7 @@ class Extensions:
     def _each(self, keys, action) -> None:
         if isinstance(keys, list):
             for key in keys:
-                # What is no text may be no key of a dict at all, and would raise.
+                # A value of another type may not be hashable, and would raise.
                 if isinstance(key, str) and key in self._extensions:
                     action(key)
 
@@ -191,7 +196,7 @@ class Extensions:
             ref = self._push(key, "attached", {})
             if ref is None:
                 return
-            # Replaced, not changed: poll() may be going through it.
+            # A new dict, since poll() may be iterating over the old one.
             self._attached = dict(self._attached)
             self._attached[key] = ref
             extension.push = lambda event, payload: self._push_for(key, event, payload)
@@ -208,19 +213,19 @@ class Extensions:
         return self._channels.push(TOPIC, key + ":" + event, payload)
 
     def _push_for(self, key: str, event: str, payload: dict) -> bool:
-        """What an extension has as its ``push``."""
+        """Send an event: the ``push`` of an extension."""
         try:
             return self._push(key, event, payload) is not None
         except _PASSING:
-            return False  # not sent: it may try again
+            return False  # not sent: the extension may try again
 
     def _rest(self, key: str, error: Exception) -> None:
-        """There was no memory for an extension, or an OSError: leave it alone for a while."""
+        """Pause an extension after a MemoryError or an OSError."""
         wait = self._resting[key][1] * 2 if key in self._resting else _REST
         self._resting[key] = (None, min(wait, _LONGEST_REST))
         if wait == _REST:
             try:
-                words = "extension " + key + ": " + describe(error) + "; it goes on later"
+                words = "extension " + key + ": " + describe(error) + "; retried later"
                 self._log("warning", words)
             except MemoryError:
                 pass
@@ -235,7 +240,7 @@ class Extensions:
         return elapsed(now, since) < wait
 
     def _send_again(self, now: int) -> None:
-        """Send what could not be sent."""
+        """Send the answers that could not be sent before."""
         for key in list(self._unsent):
             if not self._rests(key, now):
                 answer = self._unsent.pop(key)
@@ -249,7 +254,7 @@ class Extensions:
             event, payload = answer
             self._push(key, event, payload)
         except _PASSING as error:
-            self._unsent[key] = answer  # the latest is enough
+            self._unsent[key] = answer  # only the latest one
             self._rest(key, error)
         except Exception as error:
             self._failed(key, error)
@@ -290,12 +295,16 @@ class Extensions:
             self._answer(key, answer)
 
     def poll(self, now: int) -> None:
-        """Let the attached extensions do what is due."""
+        """
+        Call `Extension.poll` of the attached extensions, and send delayed answers.
+
+        :param int now: ticks in milliseconds
+        """
         if self._unsent:
             self._send_again(now)
         for key in self._attached:
             try:
-                # Is it still, after those before it?
+                # An extension before it may have led to its detachment.
                 if key in self._attached and not (self._resting and self._rests(key, now)):
                     self._extensions[key].poll(now)
                     if self._resting and key not in self._unsent:
@@ -306,7 +315,7 @@ class Extensions:
                 self._failed(key, error)
 
     def lost(self) -> None:
-        """The channel is gone: everything is detached."""
+        """Handle the loss of the channel: detach all extensions."""
         self._unsent = {}
         self._resting = {}
         for key in list(self._attached):

@@ -5,9 +5,9 @@
 `nerveshub_link.extensions.setup`
 ====================================================
 
-From the option ``extensions`` to attached extensions: what the user gives for a key may be an
-`Extension`, or something simpler that one is made of. Apart from the router, and imported while the
-link is made only: every kind imports its own module, and a board pays for those that it uses.
+Makes the extensions of the option ``extensions``, whose values may be an `Extension` or a simpler
+value, such as a provider. Not in the router, since this is imported only while the link is made.
+Each extension has its own module, so only those that are used take memory.
 """
 
 import gc
@@ -22,6 +22,7 @@ def make_extension(name: str, value):
     :param str name: the key
     :param value: True, a provider, or an `Extension`
     :return: an `Extension`
+    :raises ValueError: if the value is invalid
     """
     if hasattr(value, "handle_event"):
         return value
@@ -59,12 +60,12 @@ def add_extensions(parts) -> None:
     given = parts.config.extensions
     made = {}
     for name in given:
-        gc.collect()  # what stays shall not lie scattered among what goes
+        gc.collect()  # against fragmentation of the heap
         made[name] = make_extension(name, given[name])
         if name == "logging" and hasattr(made[name], "add"):
             parts.logs = made[name]
     for name in made:
-        # An extension that needs more of the link than push() gets it here.
+        # Optional method of an extension that needs more of the link than push().
         setup = getattr(made[name], "setup", None)
         if setup is not None:
             setup(parts)

@@ -5,8 +5,8 @@
 `nerveshub_link.extensions.shell_commands`
 ====================================================
 
-The commands of `nerveshub_link.extensions.local_shell`, and how a line becomes one. No terminal and
-no network: a command takes words and yields texts. Imported when an operator opens the shell.
+The commands of `nerveshub_link.extensions.local_shell`, and the parser of a command line. No
+terminal and no network: a command gets its arguments and yields texts. Imported with the first key.
 """
 
 import gc
@@ -19,17 +19,17 @@ from ..console.output_buffer import OutputBuffer
 from ..errors import NervesHubError, describe
 from .shell_drive import DriveCommands
 
-_MOST = const(4096)  # characters that one py may show
+_MOST = const(4096)  # most characters of output of a py command
 _STATES = "idle renewing downloading verifying installing reporting installed closed".split()
-# The numbers of FatFs, and of Linux; errno does not name all of them on a board.
+# Errors of FatFs, and of Linux; a board's errno does not name all of them.
 _ERRORS = {
     2: "no such file or folder",
-    5: "the drive failed",
+    5: "drive error",
     13: "the folder is not empty, or access is denied",
     17: "it exists already",
     20: "not a folder",
     21: "is a folder",
-    22: "not a good name",
+    22: "invalid name",
     28: "no space left",
     30: "the drive is read-only for code: see storage.remount() in boot.py",
     39: "the folder is not empty",
@@ -46,22 +46,23 @@ _HELP = (
     ("ls", "[-l] [PATH]: list a folder"),
     ("mkdir", "FOLDER: make a folder"),
     ("mv", "FROM TO: rename"),
-    ("pwd", ": where we are"),
+    ("pwd", ": the current folder"),
     ("reload", ": start code.py again"),
     ("reset", ": restart the board"),
     ("rm", "PATH...: remove files and empty folders"),
-    ("update", ": how an update is doing"),
-    ("uptime", ": since when the board runs"),
-    ("version", ": what runs here"),
+    ("update", ": state of the update"),
+    ("uptime", ": time since the board's start"),
+    ("version", ": versions, running firmware"),
 )
 
 
 def split(line: str) -> list:
     """
-    Split a line into words: blanks part them, quotes and backslashes keep them together.
+    Split a line into words at blanks that are not quoted or escaped by a backslash.
 
     :param str line: the line
-    :raises NervesHubError: if a quote is not closed
+    :return: the words
+    :raises NervesHubError: if a quote is missing
     """
     words, word, quote, escaped = [], None, "", False
     for char in line:
@@ -83,7 +84,7 @@ def split(line: str) -> list:
         else:
             word = (word or "") + char
     if quote or escaped:
-        raise NervesHubError("a quote is not closed")
+        raise NervesHubError("a quote is missing")
     if word is not None:
         words.append(word)
     return words
@@ -93,9 +94,9 @@ class Commands(DriveCommands):
     """
     All commands of one shell.
 
-    :param Parts parts: of the link
-    :param dict added: the user's: name to (function, words for help)
-    :param dict namespace: names for ``py``; None if there is no ``py``
+    :param Parts parts: the link's parts
+    :param dict added: the application's commands: name to ``(function, line for help)``
+    :param dict namespace: names for ``py``; None without the command ``py``
     """
 
     def __init__(self, parts, added: dict, namespace) -> None:
@@ -104,7 +105,7 @@ class Commands(DriveCommands):
         self._added = added
         self._python = None
         if namespace is not None:
-            from ..console.code_runner import (  # noqa: PLC0415 behind an option of its own
+            from ..console.code_runner import (  # noqa: PLC0415 only with an option
                 CodeRunner,
             )
 
@@ -114,9 +115,9 @@ class Commands(DriveCommands):
         """
         Start the command of a line.
 
-        :param str line: what was typed
-        :return: its name, and a generator of texts; None for both if the line is empty
-        :raises NervesHubError: if the line is none
+        :param str line: the typed line
+        :return: the command's name, and a generator of texts; None for both if the line is empty
+        :raises NervesHubError: if the line is invalid
         """
         first, _, rest = line.strip().partition(" ")
         if first == "py" and self._python is not None:
@@ -134,10 +135,11 @@ class Commands(DriveCommands):
 
     def complaint(self, name: str, error) -> str:
         """
-        Put what a command raised into words.
+        Describe an exception of a command.
 
-        :param str name: of the command
+        :param str name: the command's name
         :param error: the exception
+        :return: one line
         """
         number = error.args[0] if isinstance(error, OSError) and error.args else None
         text = _ERRORS.get(number)
@@ -151,7 +153,7 @@ class Commands(DriveCommands):
 
     def _free(self, args):
         if not hasattr(gc, "mem_free"):
-            raise NervesHubError("this machine does not tell")
+            raise NervesHubError("not known on this machine")
         gc.collect()
         used, free = gc.mem_alloc(), gc.mem_free()
         yield "%d bytes, %d used, %d free\n" % (used + free, used, free)
@@ -198,9 +200,9 @@ class Commands(DriveCommands):
         try:
             from supervisor import reload  # noqa: PLC0415 only boards have it
         except ImportError:
-            raise NervesHubError("only a board can") from None
+            raise NervesHubError("boards only") from None
         yield "reloading\n"
-        for _ in range(20):  # half a second, in which that is sent
+        for _ in range(20):  # half a second, for the output to be sent
             yield ""
         reload()
 
@@ -220,7 +222,7 @@ class Commands(DriveCommands):
 
 
 def _pieces(function, args):
-    """What a user's command shows, as a generator."""
+    """Make a generator of texts of an application's command."""
     found = function(args)
     if found is None:
         return

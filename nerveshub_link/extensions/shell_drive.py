@@ -5,8 +5,8 @@
 `nerveshub_link.extensions.shell_drive`
 ====================================================
 
-The commands of `nerveshub_link.extensions.local_shell` that work on files. Each is a generator of
-texts, and does a small piece of work between two of them.
+The commands of `nerveshub_link.extensions.local_shell` for files. Each is a generator of texts that
+does a small piece of work before each of them, so that the main loop goes on.
 """
 
 import os
@@ -21,13 +21,13 @@ _PART = "/.cp.part"
 
 
 class DriveCommands:
-    """Commands that work on files, and the folder that they are in."""
+    """The commands for files, and the shell's current folder."""
 
     def __init__(self) -> None:
         self._folder = os.getcwd()
 
     def _path(self, text: str) -> str:
-        """Make a path absolute. The shell has a folder of its own: the application's stays."""
+        """Make a path absolute. The shell has its own current folder, not the application's."""
         parts = []
         if not text.startswith("/"):
             text = self._folder + "/" + text
@@ -76,11 +76,11 @@ class DriveCommands:
         source, target = self._two(args)
         block = memoryview(bytearray(_BLOCK))
         folder = target.rpartition("/")[0]
-        os.stat(folder or "/")  # for the error's text, which should not name the part
+        os.stat(folder or "/")  # raises an error that does not name the temporary file
         part = folder + _PART
         with open(source, "rb") as file:
             done = False
-            copy = open(part, "wb")  # what is there stays until the copy is whole
+            copy = open(part, "wb")  # an existing target stays until the copy is complete
             try:
                 count = file.readinto(block)
                 while count:
@@ -104,8 +104,8 @@ class DriveCommands:
 
     def _two(self, args) -> tuple:
         """
-        Source and target of cp and mv, as the drive spells them: FAT takes ``CODE.PY`` for
-        ``code.py``, and to write to the one would empty the other.
+        Return source and target of cp and mv, as the drive spells them: for FAT ``CODE.PY`` and
+        ``code.py`` are the same file, which copying onto itself would empty.
         """
         source, target = _spelled(self._path(args[0])), _spelled(self._into(args))
         if source == target:
@@ -113,12 +113,12 @@ class DriveCommands:
         return source, target
 
     def _into(self, args) -> str:
-        """The target of cp and mv: a folder takes the file under its own name."""
+        """Return the target of cp and mv: in a folder the file keeps its name."""
         target = self._path(args[1])
         try:
             is_folder = _is_folder(target)
         except OSError:
-            is_folder = False  # it is not there yet
+            is_folder = False  # it does not exist yet
         if is_folder:
             target = target.rstrip("/") + "/" + self._path(args[0]).split("/")[-1]
         return target
@@ -156,11 +156,12 @@ class DriveCommands:
 
 def _spelled(path: str) -> str:
     """
-    Spell a path as the drive does.
+    Return a path as the drive spells it.
 
-    :param str path: absolute
-    :raises NervesHubError: if something is there under a spelling that can't be found out, such as
-        one in other umlauts, or FAT's short name
+    :param str path: absolute path
+    :return: the path in the drive's spelling
+    :raises NervesHubError: if a file exists under an unknown spelling, such as with other umlauts,
+        or FAT's short name
     """
     spelled, rest = "", path[1:].split("/") if path != "/" else []
     while rest:
@@ -168,7 +169,7 @@ def _spelled(path: str) -> str:
         try:
             os.stat(spelled + "/" + part)
         except OSError:
-            break  # it is not there yet
+            break  # it does not exist yet
         names = os.listdir(spelled or "/")
         if part not in names:
             names = [name for name in names if name.lower() == part.lower()]
@@ -189,7 +190,7 @@ def _number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise NervesHubError(text + " is no number") from None
+        raise NervesHubError(text + " is not a number") from None
 
 
 def _is_folder(path: str) -> bool:
@@ -204,7 +205,7 @@ def _entry(path: str, name: str, long: bool) -> str:
 
 
 def _texts(file):
-    """A file piece by piece, as texts that a terminal can bear."""
+    """Yield a file piece by piece, as texts that are harmless for a terminal."""
     from ..common.utf8 import cut, is_ascii, mend  # noqa: PLC0415
 
     rest = b""
@@ -222,7 +223,7 @@ def _texts(file):
 
 
 def _bearable(text: str) -> str:
-    """Take out what a terminal would obey. Without a list of characters: that is a large piece."""
+    """Replace control characters. Without a list of characters, which needs a large block."""
     text = text.replace("\r", "")
     for char in text:
         if char < " " and char not in "\n\t":

@@ -5,10 +5,10 @@
 `nerveshub_link.extensions.shell_session`
 ====================================================
 
-What goes on in the local shell while somebody uses it: the line, the running command, the output.
+A session of the local shell: the line editor, the running command, the output.
 
-A command is a generator of texts, one piece for each look at the timers (25 ms), so a large file
-neither fills the memory nor holds up the main loop, and ctrl-c ends it.
+A command is a generator of texts. Each tick (25 ms) takes one text, so a large file neither fills
+the memory nor blocks the main loop, and ctrl-c can end the command.
 """
 
 from micropython import const
@@ -17,20 +17,20 @@ from ..console.line_editor import COMPLETE, LINE, NOTHING, LineEditor
 from ..console.output_buffer import OutputBuffer
 from .shell_commands import Commands
 
-_MAX_INPUT = const(2048)  # characters that may wait while a command runs
+_MAX_INPUT = const(2048)  # most queued characters while a command runs
 _MAX_OUTPUT = const(4096)
-_KEYS = const(200)  # looked at in one step
+_KEYS = const(200)  # most keys handled in one step
 _CTRL_C = "\x03"
 
 
 class ShellSession:
     """
-    One use of the shell, behind a prompt that is shown already.
+    One session of the shell. The first prompt has been shown already.
 
-    :param Parts parts: of the link
-    :param dict added: the user's commands
-    :param dict namespace: names for ``py``; None if there is no ``py``
-    :param str prompt: what stands before the line
+    :param Parts parts: the link's parts
+    :param dict added: the application's commands
+    :param dict namespace: names for ``py``; None without the command ``py``
+    :param str prompt: the shell's prompt
     :param int width: columns of the terminal
     """
 
@@ -46,18 +46,22 @@ class ShellSession:
         self._input = ""
 
     def set_width(self, width: int) -> None:
-        """Hear of the terminal's columns."""
+        """
+        Set the terminal's width.
+
+        :param int width: columns
+        """
         self._editor.set_width(width)
 
     def type(self, data: str) -> None:
         """
-        Take what the operator typed.
+        Queue the operator's keys.
 
-        :param str data: keys
+        :param str data: the keys
         """
         at = data.rfind(_CTRL_C)
         if at >= 0 and (self._running is not None or self._input):
-            # It ends what runs, and takes back what was typed before it.
+            # Ctrl-C ends the command, and discards the keys before it.
             self.close()
             self._input = ""
             self._output.take_all()
@@ -65,13 +69,13 @@ class ShellSession:
             self._editor.begin(self._prompt)
             data = data[at + 1 :]
         if len(self._input) + len(data) > _MAX_INPUT:
-            self._output.tell("\n(too much at once: %d characters were not taken)\n" % len(data))
+            self._output.tell("\n(too much input: %d characters dropped)\n" % len(data))
             return
         self._input += data
 
     def step(self, push) -> bool:
         """
-        Send a piece of output; or let the command go on, or the line.
+        Send a piece of output; or continue the command, or handle keys.
 
         :param push: function of event and payload
         :return: False if there was nothing to do
@@ -89,7 +93,7 @@ class ShellSession:
         return True
 
     def _edit(self) -> None:
-        """Take what was typed, up to the end of a line."""
+        """Handle queued keys, up to the end of a line."""
         editor = self._editor
         used = editor.feed(self._input[:_KEYS])
         self._input = self._input[used:]
@@ -120,11 +124,11 @@ class ShellSession:
             try:
                 running.close()
             except BaseException as error:
-                self._survive(error)  # what a command does when it is ended is its own affair
+                self._survive(error)  # exceptions of a command that is being ended are ignored
 
     @staticmethod
     def _survive(error) -> None:
-        """SystemExit ends the command, and not the application. A reload of the board passes."""
+        """Ignore SystemExit and the like, but raise what makes the board reload or sleep."""
         from ..console.code_runner import must_pass  # noqa: PLC0415
 
         if must_pass(error):

@@ -122,7 +122,7 @@ def test_what_a_server_nested_too_deep_to_be_shown_is_told():
     value = []
     for _ in range(100_000):
         value = [value]
-    assert text_of(value) == "(too deep to be shown)"
+    assert text_of(value) == "(nested too deep)"
     while value:
         value = value.pop()  # or Python falls while it collects it
 

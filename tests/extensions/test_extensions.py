@@ -373,7 +373,7 @@ def test_an_answer_for_which_there_is_no_memory_leaves_later(scarce):
     desk.wait(3)
     assert desk.peer.events("extensions") == [("one:said", {"a": 1})]
     assert desk.log.text.count("extension one: MemoryError: ") == 1
-    assert desk.log.text.count("it goes on later") == 1
+    assert desk.log.text.count("retried later") == 1
 
 
 def test_an_extension_is_attached_as_soon_as_there_is_memory_to_say_so(scarce):

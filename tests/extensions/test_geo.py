@@ -51,7 +51,7 @@ def test_accuracy_that_is_no_number_is_left_out(accuracy):
 @pytest.mark.parametrize(
     "place, code, words",
     [
-        (None, "NO_LOCATION", "does not know"),
+        (None, "NO_LOCATION", "is not known now"),
         ({"error_code": "NO_FIX", "error_description": "2 satellites"}, "NO_FIX", "2 satellites"),
         (OSError(5, "no module"), "ERROR", "no module"),
         ({"latitude": 52.5}, "ERROR", "longitude"),
@@ -172,8 +172,8 @@ def test_answer_that_drips_is_read_to_its_end():
         ({"status": 302}, "HTTP_ERROR", "HTTP 302"),
         ({"answer": b"<html>log in</html>"}, "HTTP_ERROR", "JSON"),
         ({"answer": b"\xff\xfe"}, "HTTP_ERROR", "UnicodeDecodeError"),
-        ({"answer": {"now": "x"}}, "NO_LOCATION", "does not know"),
-        ({"answer": []}, "NO_LOCATION", "does not know"),
+        ({"answer": {"now": "x"}}, "NO_LOCATION", "can't locate"),
+        ({"answer": []}, "NO_LOCATION", "can't locate"),
         ({"answer": dict(ANSWER, latitude="north")}, "HTTP_ERROR", "ValueError"),
         ({"answer": dict(ANSWER, longitude=None)}, "HTTP_ERROR", "TypeError"),
         ({"answer": b" " * 3000}, "HTTP_ERROR", "longer than 2048 bytes"),

@@ -112,7 +112,7 @@ def test_head_shows_the_first_lines(drive):
         "line %d" % n for n in range(200)
     ]
     assert terminal.run("head -n 0 many") == ""
-    assert terminal.run("head -n x many") == "head: x is no number\r\n"
+    assert terminal.run("head -n x many") == "head: x is not a number\r\n"
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_head_shows_the_first_lines(drive):
         ("mkdir lib", "lib: it exists already"),
         ("rm lib", "lib: the folder is not empty"),
         ("cd code.py", "cd: not a folder"),
-        ("ls 'lib", "a quote is not closed"),
+        ("ls 'lib", "a quote is missing"),
         ("log debug", "log: the extension logging is off"),
         ("py 1+1", "py: no such command; help lists them"),
-        ("reload", "reload: only a board can"),
+        ("reload", "reload: boards only"),
     ],
 )
 def test_mistake_is_told_as_a_shell_does(line, said):
@@ -273,7 +273,7 @@ def test_what_the_board_is_like():
     assert "days, " in terminal.run("uptime")
     version = terminal.run("version")
     assert "cpython 3." in version and "product demo\r\nversion 1.0.0\r\n" in version
-    assert terminal.run("free") == "free: this machine does not tell\r\n"
+    assert terminal.run("free") == "free: not known on this machine\r\n"
 
 
 def test_memory_where_the_machine_tells(monkeypatch):
@@ -437,7 +437,7 @@ def test_py_runs_expressions_and_statements_with_the_users_names():
 def test_paste_that_is_too_long_is_refused_and_said():
     terminal = Terminal()
     terminal.type("x" * 3000)
-    assert "3000 characters were not taken" in terminal.read()
+    assert "too much input: 3000 characters dropped" in terminal.read()
     assert terminal.desk.link.connected
 
 
@@ -483,7 +483,7 @@ def test_shell_that_nobody_uses_for_five_minutes_gives_its_memory_back_and_says_
     terminal.desk.wait(20)
     assert shell._session is None
     ((_, payload),) = terminal.peer.events("extensions")
-    assert payload["data"] == "\r\nNobody typed for 5 minutes: the shell begins anew.\r\n$ "
+    assert payload["data"] == "\r\nNo key for 5 minutes: the shell was restarted.\r\n$ "
     assert terminal.run("pwd") == os.getcwd() + "\r\n"
 
 
@@ -510,7 +510,7 @@ def test_words_of_a_line(line, words):
 
 @pytest.mark.parametrize("line", ["'", 'a "b', "\\"])
 def test_line_whose_quote_is_open_is_refused(line):
-    with pytest.raises(NervesHubError, match="not closed"):
+    with pytest.raises(NervesHubError, match="a quote is missing"):
         split(line)
 
 
