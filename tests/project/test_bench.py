@@ -15,6 +15,7 @@ TITLES = [
     "how long a poll() takes",
     "depth",
     "archives",
+    "signatures",
     "slots, on a drive of 960 KB",
     "memory",
     "drive",

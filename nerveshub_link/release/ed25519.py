@@ -1,0 +1,321 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.release.ed25519`
+====================================================
+
+Checks Ed25519 signatures (RFC 8032, section 5.1.7), in slices of some ten milliseconds on a board.
+A leaf, imported while a signature is checked. Nothing in it is secret, so nothing here takes the
+same time for all inputs.
+
+The equation is the RFC's: ``[8][S]B = [8]R + [8][k]A``. Three things make it quick in a language in
+which each operation on a big number costs a call and an allocation:
+
+* Half of the doublings: the equation is multiplied by a number v that makes both v and k * v mod L
+  half as long as L (Antipa and others, 2005, "Accelerated verification of ECDSA signatures"). As
+  all is multiplied by 8, points of small order can't change the result.
+* One chain of doublings for all four products (Straus), with digits of 4 or 5 bits, mostly 0; the
+  base point's multiples are given below.
+* The upper half of a product comes down by a multiplication with 38, since 2**256 = 38 modulo P.
+  That is less than half of a division; only what is multiplied twice more is divided as well.
+
+The formulas for points are those for twisted Edwards curves with a = -1 (Hisil and others, 2008).
+A point is (X, Y, Z, E, H): x = X / Z, y = Y / Z, x * y = E * H / Z. None of the numbers is ever
+negative, since ``&`` of a negative big number is slow.
+"""
+
+from binascii import a2b_base64
+
+from micropython import const
+
+from . import sha512
+
+_P = (1 << 255) - 19
+_LOW = (1 << 256) - 1
+# Multiples of P, above each coordinate and each product: for differences that are not negative.
+_FEW = _P << 3
+_MANY = _P << 262
+_D = 0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3
+_ROOT_OF_MINUS_1 = 0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0
+_ORDER = (1 << 252) + 27742317777372353535851937790883648493
+# x and y, 32 bytes each, of 1, 3, 5, ... 15 times the base point B, then of 2**127 times these.
+_MULTIPLES = a2b_base64(
+    b"GtUlj2AtVsmypyWVYMcsaVzc1v0x4qTA/lNuzdM2aSFYZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZlzi"
+    b"+NNfSGKshkhigRmYQ2M6yNo+dK70H0mPkiJKnK5n1LT1eEhowwIEAyRnF+wWn/eeJmCOoSahq2nud9GxZxIz8i4y"
+    b"wJxAkaXhGz75GShc3qUt0fd87/x7WOOtPqf9Se3IdtaDH9IQXQtDicouKDFmRpKJFG4s4G+u/piyJUhfB0EO9RqY"
+    b"VViVzvG78wnogweBHUsZ7uPpTr30/IWGVhS4YkCftcTEEj3yq/dGK4jwQa023Whkzocv1Ucr42PFMVxxhVEGI+DT"
+    b"lAJOLlwO2Ia4IpRv4DbzG2VxAMhwyXw1wPEiVYRETscwRG4jE5B4H/3S8lbp/L6y9A3dwsIjPX/L83wgwdIv/1LV"
+    b"k8WypYHTOCRx1o0Hz7YX5EsVsSjlFBM3A2rDLY8w1FicPBxZWBLOD/9A43xvWperIT8xgpAt7V/At3PggDe4tyKN"
+    b"6ONDiE8wLSjwrTPbzGbz1eAndBCAH0DqruHvhyMnmiiyz0A3uIna0iJgRnh0i1PtDbDbEsGNoWY+f2GQy4kBd3QT"
+    b"Y9meQSBd+cZa3DXELuzqLRZP31wurcRMbZShmpqhGK/lrDGT0mQB92JR9SL/BC37yxKTAzaBrOQgCTVMRbIeTBQh"
+    b"5umKe43+HsY+wTX653BOHWEuwt2VV9GrgOhjF7VI5IoRnnK+hY1RCvKf4BypByh7rY+ejaIeBnMz1sJisj8nEmxb"
+    b"0Ch+cCBZX8Urij/pei2AHlIMKG6wTexDw/sb9Rbb+G++SMdaJBDkUGchRHYVJDHVRTLBstpaJ59inKJAAAuJcphw"
+    b"0WDLAg8q3RFMWGc8kAD8AiTb2aeupwNrVwagvqnm57d7MZvR1DlgVLbgczcVJQgq9TpfdnzyXVgg5tGXOHtDjudQ"
+    b"2cBr0i0j3CqBMdInZviIUFLj/C2bzoRrWTNFE1gEqte9w0SRbg3PNtEnzyBdgYqhoEy8teesAqgISZ4e7Kp+4M9v"
+    b"cuUCxVO0B2HbDj2tKfWzIqSa9tUsDjQ60rx30HhBXrluS0WwStelHobb72OaZw+e4FK63OxdUwdEjGv4dgNE7ron"
+    b"V5YsathLwGwW4mNLFti5ZDK1Gx9FyJ2zsw4h0I1nQ4Zqjv9JQwnSAlo9ygG5H9+G7QdapKUSScVZO1OsUIYLOQOz"
+    b"4oEWK1lLkqfdRhd9vjsk9Zk+KMvTxly8iJYF4JjgnDIS0zRi+8g4rUCc2eSECaw+yeqcd1YsHTjaz7EX+Rq9Rl8C"
+    b"lhdqOfV5qANOQLJ/jKuS9h+/1JjbLYk1oxaxEC9p94BvVQ=="
+)
+# y of the points whose order divides 8: as a public key, each of them fits signatures of nobody.
+_OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL = (0, 1, _P - 1, _OF_ORDER_8, _P - _OF_ORDER_8)
+_HALF = const(127)  # bits of half a scalar
+_SLICE = const(16)  # doublings at once
+
+
+def is_key(key: bytes) -> bool:
+    """
+    Tell whether a public key can be one: 32 bytes, a canonical number, and no point of small order,
+    such as 32 zeros. Whether it is a point at all shows when it is used.
+
+    :param bytes key: the key
+    """
+    y = _number(key) & ((1 << 255) - 1)
+    return len(key) == 32 and y < _P and y not in _SMALL
+
+
+def verify(key: bytes, signature: bytes, message: bytes) -> bool:
+    """
+    Tell at once whether a signature is right.
+
+    :param bytes key: the public key
+    :param bytes signature: 64 bytes, or it is wrong
+    :param bytes message: what was signed
+    """
+    for outcome in verification(key, signature, message):
+        pass
+    return outcome
+
+
+def verification(key: bytes, signature: bytes, message: bytes):
+    """
+    Check a signature in slices; the parameters are those of `verify`.
+
+    :return: an iterator that gives None after each slice, and at last True or False
+    """
+    scalar = _number(signature[32:])
+    if len(signature) != 64 or scalar >= _ORDER or not is_key(key):
+        yield False
+        return
+    points = []
+    for encoded in (key, signature[:32]):
+        point = _decode(encoded)
+        if point is None:
+            yield False
+            return
+        points.append(point)
+        yield None
+    hashed = sha512.new()
+    hashed.update(signature[:32] + key)
+    for at in range(0, len(message), sha512.BLOCK):
+        hashed.update(message[at : at + sha512.BLOCK])
+        yield None
+    challenge = _number(hashed.digest()) % _ORDER
+    yield None
+    yield from _cancel_out(points, *_digits_of_all(scalar, challenge))
+
+
+def _cancel_out(points: list, digits: tuple, minus: tuple):
+    """Is the sum of all products the neutral element? An iterator, as for `verification`."""
+    tables = [_table_of_base(0), _table_of_base(512)]
+    yield None
+    for x, y in points:
+        tables.append(_table(x, y))
+        yield None
+    first, second, third, fourth = digits
+    point = (0, 1, 1, 0, 1)
+    doublings = 0
+    for at in range(_HALF + 1, -1, -1):
+        doublings += 1
+        if first[at] | second[at] | third[at] | fourth[at]:
+            point, doublings = _doubled(point, doublings), 0
+            for number in range(4):
+                digit = digits[number][at]
+                if digit:
+                    entry = tables[number][(digit & 31) >> 1]
+                    point = _sum(point, entry, minus[number] != (digit > 31))
+        if not at % _SLICE:
+            yield None
+    x, y, z, _, _ = _doubled(point, doublings + 3)
+    yield not x % _P and not (y - z) % _P
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "little")
+
+
+def _fold(x: int) -> int:
+    """The same modulo P."""
+    return ((x & _LOW) + (x >> 256) * 38) % _P
+
+
+def _decode(data: bytes):
+    """The point that is encoded so; None if there is none (RFC 8032, section 5.1.3)."""
+    y = _number(data)
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    if y >= _P:
+        return None
+    u, v = (y * y - 1) % _P, (y * y % _P * _D + 1) % _P
+    x = u * v * v % _P * v % _P
+    x = x * _power(x * v % _P * v % _P * v % _P * v % _P) % _P
+    square = x * x % _P * v % _P
+    if square != u:
+        if square != _P - u:
+            return None
+        x = x * _ROOT_OF_MINUS_1 % _P
+    if x & 1 != sign:
+        if not x:
+            return None
+        x = _P - x
+    return x, y
+
+
+def _power(x: int) -> int:
+    """x ** (2 ** 252 - 3), of which a square root is made."""
+    y = _squared(x, 1)
+    z = _squared(y, 2) * x % _P  # x ** 9
+    z = _squared(y * z % _P, 1) * z % _P  # x ** (2 ** 5 - 1)
+    z10 = _squared(z, 5) * z % _P
+    z = _squared(z10, 10) * z10 % _P
+    z = _squared(z, 20) * z % _P
+    z50 = _squared(z, 10) * z10 % _P
+    z = _squared(z50, 50) * z50 % _P
+    z = _squared(z, 100) * z % _P
+    z = _squared(z, 50) * z50 % _P
+    return _squared(z, 2) * x % _P
+
+
+def _squared(x: int, times: int) -> int:
+    """x ** (2 ** times), below 2**264."""
+    low, p = _LOW, _P
+    for number in range(times):
+        x *= x
+        x = (x & low) + (x >> 256) * 38
+        if number & 1:
+            x %= p
+    return x
+
+
+def _digits_of_all(scalar: int, challenge: int) -> tuple:
+    """
+    The factors of four points whose sum must be the neutral element: of the base point, of its
+    multiple, of the key's and of the signature's.
+
+    :return: the digits of each factor, and of each whether the point is to be subtracted
+    """
+    # Euclid's algorithm, stopped half way: a == v * challenge modulo _ORDER, but for v's sign.
+    b, a, w, v, minus = _ORDER, challenge, 0, 1, True
+    while a >> _HALF:
+        quotient = b // a
+        b, a, w, v, minus = a, b - quotient * a, v, w + quotient * v, not minus
+    scalar = scalar * v % _ORDER
+    high = scalar >> _HALF
+    scalar &= (1 << _HALF) - 1
+    digits = _digits(scalar, 5), _digits(high, 5), _digits(a, 4), _digits(v, 4)
+    return digits, (False, False, minus, True)
+
+
+def _digits(number: int, width: int) -> bytearray:
+    """
+    A number as digits, the lowest first: odd ones of so many bits with a sign, and zeros, at least
+    ``width`` - 1 behind each odd one. A negative one has bit 5 set.
+    """
+    digits = bytearray(_HALF + 2)
+    at = 0
+    full = 1 << width
+    while number:
+        if not number & 1:
+            number >>= 1
+            at += 1
+            continue
+        digit = number & (full - 1)
+        number >>= width
+        if digit << 1 > full:
+            number += 1
+            digit = 32 | (full - digit)
+        digits[at] = digit
+        at += width
+    return digits
+
+
+def _table(x: int, y: int) -> list:
+    """1, 3, 5 and 7 times a point, in the form that `_sum` wants."""
+    point = (x, y, 1, x, y)
+    twice = _prepared(_doubled(point, 1))
+    table = [_prepared(point)]
+    for _ in range(3):
+        point = _sum(point, twice, False)
+        table.append(_prepared(point))
+    return table
+
+
+def _table_of_base(at: int) -> list:
+    """The same of 8 given points."""
+    table = []
+    for here in range(at, at + 512, 64):
+        x, y = _number(_MULTIPLES[here : here + 32]), _number(_MULTIPLES[here + 32 : here + 64])
+        table.append(_prepared((x, y, 1, x, y)))
+    return table
+
+
+def _prepared(point: tuple) -> tuple:
+    """What `_sum` wants of a point: y - x, y + x, 2 * z, 2 * d * x * y."""
+    x, y, z, e, h = point
+    return _FEW + y - x, y + x, z + z, _fold(_fold(e * h) * (2 * _D))
+
+
+def _doubled(point: tuple, times: int) -> tuple:
+    """A point times 2 ** times."""
+    low, p, many, more = _LOW, _P, _MANY, 2 * _MANY
+    x, y, z, e, h = point
+    for _ in range(times):
+        e = x * y
+        x *= x
+        y *= y
+        z *= z
+        h = x + y
+        g = many + y - x
+        f = z + z + more - g
+        e += e
+        e = (e & low) + (e >> 256) * 38
+        f = (f & low) + (f >> 256) * 38
+        g = (g & low) + (g >> 256) * 38
+        h = (h & low) + (h >> 256) * 38
+        x = e * f
+        x = ((x & low) + (x >> 256) * 38) % p
+        y = g * h
+        y = ((y & low) + (y >> 256) * 38) % p
+        z = f * g
+        z = ((z & low) + (z >> 256) * 38) % p
+    return x, y, z, e, h
+
+
+def _sum(point: tuple, other: tuple, minus: bool) -> tuple:
+    """Add to a point what `_prepared` has returned, or subtract it."""
+    low, p = _LOW, _P
+    x, y, z, e, h = point
+    less, more, z2, t2 = other
+    t = e * h
+    t = ((t & low) + (t >> 256) * 38) % p
+    t *= t2
+    z *= z2
+    if minus:
+        e, h = (_FEW + y - x) * more, (y + x) * less
+        f, g = z + t, _MANY + z - t
+    else:
+        e, h = (_FEW + y - x) * less, (y + x) * more
+        f, g = _MANY + z - t, z + t
+    h, e = h + e, _MANY + h - e
+    e = (e & low) + (e >> 256) * 38
+    f = (f & low) + (f >> 256) * 38
+    g = (g & low) + (g >> 256) * 38
+    h = (h & low) + (h >> 256) * 38
+    x = e * f
+    x = ((x & low) + (x >> 256) * 38) % p
+    y = g * h
+    y = ((y & low) + (y >> 256) * 38) % p
+    z = f * g
+    z = ((z & low) + (z >> 256) * 38) % p
+    return x, y, z, e, h

@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""Ed25519 for tests: vectors of others, and another implementation to sign with."""
+
+import json
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+def vectors() -> list:
+    """(what, public key, signature, message, is it right?) of Wycheproof's and RFC 8032's cases."""
+    cases = []
+    for file in ("wycheproof_ed25519.json", "rfc8032_ed25519.json"):
+        for case in json.loads((_DATA / file).read_text())["tests"]:
+            what = "%s: %s" % (file, case.get("name") or "%(id)d %(why)s" % case)
+            parts = [bytes.fromhex(case[key]) for key in ("pk", "sig", "msg")]
+            cases.append((what, *parts, case.get("result", "valid") == "valid"))
+    return cases
+
+
+class Signer:
+    """
+    Signs with a key of its own, the same one each time.
+
+    :param int number: tells keys apart
+    """
+
+    def __init__(self, number: int = 1) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
+        raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        self.public = self._key.public_key().public_bytes(*raw)
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature."""
+        return self._key.sign(message)
