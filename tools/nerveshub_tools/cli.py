@@ -25,6 +25,7 @@ from . import __version__
 from . import page as page_package
 from .board_cli import board, keygen, pack_command, with_library
 from .ca import Authority
+from .diff_cli import diff
 from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
 from .hub_folder import FirmwareFolder, kept_keys
@@ -48,7 +49,7 @@ def main() -> None:
     """Prepare boards for nerveshub_link, pack releases, bring them to NervesHub, or try it all."""
 
 
-for _command in (board, keygen, pack_command, sign, *RELEASE, *FLEET):
+for _command in (board, keygen, pack_command, sign, diff, *RELEASE, *FLEET):
     main.add_command(_command)
 
 

@@ -40,6 +40,18 @@ def read(data: bytes) -> Dict[str, bytes]:
     return files
 
 
+def places(data: bytes) -> Dict[str, int]:
+    """
+    Where the files of an image begin.
+
+    :param bytes data: an image that `read` can read
+    :return: path -> position in bytes; files without content do not appear
+    """
+    image = _Image(data)
+    image.collect("", image.root(), {})
+    return image.places
+
+
 class _Image:
     def __init__(self, data: bytes) -> None:
         if len(data) < 512 or data[510:512] != b"\x55\xaa":
@@ -63,6 +75,7 @@ class _Image:
         self._fat = data[reserved * self._sector : (reserved + fat) * self._sector]
         self._wide = self._clusters > _FAT12_MOST
         self._taken: set = set()
+        self.places: Dict[str, int] = {}
 
     def root(self) -> bytes:
         return self._data[self._root_at : self._data_at]
@@ -78,6 +91,8 @@ class _Image:
                 self.collect(path, b"".join(self._chain(cluster, path)), files)
                 continue
             content = b"".join(self._chain(cluster, path)) if cluster else b""
+            if cluster:
+                self.places[path] = self._data_at + (cluster - 2) * self._cluster
             if len(content) < size:
                 raise BadImage(f"{path} ends after {len(content):,} of {size:,} bytes")
             files[path] = content[:size]

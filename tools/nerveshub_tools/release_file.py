@@ -55,6 +55,7 @@ class ReleaseFile:
     :param list chunks: of an application
     :param int image: bytes of its image, unpacked
     :param dict files: of an application
+    :param dict places: where they begin in the image, in bytes; not those without content
     :param bool for_operators: is it an operators' archive that a board can check?
     :param list damage: what contradicts itself, and where; empty for a good one
     :param list board: why a board would refuse it, beside damage
@@ -70,6 +71,7 @@ class ReleaseFile:
     chunks: List[container.Chunk] = field(default_factory=list)
     image: int = 0
     files: Dict[str, bytes] = field(default_factory=dict)
+    places: Dict[str, int] = field(default_factory=dict)
     for_operators: bool = False
     damage: List[str] = field(default_factory=list)
     board: List[str] = field(default_factory=list)
@@ -245,6 +247,7 @@ def _check_application(found: ReleaseFile, member: Member, values: Dict[str, str
             found.damage.append(f"{CONF}: {key} of {IMAGE} is not that of what is in it")
     try:
         found.files = fat_reader.read(image)
+        found.places = fat_reader.places(image)
     except fat_reader.BadImage as error:
         found.damage.append(f"the image: {error}")
 
