@@ -12,6 +12,8 @@ import socket
 import ssl
 import sys
 import tempfile
+import time
+from functools import lru_cache
 from pathlib import Path
 
 from nerveshub_tools.server import HubThread
@@ -82,6 +84,7 @@ def _chain(frame) -> list:
     return []
 
 
+@lru_cache(maxsize=None)  # asked for each frame of each call
 def _counts(file: str) -> bool:
     path = Path(file)
     return _PACKAGE in path.parents or path.name.startswith("adafruit_")
@@ -165,11 +168,14 @@ def _converse(hub, ca, folder: str) -> None:
 
 
 def _poll(link, done) -> None:
-    """Poll until it is done. Looking is expensive, so only now and then."""
+    """
+    Poll until it is done. The hub is a thread of this process: without a pause the polls, which are
+    watched and therefore slow, may keep the interpreter's lock from it for a minute.
+    """
     for _ in range(20_000):
-        for _ in range(20):
-            link.poll()
+        link.poll()
         if done():
             return
         assert link.last_error is None, link.last_error
+        time.sleep(0.001)
     raise AssertionError("the session does not get on")
