@@ -13,7 +13,7 @@ import ssl
 import sys
 import tempfile
 import time
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from nerveshub_tools.server import HubThread
@@ -84,7 +84,7 @@ def _chain(frame) -> list:
     return []
 
 
-@lru_cache(maxsize=None)  # asked for each frame of each call
+@cache  # asked for each frame of each call
 def _counts(file: str) -> bool:
     path = Path(file)
     return _PACKAGE in path.parents or path.name.startswith("adafruit_")

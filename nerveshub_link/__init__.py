@@ -44,7 +44,7 @@ Contracts that fail silently, if a writer or a callback breaks them:
 * **``platform`` and ``architecture`` must be letter for letter those of the uploaded firmware**,
   and ``version`` a SemVer: otherwise the device belongs to no deployment group.
 * **A chunk lives for one call.** The memoryview that ``fwup_chunk`` gets is overwritten by the
-  next read.
+  next read, unless ``fwup_chunk`` returned False to be called again.
 
 * Author(s): nerveshub_link contributors
 

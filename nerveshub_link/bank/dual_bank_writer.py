@@ -278,13 +278,16 @@ class DualBankWriter(FwupWriter):
             raise UpdateError(words % (printable(name), size, self._size, printable(self._name)))
         self._bank.check_size(size)
 
-    def file_data(self, view) -> None:
-        """Write the next bytes of the image."""
+    busy = False  # it takes all bytes at once
+
+    def file_data(self, view) -> int:
+        """Write the next bytes of the image; returns how many: all of them."""
         if self._hash is not None:
             self._hash.update(view)
         for search in self._searches:
             search.feed(view)
         self._bank.write(view)
+        return len(view)
 
     def _check_head(self, head) -> None:
         self.description = read_head(head, self._chip)

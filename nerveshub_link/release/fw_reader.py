@@ -10,11 +10,13 @@ knows zip heads and nothing of images: what is inside goes to a sink, an object 
 
 * ``archive_meta(conf, signature)``: the bytes of ``meta.conf``, and 64 bytes or None
 * ``file_begin(name, size)``: the one resource begins; its name without ``data/``, its bytes
-* ``file_data(view)``: its next bytes, a memoryview that is valid during the call only
+* ``file_data(view)``: its next bytes, a memoryview; returns how many of them it has taken
 * ``file_end()``: it is complete, and its CRC-32 is what its head says
+* ``busy``: True if it has work to do that takes long; it gets nothing before that is done
+* ``work()``: does a slice of that work, and sets ``busy`` to False behind the last one
 
-Call `FwReader.feed` with each piece, then `FwReader.finish`. What the sink raises comes through.
-After any error the archive can't be read any further. The format is stated in
+Call `FwReader.feed` with each piece until it returns True, then `FwReader.finish`. What the sink
+raises comes through. After any error the archive can't be read any further. The format is stated in
 ``docs/release_format.rst``; its source is fwup's ``src/fwup_verify.c`` and ``src/fwup_create.c``.
 """
 
@@ -72,25 +74,39 @@ class FwReader:
         self._signature = None
         self._described = False  # have the archive's first members come?
         self._done = False  # the file came, whole
+        self._rest = b""  # what was not taken yet, since the sink is busy
 
-    def feed(self, data: memoryview) -> None:
+    def feed(self, data: memoryview) -> bool:
         """
-        Take the next bytes.
+        Take the next bytes, or do a slice of the work that they made.
 
-        :param memoryview data: of any length
+        :param memoryview data: of any length; empty while there is work left
+        :return: True if they were taken. False if there is work left: keep them as they are, and
+            call this again with no bytes
         :raises UpdateError: if this is no release that a board can take
         """
+        sink = self._sink
+        if sink.busy:
+            if len(data):
+                raise UpdateError("more of the archive came before its last bytes were taken")
+            sink.work()
+            if sink.busy:
+                return False
+        if len(self._rest):
+            data, self._rest = self._rest, b""
         at = 0
-        while at < len(data):
-            if self._state == _IN_END:
-                return
+        while at < len(data) and self._state != _IN_END:
+            if sink.busy:
+                self._rest = data[at:]
+                return False
             if self._state in _SKIPS:
                 piece = data[at : at + self._left]
-                at += len(piece)
-                self._left -= len(piece)
+                count = len(piece)
                 if self._state == _IN_FILE:
-                    self._crc = crc32(piece, self._crc)
-                    self._sink.file_data(piece)
+                    count = sink.file_data(piece)
+                    self._crc = crc32(piece[:count], self._crc)
+                at += count
+                self._left -= count
                 if not self._left:
                     self._end_of_bytes()
                 continue
@@ -100,6 +116,7 @@ class FwReader:
             at += count
             if self._have == len(self._wanted):
                 self._collected()
+        return not sink.busy
 
     def finish(self) -> None:
         """

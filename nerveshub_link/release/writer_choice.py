@@ -29,6 +29,8 @@ class _Stop(Exception):
 class _Probe:
     """What `FwReader` calls; all that is wanted is ``meta.conf``."""
 
+    busy = False
+
     def __init__(self) -> None:
         self.conf = None
 
@@ -53,7 +55,9 @@ class WriterChoice(FwupWriter):
 
     def _drop(self) -> None:
         self._chosen = None
-        self._kept = None  # what came before the choice
+        self._kept = None  # what came before the choice, and was not passed on yet
+        self._next = b""  # what came last, and was not passed on yet
+        self._busy = False  # has the chosen one more to do with what it got?
         self._update = None
         self._reader = None
         self._probe = None
@@ -132,15 +136,21 @@ class WriterChoice(FwupWriter):
         self._kept = bytearray()
         self._update = (size, meta)
 
-    def fwup_chunk(self, data: memoryview) -> None:
+    def fwup_chunk(self, data: memoryview):
         """
         Keep what comes until a writer is chosen; that writer gets it with the next chunk, so that
         it can say before whether it will block.
+
+        :return: as the chosen writer's ``fwup_chunk``
         """
         if self._chosen is not None:
-            self._replay()
-            self._chosen.fwup_chunk(data)
-            return
+            if len(data):
+                self._next = data
+            return self._pass_on()
+        self._keep(data)
+        return True
+
+    def _keep(self, data: memoryview) -> None:
         kept = self._kept
         if len(kept) > _MOST:
             raise UpdateError("no meta.conf in the first %d bytes of the archive" % _MOST)
@@ -174,17 +184,23 @@ class WriterChoice(FwupWriter):
                 "none of the %d writers takes this update: it begins with %s%s"
                 % (len(self._writers), first.hex(), " and has a meta.conf" if conf else "")
             )
+        self._kept = memoryview(self._kept)
         self._chosen = writer  # before the calls: if they fail, that is for fwup_abort
         give_log(writer, self.log)
         writer.next_install = self.installed + 1
         writer.by_deployment = self.by_deployment
         writer.fwup_begin(*self._update)
 
-    def _replay(self) -> None:
-        kept, self._kept = self._kept, b""
-        view = memoryview(kept)
-        for begin in range(0, len(kept), _PIECE):
-            self._chosen.fwup_chunk(view[begin : begin + _PIECE])
+    def _pass_on(self) -> bool:
+        """Give the chosen writer a piece of what was kept, or what came last; False: more to do."""
+        piece = b""
+        if not self._busy:
+            if len(self._kept):
+                piece, self._kept = self._kept[:_PIECE], self._kept[_PIECE:]
+            else:
+                piece, self._next = self._next, b""
+        self._busy = self._chosen.fwup_chunk(piece) is False
+        return not (self._busy or len(self._kept) or len(self._next))
 
     @property
     def finished_percent(self) -> int:
@@ -195,7 +211,8 @@ class WriterChoice(FwupWriter):
         """Finish the chosen one; return False if that has more to do."""
         if self._chosen is None:
             raise UpdateError("the update ended before it told what it is")
-        self._replay()
+        if (self._busy or len(self._kept)) and not self._pass_on():
+            return False  # the whole update was so short that it was kept
         if self._chosen.fwup_finish() is False:
             return False
         self._drop()

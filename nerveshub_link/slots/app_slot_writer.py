@@ -226,9 +226,13 @@ class AppSlotWriter(FwupWriter):
         self._read = False
         _autoreload(False)
 
-    def fwup_chunk(self, data: memoryview) -> None:
-        """Write what the next bytes of the archive become."""
-        self._reader.feed(data)
+    def fwup_chunk(self, data: memoryview) -> bool:
+        """
+        Write what the next bytes of the archive become, one window of 4 KB with each call.
+
+        :return: True if they were taken; False if there is more to do: call it again, without data
+        """
+        return self._reader.feed(data)
 
     @property
     def finished_percent(self) -> int:

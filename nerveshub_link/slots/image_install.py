@@ -60,6 +60,8 @@ class ImageInstall:
         """What the release is: from its ``meta.conf``, and the uuid. None until that has come."""
         self.written = 0
         """Sectors that had to be written."""
+        self.busy = False
+        """Has this call written as much as one ``poll()`` may? `work` makes it ready again."""
         self._committing = False  # may the slot hold this release's header?
         self._length = self._image_length = 0
         self._image_hash = self._table_hash = None
@@ -120,28 +122,38 @@ class ImageInstall:
             words = "'%s' has %d bytes, meta.conf says %d of app.img"
             raise UpdateError(words % (printable(name), size, self._length))
 
-    def file_data(self, view: memoryview) -> None:
-        """Take the next bytes of table and chunks."""
-        if self._table is None:
-            rest = self._collect(self._table_data, view)
-            if self._have < len(self._table_data):
-                return
-            self._take_table()
-            view = view[rest:]
-        while len(view):
+    def file_data(self, view: memoryview) -> int:
+        """
+        Take the next bytes of table and chunks, until a window of 4 KB is written: a few bytes may
+        unpack to a hundred times as much, and ``poll()`` must not take as long as writing that.
+
+        :return: number of bytes taken; fewer than there are if `busy` is True now
+        """
+        at = 0
+        while at < len(view) and not self.busy:
+            if self._table is None:
+                at += self._collect(self._table_data, view[at:])
+                if self._have == len(self._table_data):
+                    self._take_table()
+                continue
             if self._chunk == self._table.count:
                 raise UpdateError("the release goes on behind its last chunk")
             size = self._table.row(self._chunk)[1]
-            if not self._have and len(view) >= size:
-                self._take_chunk(view[:size])
-                view = view[size:]
-                continue
-            rest = self._collect(self._buffer[:size], view)
-            if self._have < size:
-                return
-            self._have = 0
-            self._take_chunk(self._buffer[:size])
-            view = view[rest:]
+            if not self._have and len(view) - at >= size:
+                chunk = view[at : at + size]
+                at += size
+            else:
+                chunk = self._buffer[:size]
+                at += self._collect(chunk, view[at:])
+                if self._have < size:
+                    break
+                self._have = 0
+            self._take_chunk(chunk)
+        return at
+
+    def work(self) -> None:
+        """Get ready to write the next window: called at the next ``poll()``."""
+        self.busy = False
 
     def file_end(self) -> None:
         """The resource has come whole: have all chunks?"""
@@ -203,6 +215,7 @@ class ImageInstall:
         self.written += self._slot.write(self._sector, window[: sectors * SECTOR])
         self._sector += sectors
         self._filled = 0
+        self.busy = True
 
     # What the writer calls
 

@@ -9,9 +9,9 @@ The port to the flash: whoever stores firmware implements `FwupWriter`. The upda
 downloads and verifies; a writer only writes, and knows what is installed.
 
 The order of calls is ``fwup_begin``, ``fwup_chunk`` for each piece, then either ``fwup_finish``,
-after length and checksum proved right, until it returns something else than False, or
-``fwup_abort``. A download that has to start from
-zero again is another ``fwup_abort`` and ``fwup_begin``. Any of them may raise: the update is then
+after length and checksum proved right, or ``fwup_abort``. ``fwup_chunk`` and ``fwup_finish`` may
+return False to be called again at the next ``poll()``. A download that has to start from zero again
+is another ``fwup_abort`` and ``fwup_begin``. Any of them may raise: the update is then
 aborted and reported as failed with the exception's text.
 """
 
@@ -179,11 +179,17 @@ class FwupWriter:
         """
         raise NotImplementedError("fwup_begin")
 
-    def fwup_chunk(self, data: memoryview) -> None:
+    def fwup_chunk(self, data: memoryview):
         """
         Write the next bytes.
 
-        :param memoryview data: at most ``chunk_size`` bytes, valid during this call only
+        What takes long is done in pieces: a writer that returns False is called again at the next
+        ``poll()``, with an empty memoryview, until it returns something else. Until then the bytes
+        stay as they are, nothing more is downloaded, and the link goes on.
+
+        :param memoryview data: at most ``chunk_size`` bytes, valid until this returns anything
+            but False
+        :return: False if there is more to do with them; None or True if they were taken
         """
         raise NotImplementedError("fwup_chunk")
 

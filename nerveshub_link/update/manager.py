@@ -58,6 +58,7 @@ INSTALLED = 6
 CLOSED = 7
 
 _BETWEEN = "between"  # neither the network nor the writer has its turn
+_NO_BYTES = memoryview(b"")
 _RETRIED = (_BETWEEN, "download", "verify")
 _REPORT = ""  # what is done now can't fail the update
 _REPORT_TIMEOUT = const(60 * 1000)
@@ -96,6 +97,7 @@ class UpdateManager:
         self._asked = False  # has a join told since that nothing is being downloaded?
         self._begun = False
         self._announced = False  # that the writer blocks
+        self._writing = False  # has the writer more to do with the last bytes?
         self._percent = -1
         self._since = None  # when `RENEWING` began
 
@@ -250,8 +252,9 @@ class UpdateManager:
             self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
         elif self._doing in _RETRIED and not isinstance(error, UpdateError):
             # Not the writer's, and nobody's verdict. If it was the last try's, it is so again.
-            lost = self._doing != _BETWEEN
-            if not lost:
+            lost = self._doing != _BETWEEN or self._writing
+            self._writing = False
+            if self._doing == _BETWEEN:
                 self._doing = "download"
             try:
                 self._image.broke(error, now, lost)
@@ -268,6 +271,9 @@ class UpdateManager:
             self._reports.forget()  # so that the next join tells that nothing is downloaded
 
     def _download(self, now: int):
+        if self._writing:
+            self._write(now, _NO_BYTES)
+            return None
         image = self._image
         if image.connects_next:
             self.blocked = True
@@ -280,22 +286,13 @@ class UpdateManager:
         result = image.step(now)
         if result == DATA:
             self._doing = _BETWEEN
-            loader = image.loader
             seconds = getattr(self._config.fwup_writer, "blocks_next", 0)
             if seconds:
                 self.blocked = True
                 self._call(self._config.client.handle_blocking, "erase", seconds)
                 if self.state == CLOSED:
                     return None  # by the callback
-            self._doing = "fwup_chunk"
-            self._config.fwup_writer.fwup_chunk(loader.data)
-            if self.state == CLOSED:
-                return None  # by the writer
-            self._doing = _BETWEEN
-            loader.taken()
-            percent = loader.received * 100 // loader.total
-            if percent != self._percent:
-                self._progress(now, percent, "downloading")
+            self._write(now, image.loader.data)
         elif result == HEAD:
             self._begin(now)
         elif result == DONE:
@@ -305,6 +302,19 @@ class UpdateManager:
         elif result == EXPIRED:
             return self._expired()
         return None
+
+    def _write(self, now: int, data) -> None:
+        """Give the writer bytes, or time to go on with the last ones."""
+        self._doing = "fwup_chunk"
+        self._writing = self._config.fwup_writer.fwup_chunk(data) is False
+        if self._writing or self.state == CLOSED:  # closed by the writer
+            return
+        self._doing = _BETWEEN
+        loader = self._image.loader
+        loader.taken()
+        percent = loader.received * 100 // loader.total
+        if percent != self._percent:
+            self._progress(now, percent, "downloading")
 
     def _begin(self, now: int) -> None:
         """The image begins, or begins again, and then what was written before is of no use."""
@@ -395,7 +405,7 @@ class UpdateManager:
         begun = self._begun and self.state < REPORTING
         if self.state < REPORTING:
             self.state = IDLE  # first: whatever interrupts this, no step goes on
-        self._begun = False
+        self._begun = self._writing = False
         self._image.close()
         if begun:
             self._call(self._config.fwup_writer.fwup_abort)

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.archives import feed
 from support.banks import BOARD, Board, image, meta_of
 from support.desk import META, NEW_META, Desk, RecordingWriter
 from support.update_bench import Bench
@@ -76,8 +77,9 @@ def plain_zip():
 def install(writer, data, piece=512):
     writer.fwup_begin(len(data), NEW_META)
     for at in range(0, len(data), piece):
-        writer.fwup_chunk(memoryview(data)[at : at + piece])
-    writer.fwup_finish()
+        feed(writer.fwup_chunk, memoryview(data)[at : at + piece])
+    while writer.fwup_finish() is False:
+        pass
 
 
 CASES = [
@@ -105,6 +107,28 @@ def test_each_update_gets_to_the_writer_that_takes_it(data, number, conf, piece)
     assert chosen.asked[0][0] == data[:4]
 
 
+class Slow(Picky):
+    """Needs three calls for each piece, and must get no other one meanwhile."""
+
+    left = 0
+
+    def fwup_chunk(self, data):
+        assert (len(data) == 0) == (self.left > 0)
+        if len(data):
+            super().fwup_chunk(data)
+            self.left = 3
+        self.left -= 1
+        return self.left == 0
+
+
+@pytest.mark.parametrize("piece", [1, 512, 4096, 10**6])
+def test_a_chosen_writer_that_needs_several_calls_for_a_piece_gets_them(piece):
+    slow = Slow(lambda first, conf: True)
+    install(WriterChoice((slow, firmware())), archive(), piece)
+    assert slow.image == archive() and slow.left == 0
+    assert slow.heard[-1] == ("fwup_finish",)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=50), st.sampled_from(CASES))
 def test_however_it_is_cut_into_pieces_the_writer_gets_every_byte(sizes, case):
@@ -114,9 +138,10 @@ def test_however_it_is_cut_into_pieces_the_writer_gets_every_byte(sizes, case):
     choice.fwup_begin(len(data), NEW_META)
     at = turn = 0
     while at < len(data):
-        choice.fwup_chunk(memoryview(data)[at : at + sizes[turn % len(sizes)]])
+        feed(choice.fwup_chunk, memoryview(data)[at : at + sizes[turn % len(sizes)]])
         at, turn = at + sizes[turn % len(sizes)], turn + 1
-    choice.fwup_finish()
+    while choice.fwup_finish() is False:
+        pass
     assert writers[number].image == data
 
 
@@ -140,7 +165,7 @@ def test_a_meta_conf_that_is_too_long_is_not_waited_for():
     data = archive(filler=40000)
     choice.fwup_begin(len(data), NEW_META)
     with pytest.raises(UpdateError, match="has 4[0-9]* bytes, a board takes 10 to 4096"):
-        choice.fwup_chunk(memoryview(data)[:100])
+        feed(choice.fwup_chunk, memoryview(data)[:100])
 
 
 @pytest.mark.parametrize("piece", [1000, 65536])
@@ -178,7 +203,8 @@ def test_a_writer_that_has_more_to_do_is_called_again():
     choice = WriterChoice((slow, firmware()))
     assert choice.finished_percent == 0
     choice.fwup_begin(len(FIRMWARE), NEW_META)
-    choice.fwup_chunk(memoryview(FIRMWARE))
+    feed(choice.fwup_chunk, memoryview(FIRMWARE)[:1000])
+    feed(choice.fwup_chunk, memoryview(FIRMWARE)[1000:])
     assert [choice.fwup_finish(), choice.fwup_finish()] == [False, False]
     assert choice.finished_percent == 40
     assert slow.image == FIRMWARE
@@ -190,7 +216,7 @@ def test_an_abort_reaches_the_chosen_one_only_and_the_next_update_is_chosen_anew
     writers = application(), firmware()
     choice = WriterChoice(writers)
     choice.fwup_begin(5000, NEW_META)
-    choice.fwup_chunk(memoryview(FIRMWARE)[:1000])
+    feed(choice.fwup_chunk, memoryview(FIRMWARE)[:1000])
     choice.fwup_abort()
     choice.fwup_abort()
     assert [call[0] for call in writers[1].heard] == ["fwup_begin", "fwup_abort"]
@@ -203,7 +229,7 @@ def test_a_chosen_one_that_can_not_begin_is_aborted():
     choice = WriterChoice(writers)
     choice.fwup_begin(5000, NEW_META)
     with pytest.raises(RuntimeError):
-        choice.fwup_chunk(memoryview(FIRMWARE))
+        feed(choice.fwup_chunk, memoryview(FIRMWARE))
     choice.fwup_abort()
     assert [call[0] for call in writers[1].heard] == ["fwup_begin", "fwup_abort"]
 

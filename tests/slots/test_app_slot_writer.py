@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from nerveshub_tools import fat_reader
 from support.applications import CODE, META, application, archive
+from support.archives import feed
 from support.fakes import FakeClock
 from support.machine import Machine
 from support.slots import path_of
@@ -66,7 +67,7 @@ def update(writer, data, meta=None, piece=4096, by_deployment=False):
     writer.by_deployment = by_deployment
     writer.fwup_begin(len(data), meta or NEW)
     for at in range(0, len(data), piece):
-        writer.fwup_chunk(memoryview(data)[at : at + piece])
+        feed(writer.fwup_chunk, memoryview(data)[at : at + piece])
     return finish(writer)
 
 
@@ -93,6 +94,25 @@ def test_an_update_is_written_into_the_idle_slot_and_is_tried_at_the_next_start(
     assert machine.record == {"run": "b", "old": "a", "trial": 1}
     assert machine.power_on() == "b"
     assert machine.on_trial
+
+
+def test_one_call_writes_4_kb_at_most_however_well_the_release_is_compressed(machine, monkeypatch):
+    sizes = []
+    write = SlotFile.write
+    monkeypatch.setattr(SlotFile, "write", lambda *call: sizes.append(len(call[2])) or write(*call))
+    files = {"code.py": CODE, "zeros.bin": bytes(100_000)}
+    release = archive(files, META)
+    writer = writer_on(machine)
+    writer.fwup_begin(len(release), NEW)
+    data, most = memoryview(release), 0
+    assert len(release) < 8192
+    while not writer.fwup_chunk(data):
+        data = data[:0]
+        most = max(most, sum(sizes))
+        sizes.clear()
+    assert most == SECTOR + 4096  # the first of them erases the header, too
+    finish(writer)
+    assert content(machine, "b") == files
 
 
 def test_fwup_finish_reads_the_image_back_a_piece_with_each_call(machine):
@@ -167,7 +187,7 @@ def test_one_file_stays_open_for_writing_from_the_first_update_on(machine):
     writer = writer_on(machine)
     assert not slot_file.is_open()
     writer.fwup_begin(len(RELEASE), NEW)
-    writer.fwup_chunk(memoryview(RELEASE))
+    feed(writer.fwup_chunk, memoryview(RELEASE))
     (file,) = slot_file._open.values()
     writer.fwup_abort()
     update(writer, RELEASE)
@@ -399,7 +419,7 @@ def test_if_the_record_can_t_be_put_right_the_slot_holds_no_release_all_the_same
 def test_an_error_in_reading_the_image_back_leaves_what_ran_before(machine):
     writer = writer_on(machine)
     writer.fwup_begin(len(RELEASE), NEW)
-    writer.fwup_chunk(memoryview(RELEASE))
+    feed(writer.fwup_chunk, memoryview(RELEASE))
     assert writer.fwup_finish() is False
     data = bytearray(slot_bytes(machine, "b"))
     data[(IMAGE_AT + 30) * SECTOR] ^= 1
@@ -414,7 +434,7 @@ def test_an_error_in_reading_the_image_back_leaves_what_ran_before(machine):
 def test_an_update_that_is_dropped_while_it_is_read_back_leaves_what_ran_before(machine):
     writer = writer_on(machine)
     writer.fwup_begin(len(RELEASE), NEW)
-    writer.fwup_chunk(memoryview(RELEASE))
+    feed(writer.fwup_chunk, memoryview(RELEASE))
     assert writer.fwup_finish() is False
     writer.fwup_abort()
     assert machine.record == {"run": "a", "old": "", "trial": 0}
@@ -595,7 +615,7 @@ def test_a_release_that_does_not_fit_is_refused_and_the_idle_slot_stays(machine)
 def test_an_update_that_is_dropped_anywhere_leaves_what_runs(machine, stop):
     writer = writer_on(machine)
     writer.fwup_begin(len(RELEASE), NEW)
-    writer.fwup_chunk(memoryview(RELEASE)[:stop])
+    feed(writer.fwup_chunk, memoryview(RELEASE)[:stop])
     writer.fwup_abort()
     assert machine.power_on() == "a"
     files = {"code.py": CODE}

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import pytest
 from support import mutations, slots, update_bench
+from support.archives import feed
 from support.machine import Machine
 from support.mutations import GOOD, IMAGE, META, mutant
 from support.vm import Vm, build
@@ -72,7 +73,7 @@ def install(path, data, seed):
     try:
         while at < len(view):
             count = rng.choice(PIECES)
-            reader.feed(view[at : at + count])
+            feed(reader.feed, view[at : at + count])
             at += count
         reader.finish()
         while not one.verify():

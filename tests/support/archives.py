@@ -73,8 +73,22 @@ def join(*members) -> bytes:
     return data + directory + pack("<4sHHHHIIH", b"PK\5\6", *end)
 
 
+def feed(take, data):
+    """
+    Give bytes to something that may return False, "call me again without data": an `FwReader`'s
+    ``feed`` or a writer's ``fwup_chunk``. Returns how often it was called.
+    """
+    calls = 1
+    while take(data) is False:
+        data = memoryview(b"")
+        calls += 1
+    return calls
+
+
 class Sink:
     """Keeps what it gets, and sees to it that it gets it as promised."""
+
+    busy = False
 
     def __init__(self):
         self.conf = None
@@ -94,6 +108,7 @@ class Sink:
     def file_data(self, view):
         assert isinstance(view, memoryview) and len(view) and self.content is None
         self._pieces.append(bytes(view))
+        return len(view)
 
     def file_end(self):
         assert self.content is None
@@ -110,7 +125,7 @@ def read(data, sizes=(), sink=None) -> Sink:
     at = 0
     while at < len(data):
         count = sizes.pop(0) if sizes else len(data)
-        reader.feed(view[at : at + count])
+        feed(reader.feed, view[at : at + count])
         at += count
     reader.finish()
     return sink

@@ -24,6 +24,7 @@ from support.update_bench import (
     URL,
     UUID,
     Bench,
+    Tries,
     assert_failed,
     failed,
     head,
@@ -60,6 +61,63 @@ def test_whole_update_says_exactly_this():
     assert bench.writer.image == IMAGE
     assert bench.written == ["fwup_begin"] + ["fwup_chunk"] * 20 + ["fwup_finish"]
     assert bench.writer.heard[0] == ("fwup_begin", len(IMAGE), update(IMAGE)["firmware_meta"])
+
+
+class ThriceWriter(RecordingWriter):
+    """Needs three calls for each chunk; keeps what it did not get to within the first one."""
+
+    left = 0
+
+    def fwup_chunk(self, data):
+        if len(data):
+            assert self.left == 0
+            self.left, self.kept = 3, data
+        self.left -= 1
+        if self.left:
+            return False
+        super().fwup_chunk(bytes(self.kept))
+        return None
+
+
+def test_a_writer_that_needs_several_calls_for_a_chunk_gets_them_before_more_is_downloaded():
+    bench = Bench(*served(), writer=ThriceWriter(), chunk_size=100).offer().run(500)
+    assert bench.actions == [updates.REBOOT]
+    assert bench.writer.image == IMAGE
+    percents = [what["value"] for event, what in bench.heard if event == "fwup_progress"]
+    assert percents == [*range(0, 101, 5), 0, 100]
+
+
+def test_an_abort_between_two_calls_for_a_chunk_is_final():
+    bench = Bench(*served(), writer=ThriceWriter()).offer()
+    while not bench.writer.left:
+        bench.step(1)
+    bench.manager.abort()
+    bench.run(100)
+    assert bench.written == ["fwup_begin", "fwup_abort"]
+    assert not bench.manager.active
+
+
+def test_no_memory_between_two_calls_for_a_chunk_starts_the_download_from_zero():
+    tries = Tries(served(), served())
+    bench = Bench(transport=tries, writer=ThriceWriter(), download_retries=3).offer()
+    while not bench.writer.left:
+        bench.step(1)
+
+    def forgotten(now):
+        del bench.manager._reports.forgotten
+        bench.writer.left = 0
+        raise MemoryError("no memory")
+
+    bench.manager._reports.forgotten = forgotten
+    bench.run(1000)
+    assert bench.actions == [updates.REBOOT]
+    assert [name for name in bench.written if name != "fwup_chunk"] == [
+        "fwup_begin",
+        "fwup_abort",
+        "fwup_begin",
+        "fwup_finish",
+    ]
+    assert bench.writer.image[-len(IMAGE) :] == IMAGE
 
 
 def test_the_writer_hears_whether_a_deployment_brought_the_update():

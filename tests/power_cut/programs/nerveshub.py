@@ -160,7 +160,9 @@ class Outside:
         writer.fwup_begin(len(archive), self._releases.meta(self.release))
         view = memoryview(archive)
         for at in range(0, length, _CHUNK):
-            writer.fwup_chunk(view[at : min(at + _CHUNK, length)])
+            piece = view[at : min(at + _CHUNK, length)]
+            while writer.fwup_chunk(piece) is False:
+                piece = view[:0]
             if self._own:
                 with open(_OWN_FILE, "ab") as file:
                     file.write(bytes(300))

@@ -49,7 +49,9 @@ def read(path):
             if not count:
                 break
             begun = time.ticks_us()
-            reader.feed(buffer[:count])
+            piece = buffer[:count]
+            while not reader.feed(piece):
+                piece = b""
             spent += time.ticks_diff(time.ticks_us(), begun)
     reader.finish()
     return slot.sectors * 512, spent

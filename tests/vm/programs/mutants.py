@@ -31,7 +31,9 @@ def install(slot, device, file, length, buffer):
         while length:
             count = file.readinto(buffer[: min(length, random.choice(PIECES))])
             length -= count
-            reader.feed(buffer[:count])
+            piece = buffer[:count]
+            while not reader.feed(piece):
+                piece = b""
         reader.finish()
         while not one.verify():
             pass

@@ -35,7 +35,9 @@ def main(options):
             count = archive.readinto(buffer)
             if not count:
                 break
-            writer.fwup_chunk(view[:count])
+            piece = view[:count]
+            while writer.fwup_chunk(piece) is False:
+                piece = view[:0]
     slices = 1
     while writer.fwup_finish() is False:
         slices += 1
