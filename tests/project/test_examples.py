@@ -60,7 +60,8 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 
 # They need a prepared drive: test_simulated_board.py runs them there.
-OF_A_SLOT = tuple("nerveshub_link_%s.py" % name for name in ("app_slots", "update", "confirm"))
+IN_SLOTS = ("app_slots", "update", "confirm", "deep_sleep")
+OF_A_SLOT = tuple("nerveshub_link_%s.py" % name for name in IN_SLOTS)
 
 
 @pytest.mark.parametrize(

@@ -441,7 +441,7 @@ nerveshub_link.link.NervesHubLink.poll = poll
 """
 
 
-@pytest.mark.parametrize("name, armed", [("update", 60.0), ("confirm", None)])
+@pytest.mark.parametrize("name, armed", [("update", 60.0), ("confirm", None), ("deep_sleep", None)])
 def test_an_example_that_installs_starts_on_a_prepared_board(tmp_path, name, armed):
     example = (checkout.ROOT / "examples" / f"nerveshub_link_{name}.py").read_text()
     settings = {"NERVESHUB_HOST": "localhost", "NERVESHUB_PRODUCT_KEY": "nhp_key"}
