@@ -10,7 +10,7 @@ import socket
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
-from nerveshub_tools import cli
+from nerveshub_tools import cli, hub_addresses
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.hub import Hub
 from nerveshub_tools.hub_folder import KEYS, FirmwareFolder, kept_keys
@@ -170,10 +170,10 @@ def test_a_folder_that_goes_away_ends_nothing(folder):
     "host", ["127.0.0.1", "localhost", "::1", "[::1]", "0.0.0.0", "0", "::", "127.0.0.2"]
 )
 def test_what_is_printed_is_what_library_and_board_take(host):
-    shown = cli._reachable(cli._listening(host))
+    shown = hub_addresses.reachable(hub_addresses.listening(host))
     assert shown not in {"0.0.0.0", "::", "0"}
     served = Hub(product_key='nhp_"\\', product_secret='"#e')
-    served.url = f"http://{cli._bracketed(shown)}:4000"
+    served.url = f"http://{hub_addresses.bracketed(shown)}:4000"
     data = "\n".join(settings_lines(served)).encode()
     for version in ((10, 1), (10, 2)):
         found = {
@@ -191,10 +191,10 @@ def test_what_is_printed_is_what_library_and_board_take(host):
 def test_boards_are_told_when_they_can_not_reach_the_hub():
     hint = "# only this computer can reach it; with --host 0.0.0.0, boards can, too"
     for shown in ("127.0.0.1", "::1", "localhost"):
-        url = f"https://{cli._bracketed(shown)}:1"
+        url = f"https://{hub_addresses.bracketed(shown)}:1"
         assert settings_lines(Hub(public_url=url))[0] == hint
     for shown in ("192.0.2.1", "2001:db8::1", "hub.example.org"):
-        url = f"https://{cli._bracketed(shown)}:1"
+        url = f"https://{hub_addresses.bracketed(shown)}:1"
         assert hint not in settings_lines(Hub(public_url=url))
 
 

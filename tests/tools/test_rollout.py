@@ -4,7 +4,10 @@
 """A rollout shows what each device does, ends by itself, and names those that don't run it."""
 
 import asyncio
+import html
 import io
+import os
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +15,9 @@ from nerveshub_tools.rest_client import Refused, RestError
 from nerveshub_tools.rollout import Rollout
 from nerveshub_tools.rollout_view import result, table, watched
 from rich.console import Console
+from support import checkout
 
+PICTURE = checkout.ROOT / "docs" / "_static" / "rollout.svg"
 NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
 OLD, NEW = "uuid-old", "uuid-new"
 
@@ -212,3 +217,28 @@ def test_on_a_terminal_it_is_a_table_and_the_unfinished_are_in_it():
     assert table(rollout, "1.1.0").row_count == 20
     Console(file=screen).print(table(rollout, "1.1.0"))
     assert "│ z " in screen.getvalue() and "and 11 more" in screen.getvalue()
+
+
+def test_the_documentation_has_a_picture_of_it():
+    # Taken anew with NERVESHUB_LINK_PICTURE=yes.
+    hub = {
+        "board-2": {"validation": "not_validated"},
+        "board-3": {"inflight": {"status": "downloading"}, "progress": ["downloading", 45]},
+        "board-1": {"validation": "validated"},
+    }
+    devices = [device("board-1", NEW), device("board-2", NEW), device("board-3")]
+    rollout = Server(devices, hub=hub).rollout(timeout=0)
+    asyncio.run(rollout.run(lambda it: None))
+    console = Console(file=io.StringIO(), width=72, record=True, force_terminal=True)
+    console.print(table(rollout, "1.1.0"))
+    title = "nerveshub-link deploy --watch"
+    svg = console.export_svg(title=title, unique_id="rollout")
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S)  # they would be fetched
+    if os.environ.get("NERVESHUB_LINK_PICTURE"):
+        PICTURE.write_text(svg)
+    assert _texts(PICTURE.read_text()) == _texts(svg)
+    assert {"board-3", "updating", "45", "on", "trial"} <= _texts(svg)
+
+
+def _texts(svg):
+    return set(html.unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)", svg))).split())

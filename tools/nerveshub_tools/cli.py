@@ -14,7 +14,6 @@ import contextlib
 import json
 import shlex
 import signal
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -28,19 +27,19 @@ from .ca import Authority
 from .diff_cli import diff
 from .fleet_cli import COMMANDS as FLEET
 from .hub import Hub
+from .hub_addresses import EVERYWHERE, NEAR, bracketed, listening, reachable
 from .hub_folder import FirmwareFolder, kept_keys
-from .hub_settings import settings_lines
+from .hub_settings import settings_lines, write_environment
 from .release_cli import COMMANDS as RELEASE
 from .server import Server
 from .sign_cli import sign
+from .simulate_cli import simulate
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
 _PATH = click.Path(exists=True, dir_okay=False)
-_NEAR = ("localhost", "127.0.0.1", "::1")
 _CA_DAYS = 3650
 _PORT = click.IntRange(0, 65535)
-_PROBES = {"0.0.0.0": ("192.0.2.1", "127.0.0.1"), "::": ("2001:db8::1", "::1")}
 
 
 @click.group()
@@ -51,6 +50,7 @@ def main() -> None:
 
 for _command in (board, keygen, pack_command, sign, diff, *RELEASE, *FLEET):
     main.add_command(_command)
+board.add_command(simulate)
 
 
 @main.command()
@@ -64,7 +64,12 @@ def demo(timeout: float) -> None:
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=4000, type=_PORT, show_default=True, help="Port to listen on, 0 for any."
+    "--port",
+    envvar="NERVESHUB_HUB_PORT",
+    default=4000,
+    type=_PORT,
+    show_default=True,
+    help="Port to listen on, 0 for any.",
 )
 @click.option("--product", default="demo", show_default=True, help="Name of the product.")
 @click.option(
@@ -78,6 +83,11 @@ def demo(timeout: float) -> None:
     "--make-cert",
     type=click.Path(file_okay=False),
     help="Use the CA in this folder; it is made at the first start.",
+)
+@click.option(
+    "--env",
+    type=click.Path(dir_okay=False),
+    help="Write what the other commands need into this file, for '. FILE' in another terminal.",
 )
 @click.option("--page", is_flag=True, help="Show a page for the operator, on this computer.")
 @click.option(
@@ -94,6 +104,7 @@ def hub(  # noqa: PLR0913, PLR0917 - one for each option
     cert_key,
     client_ca,
     make_cert,
+    env,
     page,
     page_port,
 ) -> None:
@@ -112,8 +123,8 @@ def hub(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--cert and --make-cert exclude each other")
     if client_ca and not cert and not make_cert:
         raise click.UsageError("--client-ca needs TLS: --make-cert, or --cert and --cert-key")
-    host = _listening(host)
-    shown = _reachable(host)
+    host = listening(host)
+    shown = reachable(host)
     ca = None
     try:
         if make_cert:
@@ -128,7 +139,8 @@ def hub(  # noqa: PLR0913, PLR0917 - one for each option
     look = FirmwareFolder(served, folder, _tell).look if folder else lambda: None
     look()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(served, host, port, tls, shown, ca, page_port if page else None, look))
+        page = page_port if page else None
+        asyncio.run(_serve(served, host, port, tls, shown, ca, env, page, look))
 
 
 def _certificate(folder: str, shown: str):
@@ -142,7 +154,7 @@ def _certificate(folder: str, shown: str):
                 click.echo(f"# {old} can't be used any more: boards need the new one")
         authority = Authority(folder, days=_CA_DAYS)
     click.echo(f"# the device must trust {authority.cert}")
-    return authority.server(hosts=list(dict.fromkeys((*_NEAR, shown))))
+    return authority.server(hosts=list(dict.fromkeys((*NEAR, shown))))
 
 
 def _hub(folder, product: str, key, secret) -> Hub:
@@ -181,21 +193,26 @@ async def _show_page(served: Hub, port: int):
     return page
 
 
-async def _serve(served: Hub, host: str, port: int, tls, shown: str, ca, page_port, look) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
+async def _serve(served: Hub, host, port, tls, shown, ca, env, page_port, look) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
     server = Server(served, host, port, tls)
     try:
         await server.start()
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
     scheme = "https" if tls else "http"
-    served.url = f"{scheme}://{_bracketed(shown)}:{server.port}"
+    served.url = f"{scheme}://{bracketed(shown)}:{server.port}"
     page = None if page_port is None else await _show_page(served, page_port)
     click.echo("# settings.toml of a device")
     for line in settings_lines(served):
         click.echo(line)
     trust = f"--cacert {shlex.quote(ca)} " if ca else ""
-    near = "localhost" if host in {*_PROBES, *_NEAR} else _bracketed(host)
+    near = "localhost" if host in {*EVERYWHERE, *NEAR} else bracketed(host)
     uri, token = f"{scheme}://{near}:{server.port}", served.organization.token
+    if env:
+        try:
+            write_environment(env, served, uri, ca)
+        except OSError as error:
+            raise click.ClickException(f"{env} can't be written: {error.strerror}") from error
     click.echo("# for nerveshub-link's upload, deploy, devices, push, ... on this computer:")
     click.echo(f"# export NERVES_HUB_URI={uri} NERVES_HUB_TOKEN={token}")
     if ca:
@@ -234,38 +251,6 @@ def _report(identifier: str, topic: str, event: str, payload) -> None:
 def _plain(text: str) -> str:
     """Text of a device without what would steer the terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)
-
-
-def _bracketed(host: str) -> str:
-    """A name or address as it stands in a URL."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _listening(host: str) -> str:
-    """The address to listen on, as the system understands what was given."""
-    host = host.strip().strip("[]")
-    if not host:
-        raise click.UsageError("--host is empty; for all addresses it is 0.0.0.0")
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        text = f"{_plain(host)} is no address of this computer: {error}"
-        raise click.ClickException(text) from error
-    everywhere = [info[4][0] for info in found if info[4][0] in _PROBES]
-    return everywhere[0] if everywhere else host
-
-
-def _reachable(host: str) -> str:
-    """The address that a device in the network would use."""
-    if host not in _PROBES:
-        return host
-    far, near = _PROBES[host]
-    family = socket.AF_INET6 if ":" in far else socket.AF_INET
-    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        # No packet is sent: a datagram socket only looks the route up.
-        probe.connect((far, 9))
-        return probe.getsockname()[0]
-    return near
 
 
 @main.command()
