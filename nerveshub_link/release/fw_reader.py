@@ -76,6 +76,11 @@ class FwReader:
         self._done = False  # the file came, whole
         self._rest = b""  # what was not taken yet, since the sink is busy
 
+    @property
+    def left(self) -> int:
+        """Bytes of the resource that have not come, once it has begun (read-only)."""
+        return self._left
+
     def feed(self, data: memoryview) -> bool:
         """
         Take the next bytes, or do a slice of the work that they made.

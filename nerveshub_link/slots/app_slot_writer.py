@@ -99,13 +99,17 @@ class AppSlotWriter(FwupWriter):
         self._idle, why = slot_drive.idle_slot(root, running, self._state)
         self._refuses = self._read_only or why  # why no update is taken, in words
         self._path = slot_drive.path_of(root, self._idle)
+        self._running_path = slot_drive.path_of(root, running) if running else None
         del slot_drive
         forget("slots.slot_drive", "config.settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._begun = clock()
+        self._verifies = False  # is the release's signature checked here?
         self._install = None
         self._reader = None
+        self._delta = None  # `delta.Delta`, where only what changed travels
+        self._parts = 0  # of the archive that were asked for, before there was a delta
         self._uuid = ""  # of the release that is written
         self._read = False  # has the archive come whole?
         self._before = None  # the record before that of the release, which may be written
@@ -224,6 +228,7 @@ class AppSlotWriter(FwupWriter):
         self._install = ImageInstall(SlotFile(self._path), self._meta or {}, uuid, number)
         self._reader = FwReader(self._install)
         self._read = False
+        self._parts = 1
         _autoreload(False)
 
     def fwup_chunk(self, data: memoryview) -> bool:
@@ -233,6 +238,33 @@ class AppSlotWriter(FwupWriter):
         :return: True if they were taken; False if there is more to do: call it again, without data
         """
         return self._reader.feed(data)
+
+    @property
+    def fwup_first(self) -> int:
+        """
+        How many bytes of the archive hold the chunk table, if it is like that of the running slot;
+        0 if there is none, or the release's signature is not checked here (read-only).
+        """
+        if not self._verifies or self._running_path is None or self._refuses:
+            return 0
+        from .delta import first_part  # noqa: PLC0415 signed releases only
+
+        first = first_part(self._running_path)
+        forget("slots.delta")
+        return first
+
+    def fwup_next(self, received: int, kept: bool):
+        """Copy a chunk that the running slot has, or tell which part of the archive is next."""
+        from .delta import next_part  # noqa: PLC0415 signed releases only
+
+        return next_part(self, self._running_path, received, kept)
+
+    def _end_delta(self) -> None:
+        delta, self._delta = self._delta, None
+        if delta is not None:
+            delta.close()
+            del delta
+            forget("slots.delta")
 
     @property
     def finished_percent(self) -> int:
@@ -251,6 +283,7 @@ class AppSlotWriter(FwupWriter):
                 self._reader.finish()
                 self._read = True
                 self._reader = None
+                self._end_delta()
             if not self._install.verify():
                 return False
             from ..update.bad_release import after_install  # noqa: PLC0415 with an update only
@@ -273,6 +306,7 @@ class AppSlotWriter(FwupWriter):
         record becomes again what it was, and the header is erased.
         """
         install, self._install, self._reader = self._install, None, None
+        self._end_delta()
         before, self._before = self._before, None
         if install is None:
             return

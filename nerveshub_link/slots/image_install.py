@@ -30,7 +30,7 @@ from binascii import crc32, unhexlify
 
 from micropython import const
 
-from ..errors import UpdateError, printable
+from ..errors import DownloadError, UpdateError, printable
 from ..release.chunk_table import CHUNK, ChunkTable, most_bytes, unpack
 from ..release.fwup_meta import length_of, resources, value_of
 from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header, texts_of
@@ -184,7 +184,7 @@ class ImageInstall:
     def _take_chunk(self, data: memoryview) -> None:
         number = self._chunk
         if not self._table.is_stored(number, data):
-            raise UpdateError("chunk %d is damaged" % number)
+            raise DownloadError("chunk %d is damaged" % number, "restart")
         size = self._table.row(number)[0] * SECTOR
         try:
             unpacked = unpack(data, size)

@@ -21,11 +21,16 @@ answers the first with 200, the second with 500. An answer of 200 is the whole i
 comes with `Downloader.received` 0. Where ranges are refused, the next try asks for the whole, and
 what has come is kept until that is answered.
 
+Parts of an image, for a writer that does not need all of it: `Downloader.fetch` says which part is
+next, and `DONE` comes at its end. Parts are asked for by both ends, over one connection that is
+kept if the server lets it be kept. An answer that is not exactly that part ends it: the next
+`HEAD` is that of the whole image, from zero.
+
 Why not adafruit_requests: its ``get`` waits for the whole head within one call, asks a second time
 when the first try times out, and lets the head grow without a bound. Here, redirects are followed
-by us (bounded, never from https to http, with no header carried along), the connection is never
-reused, a compressed body is refused, and a body that is shorter or longer than announced is an
-error.
+by us (bounded, never from https to http, with no header carried along), the connection is reused
+for parts of one image only, a compressed body is refused, and a body that is shorter or longer than
+announced is an error.
 """
 
 from micropython import const
@@ -45,7 +50,10 @@ Result: the head is there and good: `Downloader.total` is known, and the bytes f
 DATA = 2
 """Result: `Downloader.data` holds the next bytes. Call `Downloader.taken` before the next step."""
 DONE = 3
-"""Result: all bytes were taken."""
+"""
+Result: all bytes were taken; of the part that `Downloader.stop` ends, if that is not 0. So it does,
+too, when the connection to a part broke off: `Downloader.fetch` says where to go on.
+"""
 CONNECTED = 4
 """Result: connected; the next steps do not block."""
 
@@ -136,8 +144,13 @@ class Downloader:
             self._url = self._origin
 
     def hang_up(self) -> None:
-        """Close the connection; the next step makes another one, for what is missing."""
+        """
+        Close the connection; the next step makes another one, for what is missing. A part ends
+        here: its next step is `DONE`.
+        """
         self._transport.close()
+        if self.stop and self.received:
+            self._end = self.received
         self._url = self._origin
         self._redirects = 0
         self._request = None
@@ -152,8 +165,13 @@ class Downloader:
 
     def restart(self) -> None:
         """As `hang_up`, but what has come is no good: the next try is for the whole image."""
+        self.stop = 0
+        """Where the part ends that comes now; 0 if that is the image's end (read-only)."""
         self.hang_up()
         self._refusals = 0  # of a range
+        self._end = -1  # where the body that comes ends, as far as that is known
+        self._keeps = False  # does the server keep the connection?
+        self._reused = False  # and has not answered on it since
         self.total = 0
         """Length of the image in bytes, known from `HEAD` on."""
         self.received = 0
@@ -165,16 +183,40 @@ class Downloader:
         """Close the connection and forget the image. Never raises."""
         self._origin = None
         self._size = None
+        self.travelled = 0
+        """Bytes of the image that came since `start`, all tries together."""
+        self.refusal = None
+        """Why the whole comes although a part was asked for, in words; else None."""
         self.restart()
+
+    def fetch(self, start: int, stop: int) -> None:
+        """
+        Get a part of the image next: before the first step, or when a part is `DONE`.
+
+        :param int start: its first byte; what stands before it counts as taken
+        :param int stop: the byte behind its last one; 0 for all up to the image's end
+        """
+        self.received, self.stop = start, stop
+        self._end = start if 0 < start == self.total else -1
+        self._head = None
+        self._in_body = False
+        if not self._keeps:
+            self._transport.close()
 
     @property
     def connects_next(self) -> bool:
         """True if the next step will connect, which blocks (read-only)."""
-        return self._head is None
+        return self._head is None and self._end != self.received and not self._transport.is_open
+
+    @property
+    def kept(self) -> bool:
+        """True if the next part comes over the same connection (read-only)."""
+        return self._keeps and self._transport.is_open
 
     def taken(self) -> None:
         """The bytes of the last `DATA` step are stored: they count from now on."""
         self.received += len(self.data)
+        self.travelled += len(self.data)
         self.data = None
 
     def step(self, now: int) -> int:
@@ -191,7 +233,7 @@ class Downloader:
         """
         if self.data is not None:
             raise DownloadError("the last bytes were not taken", "restart")
-        if self.total and self.received == self.total and not self._until_end:
+        if self.received == self._end and not self._until_end:
             return DONE
         if self._head is None:
             return self._connect()
@@ -200,14 +242,23 @@ class Downloader:
         if self._in_body and (now != self._looked or self._chunks is not None):
             self._looked = now
             self._check_body(now)
-        if self._request is not None:
-            self._send()
-        elif self._leftover:
-            return self._take_leftover()
-        elif self._transport.readable():
-            result = self._read_body(now) if self._in_body else self._read_head(now)
-            if result:
-                return result
+        try:
+            if self._request is not None:
+                self._send()
+            elif self._leftover:
+                return self._take_leftover()
+            elif self._transport.readable():
+                result = self._read_body(now) if self._in_body else self._read_head(now)
+                if result:
+                    return result
+        except TransportError:
+            if not self._reused:
+                raise
+            # A server may close a kept connection at any time; then another one is made at once.
+            self._transport.close()
+            self._head = self._request = None
+            self._keeps = self._reused = False
+            return WAITING
         return self._wait(now)
 
     def _wait(self, now: int) -> int:
@@ -229,16 +280,21 @@ class Downloader:
     def _connect(self) -> int:
         url = self._url
         offset = self.received if self._refusals < _MAX_REFUSALS else 0
-        headers = _HEADERS
-        if offset:
+        headers, stop = _HEADERS, self.stop
+        if offset or stop:
             headers = dict(_HEADERS)
             headers["Range"] = "bytes=%d-" % offset
+            if stop:
+                headers["Range"] += str(stop - 1)
+                headers["Connection"] = "keep-alive"
         # What needs memory comes before the connection: until that is made, MemoryError means
         # "not beside the WebSocket", and the caller can make room.
         head = HeadReader(self._buffer, "chunk_size")
         request = memoryview(request_head(url, headers))
         self.html = False
-        self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
+        self._reused = self._transport.is_open
+        if not self._reused:
+            self._transport.open(url.host, url.port, url.tls, self._connect_timeout)
         self._head, self._request, self._heard = head, request, None
         self._sent = 0  # bytes of the request
         self._offset = offset
@@ -255,20 +311,41 @@ class Downloader:
         # One deadline counts for the whole head, however it drips: self._heard stays.
         head = self._head
         count = self._transport.recv_into(head.space())
-        if not count or not head.received(count):
+        if not count:
+            return WAITING
+        self._reused = False
+        if not head.received(count):
             return WAITING
         if head.location is not None:
             return self._redirect(head.location)
-        self._judge(head.status, head.headers)
+        if self.stop and not self._is_part(head.status, head.headers):
+            return WAITING
+        if not self.stop:
+            self._judge(head.status, head.headers)
         self._in_body = True
         self._heard = self._began = now
         seconds = _MAXIMUM_TIME
         if self._minimum_speed:
-            rest = (self.total - self.received) * 8
+            rest = (self._end - self.received) * 8
             seconds = min(seconds, max(_MINIMUM_TIME, rest // self._minimum_speed))
         self._allowed = seconds * 1000
         self._leftover = head.end > head.start
         return HEAD
+
+    def _is_part(self, status: int, headers: dict) -> bool:
+        """Is this the part that was asked for? Whatever else it is, there are no parts any more."""
+        from .part_answer import judge_part  # noqa: PLC0415 few updates come in parts
+
+        self.refusal = judge_part(status, headers, self.received, self.stop, self._size)
+        if self.refusal is None:
+            self.total, self._end = self._size, self.stop
+            self._keeps = headers.get("connection", "").lower() != "close"
+            return True
+        if status != 200:
+            self.restart()
+            return False
+        self.stop = self.received = self._offset = 0  # it is the whole, which is taken
+        return True
 
     def _judge(self, status: int, headers: dict) -> None:
         """Is this the image, or the rest of it?"""
@@ -288,6 +365,7 @@ class Downloader:
             raise
         if status != 206 or not offset:
             self.received = 0  # all of it comes, whatever was asked for
+        self._end = self.total
         if chunked:
             from .chunked_body import ChunkedBody  # noqa: PLC0415 seldom met
 
@@ -311,7 +389,7 @@ class Downloader:
         return self._hand_out(self._view[self._head.start : self._head.end])
 
     def _read_body(self, now: int) -> int:
-        left = self.total - self.received
+        left = self._end - self.received
         view = self._view
         if self._chunks is None and 0 < left < self._chunk_size:
             view = view[:left]
@@ -332,7 +410,7 @@ class Downloader:
         if chunks is not None:
             data = data[: chunks.decode(data)]
             self._until_end = not chunks.done
-        if self.received + len(data) > self.total:
+        if self.received + len(data) > self._end:
             raise DownloadError("longer than the announced %d bytes" % self.total, "restart")
         if not len(data):
             return WAITING

@@ -46,6 +46,14 @@ class FwupWriter:
     ``"erase"``.
     """
 
+    fwup_first = 0
+    """
+    0 if the writer takes the image whole. A writer that can do with parts of it, and verifies it by
+    itself, says how many of its first bytes it wants to see: then `fwup_next` is asked for the
+    next part. Asked once for each update. Since parts have no checksum that the server knows, what
+    the writer verifies is all that is verified.
+    """
+
     finished_percent = 0
     """How far `fwup_finish` has come, 0 to 100, if it has returned False."""
 
@@ -190,8 +198,27 @@ class FwupWriter:
         :param memoryview data: at most ``chunk_size`` bytes, valid until this returns anything
             but False
         :return: False if there is more to do with them; None or True if they were taken
+        :raises DownloadError: if the bytes are wrong, and another download may bring the right
+            ones: it starts from zero, twice at most
         """
         raise NotImplementedError("fwup_chunk")
+
+    def fwup_next(self, received: int, kept: bool):
+        """
+        Tell which part of the image is needed next. Called only if `fwup_first` is not 0: when all
+        bytes of a part were taken, and when the download broke off within it. The answer to it may
+        be the whole image all the same, where a server knows no parts: then `fwup_abort` and
+        `fwup_begin` come first, and `fwup_next` is called no more for this update.
+
+        :param int received: bytes of the image that were taken, with those that were left out
+        :param bool kept: False if a further part needs another connection, which blocks
+        :return: (start, stop): the bytes from ``start`` to ``stop - 1``, which come next; ``start``
+            may lie before ``received`` by what the writer wants to see again. With a ``stop`` of 0
+            all that is left comes, and if nothing was left out, the server's checksum counts. False
+            if there is more to do before: it is called again at the next ``poll()``. None if no
+            more is needed
+        """
+        return received, 0
 
     def fwup_finish(self):
         """

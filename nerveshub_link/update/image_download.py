@@ -9,6 +9,10 @@ One image, whole and verified, in as many tries as it takes: what `Downloader` g
 `ImageCheck`, and after a break `DownloadRetry` says when to go on. Apart from the update manager,
 which only wants bytes, so that nobody there asks which try they came from.
 
+A writer that verifies the image itself may take parts of it, see `FwupWriter.fwup_first`. Then
+`ImageCheck` has not seen all of it, and does not count. Where anything is odd about the parts, the
+whole comes, from zero, and is checked.
+
 A power cut ends it: what has come is kept by the writer and this object alone, and the next update
 starts from zero.
 """
@@ -64,7 +68,8 @@ class ImageDownload:
     """
     Downloads one image after the other.
 
-    :param Config config: ``download_retries``, ``retry_delay``, ``download_timeout``, ``random``
+    :param Config config: ``download_retries``, ``retry_delay``, ``download_timeout``, ``random``,
+        ``fwup_writer``
     :param Downloader loader: fetches bytes
     :param log: function of level and text
     """
@@ -73,6 +78,7 @@ class ImageDownload:
         self.loader = loader
         """Holds the bytes."""
         self._looked = None  # the last `now`: within a millisecond nothing becomes late
+        self._config = config
         self._log = log
         self.retry = DownloadRetry(
             config.download_retries,
@@ -100,6 +106,9 @@ class ImageDownload:
         self._offer = offer
         self._check = ImageCheck(offer.checksum, offer.partials)
         self._wait = None
+        first = getattr(self._config.fwup_writer, "fwup_first", 0)
+        if offer.size is not None and 0 < first < offer.size:
+            self.loader.fetch(0, first)
 
     def renew(self, offer) -> None:
         """
@@ -123,6 +132,8 @@ class ImageDownload:
         self._check = None
         self._wait = None  # milliseconds to the next try, None during one
         self._since = None  # when the wait began
+        self.partial = False
+        """True if not all of the image came, so that its checksum is not known."""
         self.alone = False
         """True while the connection needs the memory of the WebSocket."""
         self.why = ""
@@ -164,15 +175,32 @@ class ImageDownload:
         try:
             result = loader.step(now)
             if result == DATA:
-                self._check.update(loader.data)
+                if not self.partial:
+                    self._check.update(loader.data)
             elif result == HEAD:
                 if loader.received:
                     return WAITING  # it goes on
+                self.partial = False
+                if loader.refusal is not None:
+                    self._log("warning", "no parts from this server: ", loader.refusal)
+                    loader.refusal = None
                 if not self._check.begin(loader.total):
                     self._log("warning", "partials_checksums are no good: only the whole counts")
             return result
         except Exception as error:
             return self.broke(error, now)
+
+    def fetch(self, span) -> None:
+        """
+        Get a part of the image next: the one before is there, or broke off.
+
+        :param span: its beginning and its end, as `Downloader.fetch`; None if no more is needed
+        """
+        loader = self.loader
+        start, stop = (loader.total, 0) if span is None else span
+        if start != loader.received:
+            self.partial = True
+        loader.fetch(start, stop)
 
     def _pause(self, now: int) -> None:
         if self._since is None:
@@ -189,12 +217,25 @@ class ImageDownload:
         :raises UpdateError: if they are wrong, and were before
         """
         self.loader.hang_up()
+        if self.partial:
+            return True  # the writer verifies it
         try:
             self._check.finish()
             return True
         except Exception as error:
             self.broke(error, now, True)  # a hash that was asked for its digest can't go on
             return False
+
+    @property
+    def verdict(self) -> str:
+        """Who has verified the image, in words for the log (read-only)."""
+        if self.partial:
+            loader = self.loader
+            words = "update verified by the writer: %d KB of %d KB travelled"
+            return words % (-(-loader.travelled // 1024), -(-loader.total // 1024))
+        return (
+            "update not verified, as allowed" if self._offer.checksum is None else "update verified"
+        )
 
     def broke(self, error: Exception, now: int, lost: bool = False) -> int:
         """

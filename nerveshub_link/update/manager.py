@@ -42,7 +42,7 @@ from micropython import const
 
 from ..common.memory import forget
 from ..common.ticks import elapsed
-from ..errors import UpdateError, describe, keep_timeout
+from ..errors import DownloadError, UpdateError, describe, keep_timeout
 from .actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
 from .downloader import DATA, DONE, HEAD
 from .image_download import EXPIRED, NO_ROOM, ImageDownload
@@ -250,7 +250,9 @@ class UpdateManager:
             self._reports.dropped += 1  # the writer has not had its turn: it goes on
         elif self.state >= REPORTING:
             self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
-        elif self._doing in _RETRIED and not isinstance(error, UpdateError):
+        elif (self._doing in _RETRIED and not isinstance(error, UpdateError)) or (
+            self._doing == "fwup_chunk" and isinstance(error, DownloadError)
+        ):
             # Not the writer's, and nobody's verdict. If it was the last try's, it is so again.
             lost = self._doing != _BETWEEN or self._writing
             self._writing = False
@@ -296,7 +298,7 @@ class UpdateManager:
         elif result == HEAD:
             self._begin(now)
         elif result == DONE:
-            self.state = VERIFYING  # the last chunk has told of 100 %
+            self._next_part()
         elif result == NO_ROOM:
             return NEED_ROOM
         elif result == EXPIRED:
@@ -313,8 +315,20 @@ class UpdateManager:
         loader = self._image.loader
         loader.taken()
         percent = loader.received * 100 // loader.total
-        if percent != self._percent:
+        if percent > self._percent:  # a part may begin a chunk anew
             self._progress(now, percent, "downloading")
+
+    def _next_part(self) -> None:
+        """All is there; or a part of the image is, or broke off: what does the writer need next?"""
+        loader = self._image.loader
+        if not loader.stop:
+            self.state = VERIFYING
+            return
+        self._doing = "fwup_next"
+        span = self._config.fwup_writer.fwup_next(loader.received, loader.kept)
+        self._doing = _BETWEEN
+        if span is not False and self.state != CLOSED:
+            self._image.fetch(span)
 
     def _begin(self, now: int) -> None:
         """The image begins, or begins again, and then what was written before is of no use."""
@@ -365,8 +379,7 @@ class UpdateManager:
             return
         self.state = INSTALLING
         self._doing = _REPORT
-        verified = self._offer.checksum is not None
-        self._say("info", "update verified" if verified else "update not verified, as allowed")
+        self._say("info", self._image.verdict)
         self._progress(now, 0, "updating")
 
     def _install(self, now: int) -> None:

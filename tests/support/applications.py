@@ -37,6 +37,36 @@ def application(size, seed=1, largest=30_000):
     return files
 
 
+def many_files(count=82, size=236 * 1024, seed=1):
+    """
+    As `application`, with so many files of 0.6 to 5.5 KB: what a fleet's application looks like.
+
+    :return: dict of path and bytes; each call returns the same
+    """
+    random_ = random.Random(seed)
+    words = [bytes(random_.choices(b"abcdefghij_", k=random_.randint(2, 9))) for _ in range(300)]
+    weights = [random_.uniform(0.2, 2.0) for _ in range(count)]
+    lengths = [int(size * weight / sum(weights)) for weight in weights]
+    lengths[0] += size - sum(lengths)
+    files = {}
+    for number, length in enumerate(lengths):
+        text = b" ".join(random_.choices(words, k=length // 4)) + b"#" * length
+        if number % 3:
+            path = "lib/pack%d/m%02d.mpy" % (number % 8, number)
+            text = random_.randbytes(length // 2) + text
+        else:
+            path = "lib/module%02d.py" % number if number else "code.py"
+        files[path] = text[:length]
+    return files
+
+
+def with_one_changed(files, grown=0, path="lib/pack1/m65.mpy"):
+    """The same files, but for a byte in the midst of one, which has some bytes more at its end."""
+    data = bytearray(files[path] + b"x = 1\n" * (grown // 6))
+    data[len(files[path]) // 2] ^= 1
+    return {**files, path: bytes(data)}
+
+
 def archive(files, meta=None):
     """
     Pack an application, unsigned.
