@@ -203,6 +203,19 @@ class WriterChoice(FwupWriter):
         return not (self._busy or len(self._kept) or len(self._next))
 
     @property
+    def fwup_first(self) -> int:
+        """The greatest of all, since it is not known yet which one will be chosen (read-only)."""
+        return max(getattr(writer, "fwup_first", 0) for writer in self._writers)
+
+    def fwup_next(self, received: int, kept: bool):
+        """Ask the chosen one, when it has got what was kept. Else all comes."""
+        if self._chosen is None:
+            return received, 0
+        if (self._busy or len(self._kept)) and not self._pass_on():
+            return False
+        return self._chosen.fwup_next(received, kept)
+
+    @property
     def finished_percent(self) -> int:
         """How far the chosen one has come with `fwup_finish` (read-only)."""
         return self._chosen.finished_percent if self._chosen is not None else 0

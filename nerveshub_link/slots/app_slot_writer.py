@@ -87,6 +87,7 @@ class AppSlotWriter(FwupWriter):
         if not 60 <= trial_timeout <= 86400:
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
         root = root.rstrip("/")
+        self._verifies = False  # is the release's signature checked here?
         from . import slot_drive  # noqa: PLC0415 its memory is wanted back
 
         self._read_only = slot_drive.read_only(root)  # why, in words; None if code can write
@@ -99,13 +100,14 @@ class AppSlotWriter(FwupWriter):
         self._idle, why = slot_drive.idle_slot(root, running, self._state)
         self._refuses = self._read_only or why  # why no update is taken, in words
         self._path = slot_drive.path_of(root, self._idle)
-        self._running_path = slot_drive.path_of(root, running) if running else None
+        # The slot whose chunks need not travel: only for releases that are verified here.
+        copies = self._verifies and running and not self._refuses
+        self._copies_from = slot_drive.path_of(root, running) if copies else None
         del slot_drive
         forget("slots.slot_drive", "config.settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._begun = clock()
-        self._verifies = False  # is the release's signature checked here?
         self._install = None
         self._reader = None
         self._delta = None  # `delta.Delta`, where only what changed travels
@@ -245,19 +247,21 @@ class AppSlotWriter(FwupWriter):
         How many bytes of the archive hold the chunk table, if it is like that of the running slot;
         0 if there is none, or the release's signature is not checked here (read-only).
         """
-        if not self._verifies or self._running_path is None or self._refuses:
+        if self._copies_from is None:
             return 0
         from .delta import first_part  # noqa: PLC0415 signed releases only
 
-        first = first_part(self._running_path)
+        first = first_part(self._copies_from)
         forget("slots.delta")
         return first
 
     def fwup_next(self, received: int, kept: bool):
         """Copy a chunk that the running slot has, or tell which part of the archive is next."""
+        if self._copies_from is None:
+            return received, 0
         from .delta import next_part  # noqa: PLC0415 signed releases only
 
-        return next_part(self, self._running_path, received, kept)
+        return next_part(self, self._copies_from, received, kept)
 
     def _end_delta(self) -> None:
         delta, self._delta = self._delta, None

@@ -107,6 +107,37 @@ def test_each_update_gets_to_the_writer_that_takes_it(data, number, conf, piece)
     assert chosen.asked[0][0] == data[:4]
 
 
+class Partial(Picky):
+    """Wants 300 bytes of the archive, and some more from 2000 on."""
+
+    fwup_first = 300
+
+    def fwup_next(self, received, kept):
+        assert self.image == archive()[:received], "what was kept comes first"
+        return (2000, 2500) if received == 300 else None
+
+
+def test_a_writer_that_takes_parts_of_an_archive_gets_them_through_the_choice():
+    choice = WriterChoice((firmware(), Partial(lambda first, conf: first[:2] == b"PK")))
+    data = archive()
+    assert choice.fwup_first == 300
+    choice.fwup_begin(len(data), NEW_META)
+    feed(choice.fwup_chunk, memoryview(data)[:300])
+    while (span := choice.fwup_next(300, True)) is False:
+        pass  # it gets what was kept, a piece with each call
+    assert span == (2000, 2500)
+
+
+def test_another_writer_gets_all_although_one_would_take_parts():
+    choice = WriterChoice((firmware(), Partial(lambda first, conf: False)))
+    choice.fwup_begin(len(FIRMWARE), NEW_META)
+    assert choice.fwup_next(0, True) == (0, 0)
+    feed(choice.fwup_chunk, memoryview(FIRMWARE)[:300])
+    while (span := choice.fwup_next(300, True)) is False:
+        pass
+    assert span == (300, 0)
+
+
 class Slow(Picky):
     """Needs three calls for each piece, and must get no other one meanwhile."""
 
