@@ -482,18 +482,16 @@ def test_an_interrupted_run_tells_what_is_there_and_starts_nothing(  # noqa: PLR
 
 
 def interrupt_at(monkeypatch, name):
-    """Ctrl-C when the file of this name is written, `boot.py` when it gets its real content."""
-    write, in_place = Drive.write, board_prepare.Preparation._in_place
+    """Ctrl-C when the file of this name is written, boot.py when it gets its real content."""
+    method = "overwrite" if name == "boot.py" else "write"
+    real = getattr(Drive, method)
 
-    def stop(here):
+    def stop(drive, here, data):
         if here == name:
             raise KeyboardInterrupt
+        real(drive, here, data)
 
-    if name != "boot.py":
-        monkeypatch.setattr(Drive, "write", lambda s, n, d: (stop(n), write(s, n, d)))
-    monkeypatch.setattr(
-        board_prepare.Preparation, "_in_place", lambda s, n, *r: (stop(n), in_place(s, n, *r))
-    )
+    monkeypatch.setattr(Drive, method, stop)
 
 
 def test_the_question_is_asked_before_a_bar_is_drawn_over_it(drive, monkeypatch):

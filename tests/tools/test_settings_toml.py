@@ -326,3 +326,9 @@ def test_develop_holds_in_any_file(data):
     for on in (True, False):
         changed = with_develop(data, on)
         assert {Settings(changed, version).develops() for version in ((10, 1), (10, 2))} == {on}
+
+
+@pytest.mark.parametrize("data", [data for data, _, _ in FILES])
+def test_a_value_holds_in_any_file(data):
+    changed = board_settings.with_value(data, "K", "new")
+    assert [value(changed, version) for version in ((10, 1), (10, 2))] == ["new", "new"]

@@ -14,10 +14,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from . import archive_packer, board_settings, keys, packer
+from . import archive_packer, board_settings, keys, packer, settings_answers
 from .board_desk import Desk, tell, with_library
 from .board_drive import BoardError, Drive
 
+_FILE = click.Path(exists=True, dir_okay=False)
 _FOLDER = click.Path(exists=True, file_okay=False)
 _META = (
     click.option("--product", help="The product's name in NervesHub."),
@@ -79,22 +80,42 @@ def board() -> None:
     type=click.Path(exists=True, dir_okay=False),
     help="A release's zip with it, as nerveshub-link-10.x-mpy-VERSION.zip; may be given twice.",
 )
+@click.option(
+    "--settings", type=_FILE, help="A settings.toml for the board, kept on this computer."
+)
+@click.option(
+    "--identifier", help="The device's name in NervesHub; its chip's unique id if missing."
+)
+@click.option(
+    "--ask/--no-ask",
+    default=None,
+    help="Ask for what settings.toml lacks. By default on a terminal, without --yes.",
+)
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def prepare(path, app, slot_size, reset, library, library_zip, yes, **meta) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+def prepare(  # noqa: PLR0913, PLR0917 - one for each option
+    path, app, slot_size, reset, library, library_zip, settings, identifier, ask, yes, **meta
+) -> None:
     """
     Lay boot guard, slots, rescue application and library onto the CIRCUITPY mounted at PATH.
 
     The drive should be fresh: each part gets a place of its own then, and the slots lie in one
     piece.
 
+    settings.toml is completed: from --settings FILE, from the environment, by your answers. Its
+    secrets are never an argument.
+
     Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
     """
     board_prepare = with_library("board_prepare")
     size = None if slot_size is None else slot_size * 1024
     wish = board_prepare.Wish(app, meta, reset, library, library_zip, slot_size=size)
+    if ask is None:
+        ask = not yes and sys.stdin.isatty()
     try:
         drive = Drive(path)
-        if not Desk(yes).prepare(drive, wish):
+        file = None if settings is None else settings_answers.read(settings)
+        values = {} if identifier is None else {"NERVESHUB_IDENTIFIER": identifier}
+        if not Desk(yes, ask).prepare(drive, wish, file, values):
             raise click.ClickException("nothing was changed")
     except (BoardError, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -132,11 +153,10 @@ def develop(path, switch) -> None:
     """
     try:
         drive = Drive(path)
-        settings = drive.file(board_settings.NAME)
-        old = settings.read_bytes() if settings.is_file() else b""
+        old = board_settings.on(drive)
         new = board_settings.with_develop(old, switch == "on")
         if new != old:
-            drive.write(board_settings.NAME, new)
+            board_settings.rewrite(drive, new)
     except BoardError as error:
         raise click.ClickException(str(error)) from error
     owner = "the computer: no updates" if switch == "on" else "the board's code"

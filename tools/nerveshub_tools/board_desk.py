@@ -9,11 +9,15 @@ One run of ``board prepare`` before a person: the question, then the bar; and wh
 when it did not end.
 """
 
+from typing import Optional
+
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from . import board_settings, settings_answers
 from .board_drive import BoardError, Drive
+from .settings_answers import Answers
 
 
 def with_library(name: str):
@@ -34,21 +38,32 @@ def tell(text: str) -> None:
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def prompt(text: str, hide: bool) -> str:
+    """Ask for a text; a secret is not shown while it is typed."""
+    return click.prompt(text, default="", show_default=False, hide_input=hide)
+
+
 class Desk:
     """
     Prepares boards.
 
     :param bool yes: answer all questions with yes
+    :param bool ask: ask for what settings.toml lacks
     """
 
-    def __init__(self, yes: bool = False) -> None:
+    def __init__(self, yes: bool = False, ask: bool = False) -> None:
         self._yes = yes
+        self._answers = Answers(tell, prompt if ask else None)
 
-    def prepare(self, drive: Drive, wish) -> bool:
+    def prepare(
+        self, drive: Drive, wish, file: Optional[bytes] = None, values: Optional[dict] = None
+    ) -> bool:
         """
         Prepare one board.
 
         :param board_prepare.Wish wish: what the user wants
+        :param bytes file: a settings.toml for it; None completes that of the drive
+        :param dict values: settings of this board, which come before those of the file
         :return: False if the user did not want it
         :raises BoardError: if it failed, was interrupted, or can't be; tells what is there then
         :raises ValueError: if the application or what it is called is not fit for it
@@ -76,6 +91,9 @@ class Desk:
         tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
         if work.info.untried:
             tell(work.info.untried)
+        settings = self._settings(drive, wish, file, values or {})
+        if settings is not None:
+            work.use_settings(settings)
         try:
             return work.run()
         except BoardError as error:
@@ -84,6 +102,22 @@ class Desk:
             raise BoardError(f"interrupted. {work.unfinished()}".strip(" .")) from None
         finally:
             bar.stop()
+
+    def _settings(self, drive: Drive, wish, file: Optional[bytes], values: dict) -> Optional[bytes]:
+        """The board's settings.toml; None leaves it as it is."""
+        old = board_settings.on(drive)
+        data = old if file is None else file
+        if not data.strip():
+            data = board_settings.template(**wish.settings).encode()
+        before = data
+        for name, value in values.items():
+            data = board_settings.with_value(data, name, value)
+        data = self._answers.complete(data)
+        if file is None and data == before:
+            return None
+        if file is not None:
+            settings_answers.check(data, "the settings", board_settings.version_of(drive))
+        return board_settings.with_advice(data)
 
     def _ask(self, text: str) -> bool:
         tell(text)

@@ -277,6 +277,22 @@ class Drive:
         except OSError as error:
             raise self.failure(error, name, len(data)) from error
 
+    def overwrite(self, name: str, data: bytes) -> None:
+        """
+        Write over a file that is there. Its content is not lost before, and it stays where it lies,
+        but for what it has more.
+
+        :raises BoardError: if the drive does not take it
+        """
+        try:
+            with open(self.file(name), "r+b") as file:
+                file.write(data)
+                file.truncate()
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self.failure(error, name, len(data)) from error
+
     def failure(self, error: OSError, name: str, size: int) -> BoardError:
         """What an error of the operating system means here."""
         if error.errno == errno.ENOSPC:

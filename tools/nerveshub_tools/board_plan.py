@@ -19,6 +19,7 @@ from . import (
     board_files,
     board_layout,
     board_library,
+    board_settings,
     board_slots,
     library_sources,
     packer,
@@ -88,6 +89,7 @@ class Plan:
         self._meta = board_layout.described(drive, self.info, wish.meta, wish.app is not None)
         self._files = board_layout.fixed_files(self._meta)
         self._library = library_sources.find(drive, wish.library, wish.archives)
+        self._settings: Optional[bytes] = None
         self._slot_size = self._size_of_slots()
         self._slot_a = b""  # the whole file, if there is an application
         if wish.app is not None and not self._prepared:
@@ -119,6 +121,10 @@ class Plan:
             self._tell("warning: " + text)
         self._app_words = f"{meta['product']} {meta['version']}, {uuid}"
 
+    def use_settings(self, data: bytes) -> None:
+        """Let this be the board's settings.toml. One that is there already is kept beside it."""
+        self._settings = data
+
     @property
     def total(self) -> int:
         """Bytes that will be written, for a bar (read-only)."""
@@ -146,17 +152,24 @@ class Plan:
                     found.append(f"{name} is replaced by this version")
         if board_library.is_whole(self._drive) and not self._same_library():
             found.append("lib/nerveshub_link and what it needs are replaced")
-        if not self._prepared:
-            for slot in board_slots.SLOTS:
-                report = board_slots.examine(self._drive.file(board_slots.path_of(slot)))
-                if report.header is None:
-                    continue
-                meta = report.header.meta
-                release = f"slot {slot} with {meta['product']} {meta['version']}"
-                if self._wish.reset:
-                    found.append(f"{release} is cleared")
-                elif slot == "a" and self._slot_a and not self._holds_app():
-                    found.append(f"{release} is replaced by the application")
+        old = board_settings.on(self._drive)
+        if old.strip() and self._settings not in {None, old}:
+            spare = self._spare_name(board_settings.NAME)
+            found.append(f"{board_settings.NAME} is changed, and kept as it was as {spare}")
+        return found if self._prepared else found + self._slot_changes()
+
+    def _slot_changes(self) -> List[str]:
+        found = []
+        for slot in board_slots.SLOTS:
+            report = board_slots.examine(self._drive.file(board_slots.path_of(slot)))
+            if report.header is None:
+                continue
+            meta = report.header.meta
+            release = f"slot {slot} with {meta['product']} {meta['version']}"
+            if self._wish.reset:
+                found.append(f"{release} is cleared")
+            elif slot == "a" and self._slot_a and not self._holds_app():
+                found.append(f"{release} is replaced by the application")
         return found
 
     def _holds_app(self) -> bool:
@@ -178,6 +191,8 @@ class Plan:
         drive = self._drive
         sizes = {name: len(data) for name, data in self._files.items()}
         sizes.update({pad: board_layout.PAD_SIZE for pad, _ in board_layout.PLACES})
+        old = board_settings.on(drive)
+        sizes["settings.toml, old and new"] = len(old) + max(len(self._settings or b""), 2048)
         sizes.update(dict.fromkeys(board_layout.RECORD, board_layout.RECORD_SIZE))
         sizes.update({board_slots.path_of(slot): self._slot_size for slot in board_slots.SLOTS})
         sizes[board_layout.FIRST_PAD] = board_layout.PAD_SIZE

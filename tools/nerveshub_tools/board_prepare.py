@@ -116,10 +116,17 @@ class Preparation(Plan):
                 self._drive.write(name, bytes(board_layout.RECORD_SIZE))
 
     def _write_settings(self) -> None:
-        path = self._drive.file(board_settings.NAME)
-        if not path.exists() or not path.stat().st_size:
-            text = board_settings.template(**self._wish.settings)
-            self._drive.write(board_settings.NAME, text.encode())
+        name, old = board_settings.NAME, board_settings.on(self._drive)
+        new = self._settings
+        if new is None and not old:
+            new = board_settings.template(**self._wish.settings).encode()
+        if new is None or new == old:
+            return
+        if old.strip():
+            self._drive.write(self._spare_name(name), old)
+            self._drive.overwrite(name, new)
+        else:
+            self._drive.write(name, new)
 
     def _keep(self, name: str) -> None:
         path = self._drive.file(name)
@@ -178,32 +185,22 @@ class Preparation(Plan):
         if report.size != self._slot_size:
             self._drive.write(name, content or bytes(self._slot_size))
         elif content and not self._drive.holds(name, content):
-            self._in_place(name, self._slot_size, lambda path: board_slots.fill(path, content))
+            self._in_place(name, lambda path: board_slots.fill(path, content))
         elif not content and self._wish.reset:
-            self._in_place(name, self._slot_size, board_slots.clear)
+            self._in_place(name, board_slots.clear)
         self._progress(self._slot_size)
 
     def _finish(self) -> None:
         """Let CircuitPython start it: the entries, where their comments lie."""
         for name in board_files.ENTRIES:
-            data = self._files[name]
-            if not self._drive.holds(name, data):
-                self._in_place(name, len(data), lambda path, data=data: _overwrite(path, data))
+            if not self._drive.holds(name, self._files[name]):
+                self._drive.overwrite(name, self._files[name])
 
-    def _in_place(self, name: str, size: int, change: Callable) -> None:
+    def _in_place(self, name: str, change: Callable) -> None:
         try:
             change(self._drive.file(name))
         except OSError as error:
-            raise self._drive.failure(error, name, size) from error
-
-
-def _overwrite(path, data: bytes) -> None:
-    """Write a file of the same length, or a longer one, where it lies."""
-    with open(path, "r+b") as file:
-        file.write(data)
-        file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
+            raise self._drive.failure(error, name, self._slot_size) from error
 
 
 def still_needed(drive: Drive) -> List[str]:

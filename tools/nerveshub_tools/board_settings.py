@@ -11,13 +11,14 @@ A board's ``settings.toml``: the template for a new one, what the board finds in
 
 import re
 from pathlib import Path
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 from . import settings_toml
 from .settings_toml import NEW, quote
 
 NAME = "settings.toml"
 _NAME = re.compile(rb"^[ \t]*([A-Za-z0-9_]+)[ \t]*=", re.M)
+_VERSIONS = (NEW, (10, 1))
 _TABLE = re.compile(rb"^[ \t\r\v\f]*\[.*", re.M)
 _DEVELOP = "NERVESHUB_DEVELOP"
 _ON = {"1", "true", "yes", "on"}
@@ -91,10 +92,10 @@ class Settings:
         value = None if value is None else str(value)
         return None if not value or value[0] == value[-1] == "'" else value
 
-    def texts(self) -> dict:
-        """All that can be read: name to text."""
+    def texts(self, but: str = "") -> dict:
+        """All that can be read, but for one name: name to text."""
         found = {}
-        for name in self._names():
+        for name in self._names().keys() - {but}:
             try:
                 value = self.getenv(name)
             except ValueError:
@@ -146,7 +147,7 @@ class Settings:
             words.append("the file begins with a byte-order mark: line 1 is not read")
         table = _TABLE.search(self._data)
         if table:
-            text = table[0].decode("utf-8", "replace").strip()
+            text = table[0].decode("utf-8", "replace").strip().partition("]")[0] + "]"
             shown = "".join(char if char.isprintable() else "?" for char in text)
             words.append(f"nothing is read from line {self._line(table.start())} on, {shown:.40}")
         for name, lines in self._names().items():
@@ -200,6 +201,28 @@ def load(path, circuitpython: tuple = NEW) -> Settings:
     return Settings(path.read_bytes() if path.is_file() else b"", circuitpython)
 
 
+def on(drive) -> bytes:
+    """The file as it is on a drive; nothing if it is not there."""
+    path = drive.file(NAME)
+    return path.read_bytes() if path.is_file() else b""
+
+
+def rewrite(drive, data: bytes) -> None:
+    """
+    Write the file on a drive; as it was, it lies beside it until that is done.
+
+    :raises BoardError: if the drive does not take it; the old file is there then, under its name or
+        the other
+    """
+    old, spare = on(drive), NAME + ".old"
+    if not old:
+        drive.write(NAME, data)
+        return
+    drive.write(spare, old)
+    drive.overwrite(NAME, data)
+    drive.file(spare).unlink()
+
+
 def misnamed(drive) -> List[str]:
     """Files that were meant to be the settings, in words."""
     name = NAME + ".txt"  # Windows does not show the last part
@@ -214,8 +237,13 @@ def of_drive(drive) -> Settings:
 
     :param Drive drive: its drive, which tells its version of CircuitPython
     """
+    return load(drive.file(NAME), version_of(drive))
+
+
+def version_of(drive) -> tuple:
+    """The board's version of CircuitPython, such as ``(10, 1)``."""
     version = drive.info().version.split(".")
-    return load(drive.file(NAME), (int(version[0]), int(version[1])))
+    return int(version[0]), int(version[1])
 
 
 def read(path, circuitpython: tuple = NEW) -> dict:
@@ -235,24 +263,64 @@ def with_develop(data: bytes, on: bool) -> bytes:
     :param bytes data: the file as it is
     :param bool on: leave the drive to the computer?
     """
-    if Settings(data).develops() == on == Settings(data, (10, 1)).develops():
+
+    def holds(settings: Settings) -> bool:
+        return settings.develops() == on
+
+    if all(holds(Settings(data, version)) for version in _VERSIONS):
         return data
-    line = f"{_DEVELOP} = {int(on)}".encode()
+    return _with_line(data, _DEVELOP, str(int(on)), holds)
+
+
+def with_value(data: bytes, name: str, text: str) -> bytes:
+    """
+    The file with a setting, as a board reads it; all others stay as they are.
+
+    :param bytes data: the file as it is
+    :param str name: such as ``"NERVESHUB_HOST"``
+    :param str text: its value; may be empty
+    """
+    others = [Settings(data, version).texts(but=name) for version in _VERSIONS]
+
+    def holds(settings: Settings) -> bool:
+        return settings.texts(but=name) in others and settings.texts().get(name) == text
+
+    return _with_line(data, name, quote(text), holds)
+
+
+def with_advice(data: bytes) -> bytes:
+    """The file with the lines that a board on a wall should have."""
+    for line in Settings(data).advice():
+        name, _, value = line.partition(" = ")
+        data = _with_line(data, name, value, lambda settings: not settings.advice())
+    return data
+
+
+def _with_line(data: bytes, name: str, value: str, holds: Callable[[Settings], bool]) -> bytes:
+    """
+    Change the line that counts, else one that is a comment, else add one.
+
+    :param holds: does it hold in the changed file?
+    """
+    line = f"{name} = {value}".encode()
     end = b"\r\n" if b"\r\n" in data else b"\n"
-    found = settings_toml.find(data, _DEVELOP)
+    found = settings_toml.find(data, name)
+    table = _TABLE.search(data)
+    until = table.start() if table else len(data)
+    comment = re.compile(rb"^# ?" + name.encode() + rb" = .*?(?=\r?$)", re.M).search(data, 0, until)
     if found is not None:
         lines = data.split(b"\n")
         rest = b"\r" if lines[found.line - 1].endswith(b"\r") else b""
         lines[found.line - 1] = line + rest
         changed = b"\n".join(lines)
+    elif comment:
+        changed = data[: comment.start()] + line + data[comment.end() :]
     else:
-        table = _TABLE.search(data)
-        at = table.start() if table else len(data)
-        before = end if data[:at] and not data[:at].endswith(b"\n") else b""
-        changed = data[:at] + before + line + end + data[at:]
-    if any(Settings(changed, version).develops() != on for version in (NEW, (10, 1))):
-        changed = line + end + data  # the first line always counts
-    return changed
+        before = end if data[:until] and not data[:until].endswith(b"\n") else b""
+        changed = data[:until] + before + line + end + data[until:]
+    if all(holds(Settings(changed, version)) for version in _VERSIONS):
+        return changed
+    return line + end + data  # the first line always counts
 
 
 def template(**values: str) -> str:
