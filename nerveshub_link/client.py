@@ -5,9 +5,9 @@
 `nerveshub_link.client`
 ====================================================
 
-What the user's application decides and hears. Subclass `Client`, override what matters, and pass
-an instance to `NervesHubLink`. Every method has a sensible default, and every one may raise
-without harm: the error goes to ``last_error`` and the logger, and the link goes on.
+The application's callbacks and decisions. Derive from `Client`, override methods as needed, and
+pass an instance to `NervesHubLink`. Every method has a default. An exception in any of them is
+logged and kept in ``last_error``, and the link goes on.
 
 Decisions are values: `APPLY`, `IGNORE`, `ignore` with a reason, `reschedule` with a delay.
 """
@@ -15,10 +15,11 @@ Decisions are values: `APPLY`, `IGNORE`, `ignore` with a reason, `reschedule` wi
 
 class Decision:
     """
-    What to do with an update. Made by `ignore` and `reschedule`; `APPLY` and `IGNORE` are ready.
+    What to do with an update or an archive: `APPLY`, `DOWNLOAD`, `IGNORE`, or the result of
+    `ignore` or `reschedule`.
 
-    :param str kind: ``"apply"``, ``"ignore"`` or ``"reschedule"``
-    :param str reason: for the operator
+    :param str kind: ``"apply"``, ``"download"``, ``"ignore"`` or ``"reschedule"``
+    :param str reason: the reason for the operator
     :param int delay: milliseconds, for ``"reschedule"``
     """
 
@@ -29,32 +30,35 @@ class Decision:
 
 
 APPLY = Decision("apply")
-"""Take the update now."""
+"""Install the update now."""
 
 DOWNLOAD = Decision("download")
-"""Take the archive now."""
+"""Download the archive now."""
 
 IGNORE = Decision("ignore", "ignored by the device")
 """
-Do not take it. NervesHub then offers this device no deployment update for 24 hours (by default).
+Do not install it. NervesHub then offers this device no deployment update for 24 hours (by default).
 """
 
 
 def ignore(reason: str) -> Decision:
     """
-    Do not take the update, and say why; costs what `IGNORE` costs.
+    Do not install the update, with a reason. It has the same effect as `IGNORE`.
 
-    :param str reason: what the operator reads in NervesHub
+    :param str reason: the reason that NervesHub shows to the operator
+    :return: the decision
     """
     return Decision("ignore", str(reason))
 
 
 def reschedule(milliseconds: int, reason: str = "not now") -> Decision:
     """
-    Not now: NervesHub offers a deployment's update again after the delay. A manual push is lost.
+    Do not install the update now: NervesHub offers a deployment's update again after the delay. A
+    manual push is not offered again.
 
-    :param int milliseconds: delay, at least 0
-    :param str reason: what the operator reads in NervesHub
+    :param int milliseconds: the delay, at least 0
+    :param str reason: the reason that NervesHub shows to the operator
+    :return: the decision
     :raises ValueError: if the delay is not a whole number of milliseconds
     """
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int) or milliseconds < 0:
@@ -64,23 +68,24 @@ def reschedule(milliseconds: int, reason: str = "not now") -> Decision:
 
 class Client:
     """
-    The application's side of the link. All methods are called from within `NervesHubLink.poll`.
+    Base class of the application's callbacks. All methods are called by `NervesHubLink.poll`.
     """
 
     def update_available(self, meta: dict) -> Decision:
         """
-        Decide about an update. If this raises, the update is put off by an hour, with the reason
-        told.
+        Decide about an update. If this raises, the update is rescheduled by an hour, with the
+        exception as its reason.
 
-        :param dict meta: of the new firmware: ``uuid``, ``version``, ``product``, ``platform``,
-            ``architecture``, and ``author``, ``description``, ``misc``, ``vcs_identifier`` or None
+        :param dict meta: the new firmware's metadata: ``uuid``, ``version``, ``product``,
+            ``platform``, ``architecture``, and ``author``, ``description``, ``misc``,
+            ``vcs_identifier``, each a text or None
         :return: `APPLY`, `IGNORE`, `ignore` or `reschedule`
         """
         return APPLY
 
     def fwup_progress(self, percent: int, stage: str) -> None:
         """
-        Hear how far an update is.
+        Called with the progress of an update.
 
         :param int percent: 0 to 100
         :param str stage: ``"downloading"``, then ``"updating"``
@@ -88,15 +93,15 @@ class Client:
 
     def fwup_error(self, reason: str) -> None:
         """
-        Hear that an update failed. What runs goes on running.
+        Called when an update has failed. The running application goes on.
 
-        :param str reason: as NervesHub is told
+        :param str reason: the reason, as reported to NervesHub
         """
 
     def reboot(self) -> None:
         """
-        Restart the device: after an update, when an operator asks, or after long loss of the
-        network. By default ``microcontroller.reset()``.
+        Restart the device: after an update, at an operator's request, or after a long loss of the
+        network. The default is ``microcontroller.reset()``.
         """
         import microcontroller  # noqa: PLC0415 only boards have it
 
@@ -104,13 +109,14 @@ class Client:
 
     def identify(self):
         """
-        Make the device noticeable: an operator wants to find it. By default ``board.NEOPIXEL`` or
-        ``board.LED`` blinks for ten seconds, where there is one that nobody uses.
+        Make the device noticeable for an operator who wants to find it. By default
+        ``board.NEOPIXEL`` or ``board.LED`` blinks for ten seconds, if the application does not use
+        it.
 
-        :return: None; or a generator that does it step by step, of the milliseconds to its next
-            step: so the main loop goes on meanwhile
+        :return: None; or a generator that yields the milliseconds to its next step, so that the
+            main loop goes on meanwhile
         """
-        from .common.identify import blink  # noqa: PLC0415 when somebody asks
+        from .common.identify import blink  # noqa: PLC0415 only at an operator's request
 
         return blink()
 
@@ -127,39 +133,39 @@ class Client:
 
     def archive_ready(self, path: str, verified: bool) -> None:
         """
-        Use an archive that has arrived. The file is the application's from now on. If this raises,
-        it is called again at the next join.
+        Use a downloaded archive. The file belongs to the application from now on. If this raises,
+        it is called again after the next join.
 
-        :param str path: where the file is
-        :param bool verified: True if its signature proved right. NervesHub gives no checksum for an
-            archive: while this is False, anything may be in the file
+        :param str path: path of the file
+        :param bool verified: True if its signature was verified. NervesHub sends no checksum of an
+            archive: if this is False, the file's content is not protected
         """
 
     def public_keys(self, kind: str, keys: list) -> None:
         """
-        Hear which public keys the organisation signs with; only with ``request_public_keys``. They
-        are also kept in ``NervesHubLink.public_keys``.
+        Called with the organisation's public signing keys; only with the option
+        ``request_public_keys``. They are also in ``NervesHubLink.public_keys``.
 
         :param str kind: ``"fwup"`` for firmware, or ``"archive"``
         :param list keys: Ed25519 keys, each 32 bytes
         """
 
     def handle_connected(self) -> None:
-        """Hear that the device has joined: NervesHub sees it online now."""
+        """Called when the device has joined: NervesHub shows it as online."""
 
     def handle_disconnected(self, reason: str) -> None:
         """
-        Hear that a joined device is offline again. The link reconnects by itself.
+        Called when a joined device is offline again. The link reconnects by itself.
 
-        :param str reason: why, in words
+        :param str reason: the reason in words
         """
 
     def handle_blocking(self, what: str, seconds: int) -> None:
         """
-        Hear that `NervesHubLink.poll` is about to do something that may block. Feed a watchdog of
-        your own here; that of `FwupWriter.watchdog` is fed.
+        Called before a step of `NervesHubLink.poll` that may block. Feed your own watchdog here;
+        that of `FwupWriter.watchdog` is fed by the link.
 
         :param str what: ``"wifi"``, ``"connect"``, a further connection (``"download"``,
             ``"archive"``, ``"geo"``), or ``"erase"`` (a firmware bank: `FwupWriter.blocks_next`)
-        :param int seconds: bound of each single wait in it
+        :param int seconds: limit of each single wait in it
         """

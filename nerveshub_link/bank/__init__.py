@@ -4,7 +4,7 @@
 """
 `DualBankWriter`: CircuitPython itself in two firmware banks.
 
-In comes an image; what starts next stands in the NVM.
+Input: a firmware image. The NVM holds which bank starts next.
 
 May call: common, release, slots, update.
 """

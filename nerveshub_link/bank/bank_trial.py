@@ -5,30 +5,32 @@
 `nerveshub_link.bank.bank_trial`
 ====================================================
 
-Which CircuitPython runs, whether it is on trial, and going back. Apart from `DualBankWriter`, which
-knows how an image gets into the bank: this knows what happens to it afterwards.
+Tells which CircuitPython runs and whether it is on trial, and goes back to the old one.
+`DualBankWriter` writes an image to the bank; this module decides what happens at the starts after
+that.
 
-CircuitPython does not tell which bank runs. But ``os.uname().version`` tells the build, and both
-are remembered: that of the running one, and that of the new one, which is found in its image.
+CircuitPython does not tell which bank runs. But ``os.uname().version`` identifies the build, and
+the record holds two versions: that of the running firmware, and that of the new one, which is found
+in its image.
 
 ======================  ============================  =================================
-remembered              the new one runs              the old one runs
+state in the record     the new firmware runs         the old firmware runs
 ======================  ============================  =================================
-`CONFIRMED`             all is well                   (there is no other)
+`CONFIRMED`             normal operation              (there is no other)
 `INSTALLING`            its trial begins              the power was cut before ``switch()``
-`SWITCHED`              its trial begins              at first: reset once more, for a mere
-                                                      reload does not switch. Then: it never
-                                                      reached Python; refused from now on
-`ON_TRIAL`              a start more; too many, or    somebody put it back by other means;
-                        too late: go back             the new one is refused from now on
+`SWITCHED`              its trial begins              first time: reset once more, since a
+                                                      reload does not switch. Second time: the
+                                                      new one never reached Python; refuse it
+`ON_TRIAL`              count the start; too many or  it was replaced by other means; refuse
+                        too late: go back             the new one from now on
 `GOING_BACK`            go back again                 it went back
 ======================  ============================  =================================
 
-If a third one runs, somebody has flashed it by USB: there is nothing to go back to then, and all is
-forgotten. If nothing is remembered (a new board, or a power cut while the NVM was written), a trial
-begins: nothing is ever taken for confirmed that is not known to be.
+If a third firmware runs, it was flashed by USB: the record is cleared, and there is nothing to go
+back to. Without a record (a new board, or a power cut while the NVM was written) a trial begins:
+firmware counts as confirmed only if the record says so.
 
-Longer than most modules, since the record and what each start makes of it can't be told apart.
+Longer than most modules, since it holds the record and its whole state machine.
 """
 
 from micropython import const
@@ -51,23 +53,24 @@ _ENDS = {
     "o": "was replaced by other means",
     "t": "was installed 3 times and never confirmed",
 }
-_WORST = "cnohpu"  # in this order: one crash says more than three power cuts
+_WORST = "cnohpu"  # the most important first: one crash says more than three power cuts
 _REFUSED = "chnot"
 _TRACEBACK = const(160)
 _ROOM = const(300)
-_TRIES = const(2)  # to go back, before it stays where it is
+_TRIES = const(2)  # attempts to go back, before the new firmware is kept
 
 
 class BankTrial:
     """
-    The record of the banks, and what follows from it. Counts this start.
+    The record of the banks, and the decisions that follow from it. Counts this start.
 
-    :param store: `NvmCopy`, or something alike
-    :param str version: of the CircuitPython that runs, as ``os.uname().version`` tells
-    :param end: function that returns how the last start ended, and its traceback or None: ``"c"``,
-        ``"h"``, ``"p"``, ``"u"``, or ``""`` if this is no new start (Ctrl-C, deep sleep)
+    :param store: `NvmCopy`, or an object with the same methods
+    :param str version: the running CircuitPython's ``os.uname().version``
+    :param end: function that returns how the last start ended, and its traceback or None: ``"c"``
+        (crash), ``"h"`` (hang), ``"p"`` (power cut), ``"u"`` (not confirmed), or ``""`` if this is
+        not a new start (Ctrl-C, deep sleep)
     :param switch: ``dualbank.switch``
-    :param int starts: how many starts a trial has
+    :param int starts: number of starts of a trial
     """
 
     def __init__(self, store, version: str, end, switch, starts: int) -> None:
@@ -77,12 +80,12 @@ class BankTrial:
         self._starts = starts
         self.restart_due = False
         """True if the board must restart, for a switch to take effect."""
-        self._stuck = False  # there is nothing to go back to
+        self._stuck = False  # going back is not possible
         self._record = store.load()
         try:
             self._begin(end)
         except (KeyError, TypeError, AttributeError):
-            # Foreign, though its CRC is right.
+            # The record of another program, though its CRC is right.
             self._record = None
             self._begin(end)
 
@@ -90,19 +93,19 @@ class BankTrial:
         record = self._record
         if record is None:
             blank = "is blank" if self._store.blank else "holds something else"
-            self._unknown("the NVM %s: whether this firmware is good is not known" % blank)
+            self._unknown("the NVM %s: not known whether this firmware is confirmed" % blank)
             self._record["t"] = ON_TRIAL
             self._start(end)
             return
         state, run, old = record["t"], record["run"], record["old"]
-        # From a firmware of which nothing was known it goes back to another of that kind.
+        # Without an old firmware in the record it went back to one without metadata.
         before = old["v"] if old else (self._version if state == GOING_BACK else None)
         if self._version == run["v"] or (not run["v"] and self._version != before):
             self._new_runs(state, end)
         elif state and self._version == before:
             self._old_runs(state, end)
         else:
-            self._unknown("another CircuitPython runs than was installed: by USB?")
+            self._unknown("an unknown CircuitPython runs: flashed by USB?")
             self._save_quietly()
 
     def _unknown(self, why: str) -> None:
@@ -112,7 +115,7 @@ class BankTrial:
     def _new_runs(self, state: int, end) -> None:
         record = self._record
         if state == GOING_BACK:
-            # The power was cut in the wrong moment, or the other bank's image does not start.
+            # The power was cut before the switch, or the other bank's image does not start.
             record["wait"] += 1
             if record["wait"] > _TRIES:
                 self._stay("the other bank does not start")
@@ -130,7 +133,7 @@ class BankTrial:
             record["wait"] = 1
             self.restart_due = True
         elif state == INSTALLING:
-            why = record["why"] or "the power was cut before the new firmware was switched to"
+            why = record["why"] or "the power was cut before the switch to the new firmware"
             self._keep_old(why, "", end)
         else:
             if state == SWITCHED:
@@ -142,13 +145,13 @@ class BankTrial:
             meta = record["run"]["m"]
             why = "went back from %s %s: it %s" % (
                 meta["version"] if meta else record["run"]["v"],
-                meta["uuid"] if meta else "(nothing more is known)",
+                meta["uuid"] if meta else "(uuid unknown)",
                 _ENDS[letter],
             )
             if letter == "c" and record["tb"]:
                 why += ": " + record["tb"]
             if meta and letter not in _REFUSED and record.get("tried"):
-                from ..update.bad_release import used_up  # noqa: PLC0415 once for each such release
+                from ..update.bad_release import used_up  # noqa: PLC0415 only after a failed trial
 
                 letter = "t" if used_up(record["tried"], meta["uuid"]) else letter
             if meta and letter in _REFUSED:
@@ -165,13 +168,13 @@ class BankTrial:
         self._record["why"] = why
         self._record["rev"] = reverted
         if not old.get("ok"):
-            # It was never confirmed either: whichever reaches NervesHub first, stays.
+            # The old firmware was not confirmed either: the first one that is confirmed stays.
             self._record["t"] = ON_TRIAL
             self._record["old"] = record["run"]
             self._start(end)
 
     def _start(self, end) -> None:
-        """Count this start, and find out how the one before ended."""
+        """Count this start, and record how the previous one ended."""
         record = self._record
         how, traceback = end()
         ends = record["ends"]
@@ -200,25 +203,25 @@ class BankTrial:
             self._stay(describe(error))
 
     def _stay(self, why: str) -> None:
-        """There is nothing to go back to."""
+        """Keep the new firmware on trial, since going back is not possible."""
         self._stuck = True
         self._record["t"] = ON_TRIAL
-        self._record["why"] = printable("it can't go back: " + why)
+        self._record["why"] = printable("can't go back: " + why)
         self._record["ends"] = "?"
         self._save_quietly()
 
     def _save_quietly(self) -> None:
-        """Going on without having counted is better than not going on."""
+        """Save the record; if that fails, go on, since an uncounted start is better than none."""
         try:
             self._store.save(self._record)
         except Exception as error:
             self._record["why"] = "the NVM can't be written: " + describe(error)
 
-    # What is asked
+    # State
 
     @property
     def on_trial(self) -> bool:
-        """True until what runs is confirmed (read-only)."""
+        """True until the running firmware is confirmed (read-only)."""
         return self._record["t"] == ON_TRIAL or self._record["t"] == GOING_BACK
 
     @property
@@ -228,43 +231,44 @@ class BankTrial:
 
     @property
     def installed_other(self) -> bool:
-        """True if other firmware waits for the restart (read-only)."""
+        """True if new firmware starts with the next reset (read-only)."""
         return self._record["t"] == SWITCHED
 
     @property
     def can_go_back(self) -> bool:
-        """True while what runs may still have to go back (read-only)."""
+        """True while the running firmware can go back (read-only)."""
         return self._record["t"] == ON_TRIAL and not self._stuck
 
     @property
     def installed(self) -> int:
-        """Number of the install that runs (read-only)."""
+        """Number of the running firmware's installation (read-only)."""
         return self._running()["n"]
 
     @property
     def meta(self):
-        """Metadata of what runs, or None (read-only)."""
+        """Metadata of the running firmware, or None (read-only)."""
         return self._running()["m"]
 
     def _running(self) -> dict:
         state = self._record["t"]
-        # After an install the old one runs until the restart.
+        # After an installation the old firmware runs until the reset.
         return self._record["old" if state == SWITCHED else "run"]
 
     @property
     def reverted(self) -> bool:
-        """True from going back until the next install (read-only)."""
+        """True from going back until the next installation (read-only)."""
         return bool(self._record["rev"])
 
     @property
     def why(self):
-        """What went wrong, in words, or None (read-only)."""
+        """The last failure in words, or None (read-only)."""
         return self._record["why"] or None
 
     def refused(self, uuid):
         """
-        Tell why a firmware must not be installed by a deployment.
+        Tell why a deployment must not install a firmware.
 
+        :param str uuid: the firmware's uuid
         :return: the reason, or None
         """
         bad, tried = self._record["bad"], self._record.get("tried")
@@ -277,17 +281,19 @@ class BankTrial:
                 return _ENDS["t"]
         return None
 
-    # What changes
+    # Changes
 
     def prepare(self, version: str, meta: dict, number: int, by_deployment: bool) -> dict:
         """
-        Return the record of an install to come, for `install`.
+        Make the record of an installation, for `install`.
 
-        :param str version: ``os.uname().version`` of the new one, as far as its image tells
-        :param dict meta: of the update
-        :param int number: of the install, at least
+        :param str version: ``os.uname().version`` of the new firmware, as found in its image
+        :param dict meta: the update's metadata
+        :param int number: minimum of the installation's number
         :param bool by_deployment: False for a push by hand
-        :raises UpdateError: if it is too long to be remembered
+        :return: the record
+        :raises UpdateError: if a field of the metadata is missing
+        :raises StateError: if the record does not fit into the NVM
         """
         from ..update.bad_release import counted  # noqa: PLC0415 with an update only
 
@@ -305,19 +311,20 @@ class BankTrial:
         record["tried"] = counted(self._record.get("tried"), kept["uuid"], by_deployment)
         record["n"] = number
         record["t"] = INSTALLING
-        record["why"] = " " * _ROOM  # what may have to be written down during the trial
+        record["why"] = " " * _ROOM  # check that a failure's text will fit, too
         self._store.encode(record)
         record["why"] = ""
         return record
 
     def install(self, record: dict) -> None:
         """
-        Remember an install, switch to it, and remember that.
+        Save the record of an installation, switch to the new firmware, and save that, too.
 
-        The switch is the last step that may fail: there is none back before a restart. What fails
-        before it leaves the bank that runs the one that starts next.
+        The switch is the last step that may fail, since it can't be undone before a reset. If
+        an earlier step fails, the running bank also starts next.
 
-        :param dict record: of `prepare`
+        :param dict record: as returned by `prepare`
+        :raises Exception: if saving or the switch fails
         """
         before = self._record
         try:
@@ -331,19 +338,19 @@ class BankTrial:
         except Exception as error:
             before["why"] = record["why"] = printable("the switch failed: " + describe(error))
             record["tried"] = before.get("tried")
-            # Nobody knows whether it took effect all the same. So the new one stays remembered as
-            # `INSTALLING`: if it starts after all, it is on trial.
+            # The switch may have taken effect nevertheless. So the record stays `INSTALLING`: if
+            # the new firmware starts, it is on trial.
             self._record = record
             self._save_quietly()
             self._record = before
             raise
         self._record = record
         record["t"] = SWITCHED
-        # It starts all the same, if this can't be written.
+        # If this can't be saved, the new firmware starts nevertheless.
         self._save_quietly()
 
     def confirm(self) -> None:
-        """What runs is good."""
+        """Confirm the running firmware."""
         record = dict(self._record)
         record["t"] = CONFIRMED
         record["ends"] = record["tb"] = record["why"] = ""
@@ -358,20 +365,20 @@ class BankTrial:
         self._record = record
 
     def expire(self) -> None:
-        """The time for the confirmation is over: go back."""
+        """Go back, since the time for the confirmation is over."""
         self._record["ends"] = self._record["ends"].replace("?", "u")
         self._go_back()
 
 
 def _record(run: dict) -> dict:
     return {
-        # v: os.uname().version, m: metadata, n: number of the install, ok: was confirmed
+        # v: os.uname().version, m: metadata, n: number of the installation, ok: was confirmed
         "run": run,
         "old": None,
         "t": CONFIRMED,
         "ends": "",
         "wait": 0,
-        "bad": None,  # [uuid, why]: the release that was given up last
+        "bad": None,  # [uuid, letter of _ENDS]: the last release that failed its trial
         "tried": None,  # see `nerveshub_link.update.bad_release`
         "rev": "",
         "why": "",

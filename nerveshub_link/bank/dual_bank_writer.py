@@ -5,12 +5,12 @@
 `nerveshub_link.bank.dual_bank_writer`
 ====================================================
 
-`DualBankWriter` updates CircuitPython itself, on boards with a second firmware bank. It judges what
-comes; how that gets into the bank, `nerveshub_link.bank.firmware_bank` knows, and what becomes of
-it after the restart, `nerveshub_link.bank.bank_trial`.
+`DualBankWriter` updates CircuitPython itself, on boards with a second firmware bank. This module
+checks the update; `nerveshub_link.bank.firmware_bank` writes it to the bank, and
+`nerveshub_link.bank.bank_trial` handles the starts after that.
 
 Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of the image have been
-checked. Nothing is switched before the last byte has been.
+checked. The switch follows only after the whole image has been checked.
 """
 
 import hashlib
@@ -33,29 +33,31 @@ _LATER = const(10 * 60 * 1000)
 _BANNER = b"Adafruit CircuitPython "  # followed by os.uname().version, "; " and the board's name
 _VERSION = const(64)
 _RESTART_DUE = "a restart into other firmware is due"
-_ON_TRIAL = "the CircuitPython that runs is not confirmed yet, and the other bank is its way back"
+_ON_TRIAL = (
+    "the running CircuitPython is not confirmed yet, and may have to go back to the other bank"
+)
 
 
 class DualBankWriter(FwupWriter):
     """
     Writes CircuitPython to the second firmware bank: a ``.fw`` archive by ``nerveshub-link pack``
     with one ``.bin`` file, whose ``meta-platform`` is this board's id; or that file itself, the
-    build's ``circuitpython-firmware.bin``, with the board's id somewhere in it.
+    build's ``circuitpython-firmware.bin``, which must contain the board's id.
 
-    Make it first of all in ``code.py``: it counts the starts of new firmware. When they are used up
-    it goes back, and for that restarts the board itself.
+    Construct it at the beginning of ``code.py``: it counts the starts of new firmware. After the
+    last one it goes back, for which it resets the board.
 
-    :param dict firmware_meta: what to report until the first update was installed, and if the NVM
-        was lost
-    :param int trial_starts: starts in which new firmware must have been confirmed, 1 to 10
-    :param int trial_timeout: seconds from a start within which it must be confirmed, 60 to 86400
+    :param dict firmware_meta: metadata to report until the first update was installed, and if the
+        NVM was lost
+    :param int trial_starts: starts within which new firmware must be confirmed, 1 to 10
+    :param int trial_timeout: seconds after a start within which it must be confirmed, 60 to 86400
     :param int bank_size: bytes of a bank
-    :param str board_id: instead of ``board.board_id``
-    :param dualbank: instead of the module of that name
-    :param microcontroller: instead of the module of that name
-    :param uname: instead of ``os.uname()``
-    :param end: instead of the function that tells how the last start ended, see `BankTrial`
-    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
+    :param str board_id: replaces ``board.board_id``
+    :param dualbank: replaces the module of that name
+    :param microcontroller: replaces the module of that name
+    :param uname: replaces ``os.uname()``
+    :param end: replaces the function that tells how the last start ended, see `BankTrial`
+    :param clock: function that returns ticks, such as ``adafruit_ticks.ticks_ms``
     :raises ValueError: if an option is wrong, or this board has no second bank, or its drive is
         extended over it; the text says what to do
     """
@@ -95,22 +97,22 @@ class DualBankWriter(FwupWriter):
         self._clock = clock
         self._begun = clock()
         self._changed = 0  # ticks of the last abort
-        self._asked = None  # ticks when a restart was asked for
+        self._asked = None  # ticks when a restart was requested
         self._put_off = None  # uuid of the bad firmware that was put off last
         self.description = None
-        """`AppDescription` of the image that came last, or None."""
+        """`AppDescription` of the last image, or None."""
         self._bank = FirmwareBank(dualbank, microcontroller.watchdog, bank_size)
         self._clear()
         store = NvmCopy(microcontroller.nvm)
         self._trial = BankTrial(store, uname[3], end or _end, self._bank.switch, trial_starts)
         if self._trial.going_back:
-            microcontroller.reset()  # the application may never come to its first poll()
+            microcontroller.reset()  # now, since the application may never reach its first poll()
 
     def _clear(self) -> None:
-        self._meta = None  # of the update under way, else None
+        self._meta = None  # metadata of the running update
         self._reader = None
         self._searches = ()
-        self._name = self._sha256 = self._hash = None  # of the image, as meta.conf names it
+        self._name = self._sha256 = self._hash = None  # of the image, from meta.conf
         self._size = 0
         self._ended = False
         self._bank.forget()
@@ -119,15 +121,15 @@ class DualBankWriter(FwupWriter):
 
     @property
     def installed(self) -> int:
-        """The number of the installation that runs (read-only)."""
+        """Number of the running firmware's installation (read-only)."""
         return self._trial.installed
 
     def firmware_meta(self):
-        """Return the metadata of the update that runs; before the first one, ``firmware_meta``."""
+        """Return the running firmware's metadata; before the first update, ``firmware_meta``."""
         return self._trial.meta or self._firmware_meta
 
     def firmware_validated(self) -> bool:
-        """Return False until what runs is confirmed; if the NVM is new or was lost, too."""
+        """Return False until the running firmware is confirmed; also if the NVM has no record."""
         return not self._trial.on_trial
 
     def firmware_auto_reverted(self) -> bool:
@@ -135,20 +137,20 @@ class DualBankWriter(FwupWriter):
         return self._trial.reverted
 
     def last_failure(self):
-        """Return what became of the last update, if it is nothing good, in words; else None."""
+        """Return in words why the last update failed, or None."""
         return self._trial.why
 
     def fwup_confirm(self) -> None:
-        """Keep the CircuitPython that runs."""
+        """Confirm the running CircuitPython."""
         if self._trial.on_trial:
             self._trial.confirm()
 
     def poll(self) -> bool:
         """
-        Feed the watchdog and look at the time: a trial may be over, and a minute after an update
-        was broken off the board should restart.
+        Feed the watchdog, and check the deadlines: of a trial, and of the restart that is needed a
+        minute after an update was interrupted.
 
-        :return: True if it should, and again each minute that it does not
+        :return: True if the board should restart; again each minute until it does
         """
         self.feed()
         now = self._clock()
@@ -166,12 +168,12 @@ class DualBankWriter(FwupWriter):
         self._asked = now
         return True
 
-    # What may come
+    # Offers
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
-        Put off a deployment's firmware that proved bad here; and everything while the running one
-        is on trial, and while a restart is due.
+        Reschedule a deployment's firmware that failed its trial here; and any firmware while the
+        running one is on trial, and while a restart is due. See `FwupWriter.fwup_check`.
         """
         from ..client import reschedule  # noqa: PLC0415 with an update only
 
@@ -193,9 +195,9 @@ class DualBankWriter(FwupWriter):
         return None
 
     def fwup_accepts(self, first, conf) -> bool:
-        """Take ESP-IDF images, and ``.fw`` archives that hold nothing but ``.bin`` files."""
+        """Accept ESP-IDF images, and ``.fw`` archives that hold only ``.bin`` files."""
         if conf is None:
-            # The others are none, but who sends them means this writer: it says what is wrong.
+            # Not images, but meant for this writer, whose error says what is wrong.
             start = bytes(first[:4])
             return start[:1] == b"\xe9" or start in (b"UF2\n", b"\xff\xff\xff\xff")
         from ..release.fwup_meta import resources  # noqa: PLC0415 with an update only
@@ -213,7 +215,7 @@ class DualBankWriter(FwupWriter):
     # An update
 
     def fwup_begin(self, size, meta: dict) -> None:
-        """Get ready; the bank is erased later. Raises while the running firmware is on trial."""
+        """Prepare an update; the bank is erased later. Raises while a trial is running."""
         self._clear()
         if self._trial.on_trial:
             raise UpdateError(_ON_TRIAL)
@@ -224,7 +226,7 @@ class DualBankWriter(FwupWriter):
         self._meta = meta
 
     def fwup_chunk(self, data: memoryview) -> None:
-        """Write the next bytes, of an archive or of an image: the first one tells."""
+        """Write the next bytes of an archive or of an image, which the first byte distinguishes."""
         if not len(data):
             return
         if not self._searches:
@@ -240,7 +242,7 @@ class DualBankWriter(FwupWriter):
         else:
             self._reader.feed(data)
 
-    # What the FwReader calls
+    # Called by the FwReader
 
     def archive_meta(self, conf: bytes, signature) -> None:
         """Check that the archive is for this board, and holds one image."""
@@ -258,7 +260,7 @@ class DualBankWriter(FwupWriter):
         if platform != self._board_id:
             raise UpdateError(
                 "the firmware is for %s, this board is %s"
-                % (printable(platform) or "no board by name", self._board_id)
+                % (printable(platform) or "an unnamed board", self._board_id)
             )
         if len(files) != 1 or not files[0][0].endswith(".bin"):
             raise UpdateError(
@@ -272,7 +274,7 @@ class DualBankWriter(FwupWriter):
             self._hash = hashlib.new("sha256")
 
     def file_begin(self, name: str, size: int) -> None:
-        """Check that this is the image that ``meta.conf`` tells of, and that it has room."""
+        """Check name and size of the image against ``meta.conf``, and that it fits in the bank."""
         if name != self._name or size != self._size:
             words = "'%s' has %d bytes, meta.conf says %d of %s"
             raise UpdateError(words % (printable(name), size, self._size, printable(self._name)))
@@ -294,22 +296,22 @@ class DualBankWriter(FwupWriter):
         self.log("info", "firmware: " + str(self.description))
 
     def file_end(self) -> None:
-        """The image is complete: is it the one that ``meta.conf`` names?"""
+        """Check the complete image against ``meta.conf``."""
         if self._hash is not None:
             digest = hexlify(self._hash.digest())
             if digest != self._sha256.lower():
-                raise UpdateError("the image's SHA-256 is not the one that meta.conf names")
+                raise UpdateError("the image's SHA-256 differs from meta.conf")
         self._bank.end()
         self._ended = True
 
     def fwup_finish(self) -> None:
-        """Check that all is there and for this board, then switch: it starts after a reset."""
+        """Check that the image is complete and for this board, then switch to it."""
         if self._reader is not None:
             self._reader.finish()
         elif self._searches:
             self.file_end()
         if not self._ended:
-            raise UpdateError("there is no firmware image in it")
+            raise UpdateError("the update has no firmware image")
         if len(self._searches) > 1 and self._searches[1].found is None:
             raise UpdateError("the image is not for this board: %s is not in it" % self._board_id)
         version = (self._searches[0].found or b"").split(b";")[0]
@@ -320,7 +322,7 @@ class DualBankWriter(FwupWriter):
         return self._trial.prepare(version, meta, self.next_install, self.by_deployment)
 
     def fwup_abort(self) -> None:
-        """Forget the update. What is in the bank stays there, should the same image come again."""
+        """Drop the update. The bank keeps its bytes, in case the same image comes again."""
         self._clear()
         self._changed = self._clock()
 
@@ -331,19 +333,19 @@ def _find_dualbank():
     except ImportError:
         raise ValueError(
             "DualBankWriter: this CircuitPython has no module dualbank. Boards with 4 MB flash have"
-            " one firmware bank; theirs is updated by USB"
+            " one firmware bank: update them by USB"
         ) from None
     return dualbank
 
 
 def _is_version(before: int, after: bytes) -> bool:
-    """``10.1.0 on 2025-12-01;``"""
+    """Tell whether a version follows, such as ``10.1.0 on 2025-12-01;``."""
     end = after.find(b";")
     return end > 0 and after[:end].find(b" on ") > 0
 
 
 def _is_whole(before: int, after: bytes) -> bool:
-    """A board's id may be the beginning of another board's."""
+    """Tell whether the id ends here, since it may be a part of another board's id."""
     return not is_word_part(before) and not is_word_part(after[0])
 
 
@@ -356,7 +358,7 @@ def _end():
     """
     Tell how the last start ended, see `BankTrial`.
 
-    A fault in CircuitPython itself can't be told from a reset on purpose: both read as SOFTWARE.
+    A hard fault and an intended reset have the same reset reason, SOFTWARE.
     """
     import microcontroller  # noqa: PLC0415 only boards have it
     import supervisor  # noqa: PLC0415
@@ -372,7 +374,7 @@ def _end():
         return "", None
     if reason == reset.WATCHDOG:
         return "h", None
-    # Where the boot guard runs in between, it keeps the traceback.
+    # If the boot guard ran since then, it has stored the traceback.
     from ..slots.record import DeviceState  # noqa: PLC0415
 
     state = DeviceState().load()

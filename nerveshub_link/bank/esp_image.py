@@ -5,9 +5,8 @@
 `nerveshub_link.bank.esp_image`
 ====================================================
 
-What the first bytes of an ESP-IDF image tell, and a search through the rest of it. Apart from the
-writer, so that an image can be judged before any flash is touched. The caller collects
-`HEAD_SIZE` bytes and gives them to `read_head`.
+Parses the head of an ESP-IDF image, and searches the rest of it, so that an image is checked before
+any flash is erased. The caller collects `HEAD_SIZE` bytes and passes them to `read_head`.
 
 The layout is ESP-IDF's (``esp_image_header_t``, 24 bytes; one segment header, 8; then
 ``esp_app_desc_t``, 256, in ``components/esp_app_format/include/esp_app_desc.h``); NervesHub reads
@@ -22,8 +21,8 @@ from ..errors import UpdateError, printable
 
 HEAD_SIZE = 304
 """
-Bytes that `read_head` needs: ``dualbank.flash`` wants more than 24 + 8 + 256 at once, and flash
-encryption multiples of 16.
+Bytes that `read_head` needs. The first ``dualbank.flash`` needs more than 24 + 8 + 256 bytes, and
+flash encryption needs multiples of 16.
 """
 
 _MAGIC = const(0xE9)
@@ -35,10 +34,12 @@ _SEND = "; send the build's circuitpython-firmware.bin"
 
 class AppDescription:
     """
-    What an image says of itself, all texts.
+    An image's description of itself (``esp_app_desc_t``).
 
-    ``version``, ``project``, ``time``, ``date`` and ``idf`` are as the build wrote them, ``chip``
-    is like ``"esp32s3"``, ``sha256`` the hex digest of its ELF file.
+    Attributes, all texts: ``version``, ``project``, ``time``, ``date`` and ``idf``, written by the
+    build; ``chip``, such as ``"esp32s3"``; ``sha256``, the hex digest of the build's ELF file.
+
+    :param head: the image's first `HEAD_SIZE` bytes
     """
 
     def __init__(self, head) -> None:
@@ -63,9 +64,10 @@ class AppDescription:
 
 def chip_name(number: int) -> str:
     """
-    Return the name of a chip by the number in an image's header.
+    Return the name of a chip.
 
-    :param int number: ``chip_id``
+    :param int number: ``chip_id`` in an image's header
+    :return: such as ``"esp32s3"``, or ``"chip N"`` for an unknown number
     """
     return _CHIPS.get(number) or "chip %d" % number
 
@@ -74,25 +76,25 @@ def read_head(head, chip=None) -> AppDescription:
     """
     Check the beginning of an image.
 
-    :param head: its first `HEAD_SIZE` bytes, or all there are
-    :param str chip: this board's, such as ``"esp32s3"``; None if it is not known
-    :return: what the image says of itself
-    :raises UpdateError: if this is no application image, or another chip's
+    :param head: its first `HEAD_SIZE` bytes, or all if there are fewer
+    :param str chip: this board's chip, such as ``"esp32s3"``; None if it is not known
+    :return: the image's description of itself
+    :raises UpdateError: if this is not an application image, or one for another chip
     """
     start = bytes(head[:4])
     if start == b"UF2\n":
         raise UpdateError("this is a .uf2 file" + _SEND)
     if not start or start[0] != _MAGIC:
-        # The bootloader of an ESP32-S2 is at 0x1000: what is in front of it is 0xFF.
+        # The bootloader of an ESP32-S2 is at 0x1000: the bytes before it are 0xFF.
         hint = ": a combined firmware.bin?" if start == b"\xff\xff\xff\xff" else ""
         raise UpdateError(
-            "no firmware image: it begins with %s, not with e9%s" % (start.hex(), hint) + _SEND
+            "not a firmware image: it begins with %s, not with e9%s" % (start.hex(), hint) + _SEND
         )
     if len(head) < HEAD_SIZE:
-        raise UpdateError("no firmware image: only %d bytes" % len(head))
+        raise UpdateError("not a firmware image: only %d bytes" % len(head))
     if bytes(head[_DESC : _DESC + 4]) != _DESC_MAGIC:
         raise UpdateError(
-            "no application image, but a bootloader or a combined firmware.bin" + _SEND
+            "not an application image, but a bootloader or a combined firmware.bin" + _SEND
         )
     description = AppDescription(head)
     if chip and description.chip != chip:
@@ -101,7 +103,7 @@ def read_head(head, chip=None) -> AppDescription:
 
 
 def _text(head, start: int, size: int) -> str:
-    """A C string in a field of fixed size."""
+    """Read a C string in a field of fixed size."""
     raw = bytes(head[start : start + size])
     end = raw.find(b"\0")
     try:
@@ -112,27 +114,27 @@ def _text(head, start: int, size: int) -> str:
 
 class Search:
     """
-    Looks for a word in a stream, across the borders of its pieces, in a buffer of its own.
+    Searches a stream for a word, also across the borders of its pieces.
 
-    :param bytes word: what to look for
-    :param int tail: how many bytes after it `fits` wants to see
+    :param bytes word: the word
+    :param int tail: number of bytes after the word that ``fits`` needs
     :param fits: function of the byte before the word (0 at the very start) and the ``tail`` bytes
-        after it; False if this is not the place
+        after it, that returns whether this place is the one
     """
 
     def __init__(self, word: bytes, tail: int, fits) -> None:
         self._word = word
         self._tail = tail
         self._fits = fits
-        self._keep = 1 + len(word) + tail  # a whole match, less its last byte, and a byte before
+        self._keep = 1 + len(word) + tail  # one byte more than the longest incomplete match
         self._buffer = bytearray(self._keep + 512)
         self._view = memoryview(self._buffer)
         self.found = None
-        """The ``tail`` bytes after the first word that fits; None while there is none."""
+        """The ``tail`` bytes after the first place that fits; None if not found so far."""
 
     def feed(self, data) -> None:
         """
-        Look at the next bytes.
+        Search the next bytes.
 
         :param data: bytes or memoryview, any length
         """
@@ -145,12 +147,12 @@ class Search:
             end = keep + len(piece)
             view[keep:end] = piece
             self._look(end)
-            # Word and tail again, should they not have been complete.
+            # Keep the end, since a match may have begun in it.
             view[:keep] = view[end - keep : end]
 
     def _look(self, end: int) -> None:
         length = len(self._word)
-        last = end - self._tail  # where a word must have ended
+        last = end - self._tail  # a word must end here, to have its tail in the buffer
         at = self._buffer.find(self._word, 1, last)
         while at >= 0:
             after = bytes(self._view[at + length : at + length + self._tail])
@@ -161,5 +163,5 @@ class Search:
 
 
 def is_word_part(byte: int) -> bool:
-    """Tell whether a byte may be part of a board's id, so that the id does not end there."""
+    """Tell whether a byte may be part of a board's id: a letter, a digit, ``-`` or ``_``."""
     return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte in (45, 95)

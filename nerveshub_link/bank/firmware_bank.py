@@ -5,18 +5,18 @@
 `nerveshub_link.bank.firmware_bank`
 ====================================================
 
-The firmware bank that does not run, through ``dualbank``, whose rules these are (CircuitPython's
-``ports/espressif/common-hal/dualbank/__init__.c``):
+Writes the firmware bank that is not running, through ``dualbank``, which has these rules
+(CircuitPython's ``ports/espressif/common-hal/dualbank/__init__.c``):
 
-* The first ``flash()`` erases the whole bank, which takes seconds, and wants more than 288 bytes;
-  later ones multiples of 16, should the flash be encrypted.
-* ``flash()`` without an offset appends to what it has written. All calls here do, so no byte is
-  ever programmed twice; and ``esp_ota_write`` takes any length, so the last piece is not padded.
-* Nothing closes an update that was broken off but the end of the VM. Until then the same image can
-  go on: what comes first again must be what is in the bank, and is only compared. Any other image
-  must wait for a restart.
-* After a failed ``switch()`` only a reset helps, and after a ``flash()`` that failed nobody knows
-  how far it came.
+* The first ``flash()`` erases the whole bank, which takes seconds, and needs more than 288 bytes;
+  later ones need multiples of 16, if the flash is encrypted.
+* ``flash()`` without an offset appends. All calls here do, so no byte is programmed twice.
+  ``esp_ota_write`` accepts any length, so the last piece is not padded.
+* Only the end of the VM closes an interrupted update. Until then the same image can continue: its
+  first bytes are compared with those in the bank, and the rest is written. Any other image must
+  wait for a restart.
+* After a failed ``switch()`` a reset is needed; after a failed ``flash()`` it is not known how much
+  was written.
 """
 
 import binascii
@@ -27,11 +27,11 @@ from ..errors import UpdateError, describe, keep_timeout
 from .esp_image import HEAD_SIZE
 
 ERASE_SECONDS = 90
-"""Bound of the erase: 2 MB take some 6 s, and 64 s in the worst case of the flash's data sheets."""
+"""Limit of the erase's duration: 2 MB take about 6 s, by the flash's data sheets at most 64 s."""
 
-RESTART = "the board must restart first: an earlier firmware update was broken off"
+RESTART = "the board must restart first: an earlier firmware update was interrupted"
 HOW_TO_SHRINK = (
-    "the drive takes the place of the second firmware bank (storage is extended). To give it back: "
+    "the drive covers the second firmware bank (storage is extended). To free it: "
     "import storage; storage.erase_filesystem(extended=False). That ERASES the whole CIRCUITPY "
     "drive: save your files first"
 )
@@ -39,15 +39,15 @@ HOW_TO_SHRINK = (
 _BLOCK = const(16)
 _SWITCH_SECONDS = const(20)  # it reads the image twice
 _WORDS = {
-    "Firmware is duplicate": "the board runs this version already, and dualbank tells firmware by"
-    " its version only",
+    "Firmware is duplicate": "the board runs this version already, and dualbank compares"
+    " versions only",
     "Firmware is invalid": "the image in the bank is not valid",
     "storage is extended": HOW_TO_SHRINK,
 }
 
 
 class _Open:
-    """What ``dualbank`` keeps open. It lives as long as the VM, and so does this module."""
+    """The update that ``dualbank`` has open. It lives as long as the VM, as this module does."""
 
     def __init__(self, uuid: str) -> None:
         self.uuid = uuid
@@ -60,11 +60,12 @@ _open = None
 
 def is_extended(dualbank) -> bool:
     """
-    Tell whether the drive is extended over the second bank. Writes nothing: CircuitPython asks for
-    that before it looks at the arguments of ``flash()``, and refuses these, since there are none
+    Tell whether the drive is extended over the second bank. Writes nothing: ``flash()`` checks that
+    before its arguments, and then refuses that there are none
     (``shared-bindings/dualbank/__init__.c``).
 
     :param dualbank: the module
+    :return: True if it is
     """
     try:
         dualbank.flash()
@@ -77,7 +78,7 @@ def is_extended(dualbank) -> bool:
 
 class FirmwareBank:
     """
-    Takes one image after the other.
+    Writes images, one after the other.
 
     :param dualbank: the module
     :param watchdog: ``microcontroller.watchdog``
@@ -100,17 +101,21 @@ class FirmwareBank:
         return _open is not None
 
     def takes(self, uuid: str) -> bool:
-        """Tell whether an image can be written without a restart."""
+        """
+        Tell whether an image can be written without a restart.
+
+        :param str uuid: identifies the image
+        """
         return not self.broken and (_open is None or _open.uuid == uuid)
 
     def begin(self, uuid: str, check) -> None:
         """
         Begin an image.
 
-        :param str uuid: tells images apart
-        :param check: function that gets the first `HEAD_SIZE` bytes, or all there are, and raises
-            if they are wrong; nothing is erased before
-        :raises UpdateError: if there must be a restart first
+        :param str uuid: identifies the image
+        :param check: function that gets the first `HEAD_SIZE` bytes, or all if there are fewer, and
+            raises if they are wrong; nothing is erased before
+        :raises UpdateError: if the board must restart first
         """
         if not self.takes(uuid):
             raise UpdateError(RESTART)
@@ -120,7 +125,7 @@ class FirmwareBank:
         self._wanted = HEAD_SIZE
 
     def forget(self) -> None:
-        """Drop the image under way. What is in the bank stays there."""
+        """Drop the image that is being written. The bank keeps its bytes."""
         self._part = None
         self._wanted = 0
         self._filled = 0
@@ -129,17 +134,17 @@ class FirmwareBank:
 
     def check_size(self, size: int) -> None:
         """
-        Check whether there is room.
+        Check that an image fits in a bank.
 
         :param int size: bytes of the image
-        :raises UpdateError: if there is not
+        :raises UpdateError: if it does not
         """
         if size > self._size:
             raise UpdateError("the image has %d bytes or more, a bank %d" % (size, self._size))
 
     def write(self, data) -> None:
         """
-        Take the next bytes of the image.
+        Write the next bytes of the image.
 
         :param data: bytes or memoryview, any length
         :raises UpdateError: if they can't be written
@@ -165,7 +170,7 @@ class FirmwareBank:
         self._part[: self._filled] = data[whole:]
 
     def _write(self, view) -> None:
-        """Write to the bank, or compare with what is in it already."""
+        """Write to the bank, or compare with the bytes that are in it already."""
         if _open is not None and self._position < _open.count:
             count = min(_open.count - self._position, len(view))
             self._crc = binascii.crc32(view[:count], self._crc)
@@ -173,7 +178,7 @@ class FirmwareBank:
             view = view[count:]
             if self._position == _open.count and self._crc != _open.crc:
                 self.broken = True
-                raise UpdateError("the image is not what it was at the last try; " + RESTART)
+                raise UpdateError("the image has changed since the last try; " + RESTART)
         if len(view):
             self._flash(view)
             self._position += len(view)
@@ -181,15 +186,15 @@ class FirmwareBank:
             _open.crc = binascii.crc32(view, _open.crc)
 
     def _flash(self, view) -> None:
-        global _open  # noqa: PLW0603 it is the VM's, not this object's
+        global _open  # noqa: PLW0603 belongs to the VM, not to this object
         try:
             if _open is None:
                 self._calmly(ERASE_SECONDS, self._dualbank.flash, view)
             else:
                 self._dualbank.flash(view)
         except Exception as error:
-            # Of these two it is known that they come before the erase. (Their texts are translated
-            # in builds of other languages.)
+            # The errors in _WORDS are raised before the erase. (Builds in other languages have
+            # translated texts, for which a reset is needed.)
             self.broken = _open is not None or str(error) not in _WORDS
             raise UpdateError(_explain(error)) from error
         if _open is None:
@@ -197,9 +202,9 @@ class FirmwareBank:
 
     def end(self) -> None:
         """
-        The image is complete: write what is left.
+        Write the last bytes of the image.
 
-        :raises UpdateError: if there are less than were written at the last try
+        :raises UpdateError: if the image is shorter than at the last try, or can't be written
         """
         if self._wanted > _BLOCK:
             self._check(self._part[: self._filled])
@@ -212,7 +217,7 @@ class FirmwareBank:
 
     def switch(self) -> None:
         """
-        Let the other bank start from the next reset on, once CircuitPython has checked its image.
+        Make the other bank start from the next reset on. CircuitPython checks its image before.
 
         :raises UpdateError: if that fails
         """
@@ -225,7 +230,7 @@ class FirmwareBank:
         _open = None
 
     def _calmly(self, seconds: int, function, *args) -> None:
-        """Call what takes long, with a watchdog that waits for it."""
+        """Call a slow function, with a longer timeout of the watchdog meanwhile."""
         dog, timeout = self._watchdog, None
         if dog is not None and dog.mode is not None:
             timeout = dog.timeout
@@ -243,11 +248,11 @@ class FirmwareBank:
 
 def _set_timeout(dog, seconds) -> None:
     """
-    Give the watchdog that is armed another timeout.
+    Set the timeout of the armed watchdog.
 
-    On Espressif that raises ``espidf.IDFError``, an OSError, after the value has been taken
-    (``common-hal/watchdog/WatchDogTimer.c``). Whatever it is, it must not fail the update: the
-    watchdog then does with what it has.
+    On Espressif that raises ``espidf.IDFError``, an OSError, after the value was set
+    (``common-hal/watchdog/WatchDogTimer.c``). No error of it may end the update: the old timeout
+    stays then.
     """
     try:
         dog.timeout = seconds

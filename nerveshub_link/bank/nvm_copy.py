@@ -5,14 +5,14 @@
 `nerveshub_link.bank.nvm_copy`
 ====================================================
 
-One record in ``microcontroller.nvm``, for what must be remembered of firmware banks.
+Stores the record of the firmware banks in ``microcontroller.nvm``.
 
 Espressif's NVM erases everything before it writes (CircuitPython's
-``ports/espressif/common-hal/nvm/ByteArray.c``), so a power cut in between leaves zeros, which is
-also what a new board has; and each access takes 8 KB of the heap for a moment. So: read once, write
-rarely, and take zeros for "not known".
+``ports/espressif/common-hal/nvm/ByteArray.c``), so a power cut in between leaves zeros, as on a new
+board; and each access takes 8 KB of the heap for a moment. So it is read once and written rarely,
+and zeros mean "no record".
 
-The frame is that of `nerveshub_link.slots.record`.
+The format is that of `nerveshub_link.slots.record`.
 """
 
 import gc
@@ -22,11 +22,11 @@ from ..slots.record import StateError, pack, unpack
 
 class NvmCopy:
     """
-    A record at the end of the NVM: what applications keep there themselves usually begins at 0.
+    A record at the end of the NVM, since applications usually use its beginning.
 
     :param nvm: ``microcontroller.nvm``, or a bytearray
-    :param int size: bytes that the record may take
-    :raises ValueError: if there is no NVM, or not enough of it
+    :param int size: bytes reserved for the record
+    :raises ValueError: if there is no NVM, or it is too small
     """
 
     def __init__(self, nvm, size: int = 1536) -> None:
@@ -37,13 +37,13 @@ class NvmCopy:
         self._start = len(nvm) - size
         self._sequence = 0
         self.blank = False
-        """True if the last `load` found nothing but zeros: a new board, or a write cut off."""
+        """True if the last `load` found only zeros: a new board, or an interrupted write."""
 
     def load(self):
         """
         Read the record.
 
-        :return: the dict, or None if there is none: see ``blank``
+        :return: the dict, or None without a valid record, see ``blank``
         """
         raw = self._read(self._size)
         self.blank = not raw.strip(b"\0")
@@ -54,15 +54,16 @@ class NvmCopy:
         return found[1]
 
     def _read(self, count: int) -> bytes:
-        gc.collect()  # each access wants 8 KB in one piece
+        gc.collect()  # each access needs a block of 8 KB
         return bytes(self._nvm[self._start : self._start + count])
 
     def encode(self, record: dict) -> bytes:
         """
-        Return the record as `save` writes it.
+        Encode a record, as `save` writes it.
 
-        :param dict record: anything that JSON can hold
-        :raises StateError: if it is too long
+        :param dict record: JSON values
+        :return: the bytes
+        :raises StateError: if the record is too long
         """
         return pack((self._sequence + 1) & 0x3FFFFFFF, record, self._size)
 
@@ -71,7 +72,7 @@ class NvmCopy:
         Write the record, and read it back.
 
         :param dict record: as for `encode`
-        :raises StateError: if it is too long, or the NVM does not hold it
+        :raises StateError: if the record is too long, or reading it back gave other bytes
         """
         frame = self.encode(record)
         gc.collect()

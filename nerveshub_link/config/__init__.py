@@ -4,7 +4,7 @@
 """
 The options of a link, checked once, and ``settings.toml``.
 
-In comes what the application or the settings say; out comes one `Config`, or ValueError.
+Input: the application's options and the settings. Output: one `Config`, or a ValueError.
 
 May call: common.
 """

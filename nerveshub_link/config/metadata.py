@@ -5,9 +5,9 @@
 `nerveshub_link.config.metadata`
 ====================================================
 
-What metadata of firmware must be like: one set of rules for the option ``firmware_meta``, for what
-a writer tells of the running firmware, and for an update that is offered, so that nothing gets
-installed which the next start would refuse. Imported for a check only.
+Checks firmware metadata by one set of rules: the option ``firmware_meta``, a writer's metadata of
+the running firmware, and an offered update. So no update gets installed whose metadata the next
+start would refuse. Imported for a check only.
 """
 
 NEEDED = ("uuid", "product", "architecture", "version", "platform")
@@ -19,18 +19,18 @@ _EXAMPLES = {
     "version": "1.2.3",
     "platform": "esp32s3",
 }
-_LONGEST_UUID = 255  # NervesHub's column; and the boot guard's record has 496 bytes for everything
+_LONGEST_UUID = 255  # NervesHub's column; the boot guard's record has 496 bytes in all
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
 
 def check_metadata(name: str, meta) -> None:
     """
-    Check all fields.
+    Check all fields of firmware metadata.
 
-    :param str name: what they belong to, for the error's text
-    :param meta: the metadata; fields that are not known are not looked at
-    :raises ValueError: with the field's name, and how it is spelled rightly
+    :param str name: name of the metadata's source, for the error's text
+    :param meta: the metadata; unknown fields are not checked
+    :raises ValueError: for the first mistake, with the field's name and an example
     """
     if not isinstance(meta, dict):
         raise ValueError(name + " must be a dict")
@@ -56,17 +56,18 @@ def check_metadata(name: str, meta) -> None:
         )
     if not is_semver(meta["version"]):
         raise ValueError(
-            "%s: version must be like 1.2.3 or 1.2.3-rc.1 (SemVer, no zeros in front): NervesHub"
+            "%s: version must be like 1.2.3 or 1.2.3-rc.1 (SemVer, no leading zeros): NervesHub"
             " ignores any other" % name
         )
 
 
 def is_semver(text: str) -> bool:
     """
-    Tell whether a version is one of Semantic Versioning 2.0.0 (https://semver.org), which NervesHub
+    Tell whether a version follows Semantic Versioning 2.0.0 (https://semver.org), which NervesHub
     demands.
 
     :param str text: the version
+    :return: True if it does
     """
     rest, plus, build = text.partition("+")
     if plus and not _are_identifiers(build, False):
@@ -82,7 +83,7 @@ def is_semver(text: str) -> bool:
 
 
 def _are_identifiers(text: str, numeric: bool) -> bool:
-    """Are these dot-separated identifiers? With ``numeric``, a number has no zero in front."""
+    """Check dot-separated identifiers; with ``numeric``, numbers must have no leading zeros."""
     for part in text.split("."):
         if not part or part.strip(_DIGITS + _LETTERS):
             return False

@@ -5,9 +5,9 @@
 `nerveshub_link.config.options`
 ====================================================
 
-All options, checked once, before anything happens: every mistake raises ``ValueError`` here, names
-the option and says how to mend it. Behind this module nobody checks an option again, and nobody
-imports it: `NervesHubLink` does while it is made, and gives its memory back, some 7 KB on a board.
+Checks all options, once, before anything else happens: each mistake raises a ``ValueError`` that
+names the option and says how to correct it. No other module checks options. Only `NervesHubLink`
+imports this module, while it is made, and removes it from memory, about 7 KB on a board.
 """
 
 import os
@@ -53,7 +53,7 @@ _EXTENSION_METHODS = ("attached", "detached", "handle_event", "poll")
 
 # name: (least, most), all in the unit of the option
 _NUMBERS = {
-    "heartbeat_interval": (1, 150),  # the server hangs up after 180 s of silence
+    "heartbeat_interval": (1, 150),  # the server closes the connection after 180 s of silence
     "connect_timeout": (1, 120),
     "reply_timeout": (1, 120),
     "backoff_minimum": (1, 3600),
@@ -71,7 +71,7 @@ _NUMBERS = {
     "max_message_size": (2048, 1 << 20),
 }
 _FLAGS = ("auto_confirm", "allow_unverified", "request_public_keys")
-# name: what is taken for None
+# name: the default, used for None
 _PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "urandom": os.urandom}
 _TEXTS = ("wifi_ssid", "wifi_password", "archive_folder")  # or None
 
@@ -94,7 +94,7 @@ def configure(ssl_context, options: dict) -> Config:
         keep_secrets,
     )
 
-    keep_secrets(config)  # before anything can fail with one of them in its text
+    keep_secrets(config)  # before an error's text can contain one of them
     _check_callbacks(config, options)
     meta = config.firmware_meta = options["firmware_meta"]
     if meta is not None:
@@ -102,13 +102,13 @@ def configure(ssl_context, options: dict) -> Config:
     try:
         running = config.running_meta()
     except Exception as error:
-        # A device whose flash is ill must come online all the same, if the option lets it.
+        # With the option, a device with failing flash still comes online.
         if meta is None:
             raise ValueError("fwup_writer.firmware_meta() raised " + describe(error)) from error
         running = meta
     if running is None:
         needed = ", ".join(NEEDED)
-        raise ValueError("firmware_meta needs " + needed + ", unless fwup_writer tells them")
+        raise ValueError("firmware_meta needs " + needed + ", unless fwup_writer has them")
     if running is not meta:
         check_metadata("fwup_writer.firmware_meta()", running)
     config.known_meta = running
@@ -172,23 +172,23 @@ def _check_server(config, options: dict) -> None:
 
 
 def _insecure(config):
-    """Say what is not safe about the connection; None if it is."""
+    """Return why the connection is not safe, or None if it is."""
     if not config.ssl:
         return (
-            "ssl=False: nothing is encrypted, and whoever is on the way can read and change all "
-            "that is said, updates included. This is for a test server"
+            "ssl=False: nothing is encrypted, and anyone on the network path can read and change "
+            "all messages, including updates. Use it only with a test server"
         )
-    # CircuitPython's contexts have no such attributes: they always verify.
+    # CircuitPython's contexts always verify, and have no such attributes.
     mode = getattr(config.ssl_context, "verify_mode", None)
     if mode == 0:
         return (
-            "ssl_context verifies no certificate (verify_mode is CERT_NONE): whoever is on the way "
-            "can be the server, and install anything here"
+            "ssl_context verifies no certificate (verify_mode is CERT_NONE): anyone on the "
+            "network path can act as the server and install anything"
         )
     if mode is not None and not config.ssl_context.check_hostname:
         return (
-            "ssl_context does not check the server's name (check_hostname is False): whoever has "
-            "any certificate can be the server"
+            "ssl_context does not check the server's name (check_hostname is False): anyone with "
+            "any valid certificate can act as the server"
         )
     return None
 
@@ -214,11 +214,11 @@ def _check_auth(config, options: dict) -> None:
         _check_text(name, options[name])
     identifier = options["identifier"]
     if identifier is None:
-        from .settings import chip_id  # noqa: PLC0415 only where none was given
+        from .settings import chip_id  # noqa: PLC0415 only without the option
 
         identifier = chip_id()
     if identifier is None and config.use_secret:
-        raise ValueError("identifier is needed: this machine has no chip id to take instead")
+        raise ValueError("identifier is needed: this machine has no chip id to use instead")
     if identifier is not None:
         _check_text("identifier", identifier, ascii_only=False)
     if config.use_secret and secret[1][:4] in ("nhp_", "nhd_"):
@@ -247,7 +247,7 @@ def _check_callbacks(config, options: dict) -> None:
     for name in config.extensions:
         _check_text("extensions: a name", name)
         if ":" in name:
-            raise ValueError("extensions: " + name + ": a name has no colon")
+            raise ValueError("extensions: " + name + ": a name must not have a colon")
         value = config.extensions[name]
         if not hasattr(value, "handle_event") and _is_extension(name, value):
             continue
@@ -277,14 +277,14 @@ def _check_callbacks(config, options: dict) -> None:
 
 
 def _writer(given, join_writers):
-    """One writer, whether one or several were given."""
+    """Return one writer, also if several were given."""
     if given is None:
         return None
     if not isinstance(given, (tuple, list)):
         _check_methods("fwup_writer", given, _WRITER_METHODS, "FwupWriter")
         return given
     if not given:
-        raise ValueError("fwup_writer must not be empty; None is for no writer")
+        raise ValueError("fwup_writer must not be empty; use None for no writer")
     for number, writer in enumerate(given):
         _check_methods("fwup_writer[%d]" % number, writer, _WRITER_METHODS, "FwupWriter")
     if len(given) == 1:
@@ -293,7 +293,7 @@ def _writer(given, join_writers):
 
 
 def _is_extension(name: str, value) -> bool:
-    """Is it one of the values that the link makes an extension of, as it knows this key?"""
+    """Tell whether the link can make an extension of this value, see `make_extension`."""
     if name in ("health", "logging", "local_shell") and value is True:
         return True
     if name == "health":

@@ -5,14 +5,14 @@
 `nerveshub_link.config.settings`
 ====================================================
 
-What the board itself tells: the options in ``settings.toml``, and the chip's unique id. Apart from
-`nerveshub_link.config.options` because it is imported only when it is asked for.
+Reads the options in ``settings.toml``, and the chip's unique id. Not in
+`nerveshub_link.config.options`, because it is imported only when it is needed.
 
-``os.getenv`` differs between versions of CircuitPython. A value without double quotes is a whole
-number for 10.1, which raises ValueError for all else; 10.2 and later give its text, as it stands
-there (``shared-module/os/getenv.c``, ``supervisor/shared/settings.c``). So all settings are read by
-the functions here. The boot guard reads NERVESHUB_DEVELOP by the same rules, with code of its own
-(``examples/board/nh_boot.py``); a test holds the two against each other.
+``os.getenv`` differs between versions of CircuitPython: 10.1 reads a value without double quotes as
+a whole number, and raises ValueError if it is not one; 10.2 and later return the text as it is
+(``shared-module/os/getenv.c``, ``supervisor/shared/settings.c``). So all settings are read by the
+functions here. The boot guard reads NERVESHUB_DEVELOP by the same rules, with its own code
+(``examples/board/nh_boot.py``); a test compares the two.
 """
 
 import os
@@ -30,7 +30,7 @@ _OFF = ("0", "false", "no", "off")
 
 
 def chip_id():
-    """Return the chip's unique id in hex, or None on a machine that has none."""
+    """Return the chip's unique id in hex, or None on a machine without one, such as on CPython."""
     try:
         import microcontroller  # noqa: PLC0415 only boards have it
 
@@ -44,8 +44,8 @@ def read_text(name: str):
     Read one setting of ``settings.toml`` (on CPython: of the environment).
 
     :param str name: such as ``"NERVESHUB_HOST"``
-    :return: its text, also of a number; None if it is missing or empty
-    :raises ValueError: if CircuitPython can't read it, or gives it with single quotes around
+    :return: the value as a text, also of a number; None if it is missing or empty
+    :raises ValueError: if CircuitPython can't parse the value, or it is in single quotes
     """
     try:
         value = os.getenv(name)
@@ -56,7 +56,7 @@ def read_text(name: str):
     value = str(value)
     if value[0] == "'" and value[-1] == "'":
         raise ValueError(
-            '%s: settings.toml takes whole numbers, and texts in double quotes: %s = "..."'
+            '%s: settings.toml needs whole numbers, or texts in double quotes: %s = "..."'
             % (name, name)
         )
     return value
@@ -68,7 +68,7 @@ def read_flag(name: str):
 
     :param str name: such as ``"NERVESHUB_SSL"``
     :return: True or False; None if it is missing or empty
-    :raises ValueError: if it is anything else
+    :raises ValueError: for any other value
     """
     text = read_text(name)
     if text is None:
@@ -86,19 +86,21 @@ def read_number(name: str):
 
     :param str name: such as ``"NERVESHUB_PORT"``
     :return: the number; None if it is missing or empty
-    :raises ValueError: if it is anything else
+    :raises ValueError: for any other value
     """
     text = read_text(name)
     try:
         return None if text is None else int(text)
     except ValueError:
-        raise ValueError(name + " must be a number without a fraction") from None
+        raise ValueError(name + " must be a whole number") from None
 
 
 def develops() -> bool:
     """
-    Tell whether NERVESHUB_DEVELOP leaves the drive to the computer, as the boot guard does: what is
-    neither on nor off, or can't be read, leaves it to the code.
+    Tell whether NERVESHUB_DEVELOP leaves the drive to the computer, by the boot guard's rules: an
+    invalid value leaves it to the code.
+
+    :return: True if it does
     """
     try:
         return read_flag("NERVESHUB_DEVELOP") is True
@@ -111,7 +113,7 @@ def read_settings() -> dict:
     Read the options that ``settings.toml`` (on CPython: the environment) holds.
 
     :return: options for `NervesHubLink`
-    :raises ValueError: if a value is no good
+    :raises ValueError: if a value is invalid
     """
     options = {}
     for name in _TEXTS:

@@ -148,7 +148,7 @@ class Console:
             typed = '"dn"' in ends
             if self._session is not None or typed:
                 most = self.config.max_message_size
-                words = "%s; at most %d bytes (max_message_size) are taken" % (what, most)
+                words = "%s; at most %d bytes (max_message_size) are allowed" % (what, most)
                 self.session().passed_over(words, ends if typed else "")
         except Exception as error:
             self._log("error", "console: " + describe(error))

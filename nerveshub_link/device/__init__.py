@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What is said on the ``device`` topic beside updates: join, confirmation, restart, archives.
+The ``device`` topic except updates: join, confirmation, restart, archives.
 
-In come events of the topic; out come pushes and the application's callbacks.
+Input: events of the topic. Output: pushes, and calls of the application's callbacks.
 
 May call: common, update, wire.
 """

@@ -5,20 +5,18 @@
 `nerveshub_link.device.archives`
 ====================================================
 
-Archives: files that NervesHub has for a device beside its firmware. The server announces one on
-each join (its ``lib/nerves_hub/device_link.ex``) and wants to hear nothing about it. One at a time
-is fetched, a piece at each look at the timers, and never beside an update of the firmware, with
-which it shares the downloader: an update takes it away, and when that is over, the archive is
-fetched again.
+Downloads archives: files that NervesHub has for a device beside its firmware. The server announces
+one at each join (its ``lib/nerves_hub/device_link.ex``) and expects no answer. One archive at a
+time is downloaded, one piece per tick. Archives and firmware updates share the downloader: an
+update interrupts an archive's download, which is begun again after the update.
 
-In the folder: ``<uuid>.fw`` is an archive that is complete; ``<uuid>.part`` one on its way;
-``archives.json`` the uuids that the application has taken, so that the next join does not fetch
-them again.
+In the folder: ``<uuid>.fw`` is a complete archive; ``<uuid>.part`` an incomplete one;
+``archives.json`` lists the uuids that the application has accepted, so that they are not downloaded
+again after the next join.
 
-An archive comes without a checksum: only its length is checked here. So `Client.archive_ready` is
-told ``verified=False``, and each try begins at zero: nobody would notice halves of two files. What
-came of a try that broke off is deleted, be it by the next try, by another archive, or at the next
-start of the device.
+An archive has no checksum: only its length is checked. So `Client.archive_ready` gets
+``verified=False``, and each try begins at zero, since a mix of two files would not be detected. An
+incomplete file is deleted by the next try, by another archive, or at the next start.
 """
 
 import json
@@ -33,19 +31,19 @@ from ..update.downloader import DATA, DONE, HEAD
 _REMEMBERED = const(16)  # uuids
 _ROOM = const(8192)  # bytes that stay free on the drive
 _RETRY = const(30 * 1000)
-_MAX_TRIES = const(10)  # each of them from zero, so they wear the flash
+_MAX_TRIES = const(10)  # each one begins at zero and wears the flash
 
 _IDLE = const(0)
-_WAITING = const(1)  # for the time at which the client is asked again
-_DUE = const(2)  # the download begins, or goes on, as soon as there is no update
+_WAITING = const(1)  # for the client to be asked again
+_DUE = const(2)  # the download begins as soon as no update is running
 _RUNNING = const(3)
 
 
 class Archives:
     """
-    Fetches one archive after the other.
+    Downloads archives, one after the other.
 
-    :param Parts parts: of the link
+    :param Parts parts: the link's parts
     """
 
     def __init__(self, parts) -> None:
@@ -60,23 +58,23 @@ class Archives:
         self._uuid = None
         self._file = None
         self.alone = False
-        """True while the connection needs the memory of the WebSocket: stay away."""
+        """True while the download needs the WebSocket's memory: the link must stay closed."""
         self._sweep()
 
     def _sweep(self) -> None:
-        """Delete what a power cut or another archive has left of downloads."""
+        """Delete incomplete files of earlier downloads."""
         try:
             for name in os.listdir(self._folder):
                 if name.endswith(".part") and _is_uuid(name[: -len(".part")]):
                     os.remove(self._folder + "/" + name)
         except OSError:
-            pass  # no such folder, or the drive is read-only: a download will tell
+            pass  # no such folder, or the drive is read-only: a download will report it
 
     def offer(self, payload: dict, now: int) -> None:
         """
-        Handle the server's ``archive``.
+        Handle the server's event ``archive``.
 
-        :param dict payload: the message
+        :param dict payload: its payload
         :param int now: ticks in milliseconds
         """
         uuid = payload.get("uuid")
@@ -90,14 +88,14 @@ class Archives:
                 return
             self._info, self._uuid = payload, uuid
             if _size(self._path(".fw")) == payload["size"]:
-                self._hand_over()  # the application did not take it last time
+                self._hand_over()  # the callback has raised last time
             else:
                 self._decide(now)
         except Exception as error:
             self._fail(error)
 
     def _renew(self, payload: dict) -> None:
-        """A new URL: the old one is good for an hour only."""
+        """Take over a new URL, since a URL is valid for an hour only."""
         try:
             _check(payload)
             if payload["size"] == self._info["size"]:
@@ -131,7 +129,7 @@ class Archives:
 
     def tick(self, now: int) -> bool:
         """
-        Do the next bit of work. Never raises.
+        Do the next step of the download. Never raises.
 
         :param int now: ticks in milliseconds
         :return: True if the WebSocket must be closed: there is no memory for a second connection
@@ -140,7 +138,7 @@ class Archives:
             return False
         try:
             if self._updates.active:
-                return False  # it has the downloader
+                return False  # the update uses the downloader
             if self._state == _RUNNING:
                 return self._step(now)
             if elapsed(now, self._since) >= self._delay:
@@ -160,7 +158,7 @@ class Archives:
         self._state = _RUNNING
 
     def evicted(self) -> None:
-        """The downloader is an update's now: begin anew when that is over."""
+        """Handle that an update has taken the downloader: begin again after the update."""
         self.alone = False
         self._close_file()
         self._state, self._delay = _DUE, 0
@@ -219,7 +217,7 @@ class Archives:
         if _size(target) >= 0:
             os.remove(target)
         os.rename(path, target)
-        self._log("info", "archive %s is here" % self._uuid)
+        self._log("info", "archive %s is complete" % self._uuid)
         self._hand_over()
 
     def _hand_over(self) -> None:
@@ -255,7 +253,7 @@ class Archives:
         try:
             os.remove(self._path(".part"))
         except OSError:
-            pass  # there is none
+            pass  # it does not exist
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -266,7 +264,7 @@ class Archives:
                 self._log("error", "archive: " + describe(error))
 
     def close(self) -> None:
-        """Stop, and delete what has come of an archive under way. Never raises."""
+        """Stop, and delete an incomplete file. Never raises."""
         self._stop()
 
 
@@ -279,7 +277,7 @@ def _check(payload: dict) -> None:
     if not isinstance(uuid, str) or not _is_uuid(uuid):
         raise UpdateError("it has no uuid")
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
-        raise UpdateError("it has a bad size")
+        raise UpdateError("its size is invalid")
     if not isinstance(url, str):
         raise UpdateError("it has no url")
 

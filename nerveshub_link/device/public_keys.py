@@ -5,9 +5,9 @@
 `nerveshub_link.device.public_keys`
 ====================================================
 
-The signing keys that NervesHub sends when a join asks for them. Its list holds all of the
-organisation's keys, RSA ones in PEM too (its ``lib/nerves_hub/accounts.ex``): only Ed25519 keys
-matter here, which come as base64 of 32 bytes. Imported when some come.
+Parses the signing keys that NervesHub sends when a join asks for them. Its list holds all keys of
+the organisation, including RSA keys in PEM (its ``lib/nerves_hub/accounts.ex``): only Ed25519 keys
+are used, which are 32 bytes in base64. Imported when a list arrives.
 """
 
 import binascii
@@ -20,15 +20,15 @@ _LENGTH = const(44)  # of 32 bytes in base64
 
 def read_keys(payload: dict) -> list:
     """
-    Read ``fwup_public_keys`` or ``archive_public_keys``.
+    Parse ``fwup_public_keys`` or ``archive_public_keys``.
 
-    :param dict payload: the message's
-    :return: the keys, each 32 bytes; what is none is left out
+    :param dict payload: the message's payload
+    :return: the keys, each 32 bytes; everything else in the list is left out
     """
     kept = []
     listed = payload.get("keys")
     for text in listed[:_MOST] if isinstance(listed, list) else ():
-        # Checked first: a board's decoder passes over what is not base64.
+        # Checked first, since a board's decoder skips invalid characters.
         if not isinstance(text, str) or len(text) != _LENGTH or not text.endswith("="):
             continue
         try:

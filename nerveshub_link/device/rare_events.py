@@ -5,9 +5,9 @@
 `nerveshub_link.device.rare_events`
 ====================================================
 
-The server's events on the ``device`` topic that come seldom: ``identify``, public keys, and a
-script that can't be run. Part of `nerveshub_link.device.topic`, and imported only when one of them
-comes, since memory is scarce on a board.
+Handles rare events on the ``device`` topic: ``identify``, public keys, and a script that can't be
+run. Part of `nerveshub_link.device.topic`, and imported only when one of them arrives, since memory
+is scarce on a board.
 """
 
 from ..common.ticks import LONGEST, elapsed
@@ -16,11 +16,11 @@ from ..errors import describe
 
 def handle(device, event: str, payload: dict, now: int) -> None:
     """
-    Handle an event; one that is not known is ignored.
+    Handle an event. Unknown ones are ignored.
 
-    :param DeviceTopic device: whose topic it is
-    :param str event: its name
-    :param dict payload: what came with it
+    :param DeviceTopic device: the topic
+    :param str event: the event's name
+    :param dict payload: its payload
     :param int now: ticks in milliseconds
     """
     if event == "identify":
@@ -29,7 +29,7 @@ def handle(device, event: str, payload: dict, now: int) -> None:
         device.light = light if light.on else None
     elif event in ("fwup_public_keys", "archive_public_keys"):
         if device.config.request_public_keys:
-            from .public_keys import read_keys  # noqa: PLC0415 they come if they were asked for
+            from .public_keys import read_keys  # noqa: PLC0415 only with an option
 
             kind = event.partition("_")[0]
             keys = device.public_keys[kind] = read_keys(payload)
@@ -40,28 +40,28 @@ def handle(device, event: str, payload: dict, now: int) -> None:
 
 def script_passed_over(device, ends: str, length: int) -> None:
     """
-    Answer a script that was too long to be taken, or for which there was no memory.
+    Refuse a script whose message was skipped, since it was too long or there was no memory.
 
-    :param DeviceTopic device: whose topic it is
-    :param str ends: the first and last characters of its message
-    :param int length: the message's bytes; 0 if they are not known
+    :param DeviceTopic device: the topic
+    :param str ends: the message's first and last characters
+    :param int length: the message's length in bytes; 0 if it is not known
     """
-    _, found, rest = ends.partition('"ref":"')  # within a text its quotes would be escaped
+    _, found, rest = ends.partition('"ref":"')  # not in the script: its quotes are escaped
     ref, closed, _ = rest.partition('"')
     if found and closed and "\n" not in ref:
         most = device.config.max_message_size
-        reason = "there is no memory for the script on this device"
+        reason = "no memory for the script on this device"
         if length > most:
-            words = "the script's message has %d bytes, at most %d (max_message_size) are taken"
+            words = "the script's message has %d bytes, at most %d (max_message_size) are allowed"
             reason = words % (length, most)
         device.refuse_script(ref, reason)
 
 
 class Light:
     """
-    Leads the generator of `Client.identify` on.
+    Calls `Client.identify`, and runs its generator step by step.
 
-    :param Client client: whose ``identify`` is called
+    :param Client client: the application's client
     :param log: function of level and text
     :param int now: ticks in milliseconds
     """
@@ -79,7 +79,7 @@ class Light:
 
     @property
     def on(self) -> bool:
-        """True if there is something to lead on (read-only)."""
+        """True if the generator has more steps (read-only)."""
         return self._generator is not None
 
     def _failed(self, error: Exception) -> None:
@@ -87,7 +87,7 @@ class Light:
 
     def step(self, now: int) -> bool:
         """
-        Let the generator do its next step, if it is time. Never raises.
+        Run the generator's next step, if it is due. Never raises.
 
         :param int now: ticks in milliseconds
         :return: False if it has ended
@@ -105,7 +105,7 @@ class Light:
         return True
 
     def close(self) -> None:
-        """End the generator; on a board nobody else does it. Never raises."""
+        """Close the generator, which a board's garbage collector does not do. Never raises."""
         if hasattr(self._generator, "close"):
             try:
                 self._generator.close()

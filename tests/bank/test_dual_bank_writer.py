@@ -181,14 +181,14 @@ SEND = "; send the build's circuitpython-firmware.bin"
         (b"\xe9" + bytes(5000), "a bootloader or a combined firmware.bin" + SEND),
         (b"\xff" * 5000, "it begins with ffffffff, not with e9: a combined firmware.bin?" + SEND),
         (b"UF2\n" + bytes(5000), "this is a .uf2 file" + SEND),
-        (b"<html>" + bytes(5000), "no firmware image: it begins with 3c68746d"),
+        (b"<html>" + bytes(5000), "not a firmware image: it begins with 3c68746d"),
         (image("10.2.0", chip=2), "the image is for esp32s2, this board is esp32s3"),
         (image("10.2.0", chip=77), "the image is for chip 77, this board is esp32s3"),
         (image("10.1.0"), "the board runs this version already"),
-        (NEW[:200], "no firmware image: only 200 bytes"),
-        (NEW[:303], "no firmware image: only 303 bytes"),
+        (NEW[:200], "not a firmware image: only 200 bytes"),
+        (NEW[:303], "not a firmware image: only 303 bytes"),
         (archive(platform="another_board"), f"is for another_board, this board is {BOARD}"),
-        (archive(platform=""), f"is for no board by name, this board is {BOARD}"),
+        (archive(platform=""), f"is for an unnamed board, this board is {BOARD}"),
         (archive(names=("a.bin", "b.bin")), "must hold one .bin file, this one holds a.bin, b.bin"),
         (archive(names=("code.py",)), "must hold one .bin file, this one holds code.py"),
         (archive(names=()), "must hold one .bin file, this one holds none"),
@@ -220,7 +220,7 @@ def test_a_plain_zip_is_refused(board):
 
 
 def test_an_empty_update_is_refused(board):
-    assert refused(board, b"") == "there is no firmware image in it"
+    assert refused(board, b"") == "the update has no firmware image"
 
 
 # What is refused before it is switched to
@@ -260,7 +260,7 @@ def test_an_archive_that_ends_early_is_not_switched_to(board):
 
 def test_an_archive_with_another_image_than_it_says_is_not_switched_to(board):
     reason = refused(board, archive(sha256="ab" * 32))
-    assert reason == "the image's SHA-256 is not the one that meta.conf names"
+    assert reason == "the image's SHA-256 differs from meta.conf"
 
 
 # Broken off
@@ -285,7 +285,7 @@ def test_an_image_that_has_changed_meanwhile_does_not_go_on(board):
     begin(board)
     changed = bytearray(NEW)
     changed[8000] ^= 1
-    assert "not what it was at the last try" in refused(board, bytes(changed))
+    assert "has changed since the last try" in refused(board, bytes(changed))
     assert board.writer.poll() is True
 
 

@@ -430,7 +430,7 @@ def test_ssl_and_port_443_are_the_default(environment):
     "name, value, said",
     [
         ("NERVESHUB_HOST", "", "NERVESHUB_HOST is missing in settings.toml"),
-        ("NERVESHUB_PORT", "https", "NERVESHUB_PORT must be a number"),
+        ("NERVESHUB_PORT", "https", "NERVESHUB_PORT must be a whole number"),
         ("NERVESHUB_PORT", "70000", "port must be a whole number"),
         ("NERVESHUB_PRODUCT_KEY", "", "product_key is missing"),
         ("NERVESHUB_PRODUCT_SECRET", "", "product_secret is missing"),

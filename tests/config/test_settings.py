@@ -95,8 +95,8 @@ def test_tls_is_off_if_that_is_said(board, value):
     [
         ("NERVESHUB_HOST", "'hub.example'", "texts in double quotes"),
         ("NERVESHUB_PORT", "'443'", "texts in double quotes"),
-        ("NERVESHUB_PORT", '"https"', "must be a number"),
-        ("NERVESHUB_PORT", '"443.5"', "must be a number"),
+        ("NERVESHUB_PORT", '"https"', "must be a whole number"),
+        ("NERVESHUB_PORT", '"443.5"', "must be a whole number"),
         ("NERVESHUB_SSL", '"maybe"', "must be true or false"),
         ("NERVESHUB_SSL", "2", "must be true or false"),
         ("NERVESHUB_SSL", "'false'", "texts in double quotes"),

@@ -387,7 +387,7 @@ def test_a_paste_beyond_the_message_limit_is_told_at_the_prompt(somebody):
     lines = shown(somebody, "y" * 70_000 + "\r", 1)
     assert lines[1].startswith("[a message of 700")
     assert "".join(lines[1:-1]).endswith(
-        " bytes was passed over; at most 16384 bytes (max_message_size) are taken]"
+        " bytes was passed over; at most 16384 bytes (max_message_size) are allowed]"
     )
     assert lines[-1] == ">>> 1 +"
     assert somebody.type(" 1\r").endswith("\r\n2\r\n>>> ")
@@ -513,7 +513,7 @@ def test_a_paste_that_is_being_used_runs_no_further_when_too_much_waits(somebody
 @pytest.mark.parametrize("end", [LINE + END, LINE + END + "\r", LINE])
 def test_of_a_paste_whose_beginning_was_passed_over_the_tail_is_dropped(somebody, end):
     text = flood(somebody, BEGIN + PIECE * 2, LINE * 10, LINE + END)
-    assert "(max_message_size) are taken]" in text
+    assert "(max_message_size) are allowed]" in text
     assert "\r\nit ran" not in text
 
 
@@ -531,7 +531,7 @@ def test_a_paste_that_was_passed_over_as_a_whole_takes_nothing_with_it(somebody)
 def test_a_paste_too_long_for_a_closed_prompt_is_told():
     somebody = operator()
     somebody.push("dn", {"data": BEGIN + PIECE * 2 + END})
-    assert "(max_message_size) are taken]" in somebody.read()
+    assert "(max_message_size) are allowed]" in somebody.read()
 
 
 @pytest.mark.parametrize(

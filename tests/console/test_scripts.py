@@ -243,7 +243,7 @@ def test_a_script_over_the_limit_is_answered_with_the_limit(scripts, ref_first):
     peer.put(server_frame(0x1, message.encode()))
     desk.wait(1)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
-    reason = "the script's message has %d bytes, at most 16384 (max_message_size) are taken"
+    reason = "the script's message has %d bytes, at most 16384 (max_message_size) are allowed"
     reason %= len(message.encode())
     assert answer == {
         "ref": "5W9YlQ",
@@ -288,7 +288,7 @@ def test_a_script_for_whose_message_there_is_no_memory_is_answered(monkeypatch):
     desk.wait(1)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
     assert (answer["ref"], answer["result"]) == ("5W9YlQ", "error")
-    assert answer["reason"] == "there is no memory for the script on this device"
+    assert answer["reason"] == "no memory for the script on this device"
 
 
 def test_an_answer_for_which_there_is_no_memory_at_first_is_sent_later(monkeypatch):

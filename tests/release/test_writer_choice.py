@@ -361,7 +361,7 @@ def test_one_writer_in_a_tuple_is_that_writer():
 
 @pytest.mark.parametrize("given", [(), []])
 def test_no_writer_in_a_tuple_is_a_mistake(given):
-    with pytest.raises(ValueError, match="fwup_writer must not be empty; None is for no writer"):
+    with pytest.raises(ValueError, match="fwup_writer must not be empty; use None for no writer"):
         link(given)
 
 

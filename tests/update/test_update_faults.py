@@ -222,7 +222,7 @@ XML = b"<Error><Code>AccessDenied</Code></Error>"
         (
             {"firmware_meta": dict(NEW_META, version="2024.01.15")},
             "update: the update's firmware_meta: version must be like 1.2.3 or 1.2.3-rc.1 (SemVer,"
-            " no zeros in front): NervesHub ignores any other",
+            " no leading zeros): NervesHub ignores any other",
         ),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_setting_that_circuitpython_can_t_read_is_told_by_its_name(monkeypatch
         return default
 
     monkeypatch.setattr("os.getenv", getenv)
-    with pytest.raises(ValueError, match=name + ": settings.toml takes"):
+    with pytest.raises(ValueError, match=name + ": settings.toml needs"):
         with_radio(wifi_ssid=None, wifi_password=None)
 
 
