@@ -21,8 +21,9 @@ demo:
 	@sh scripts/venv.sh demo
 	@$(VENV)/nerveshub-link demo
 
+# In two processes; the tests of one file stay together, since they share what was made for them.
 test: check vm browser
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest -n 2 --dist loadfile
 
 check:
 	@sh scripts/venv.sh demo test

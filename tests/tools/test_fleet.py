@@ -47,7 +47,7 @@ def test_an_unsigned_release_is_told_before_it_is_sent(fleet):
     path, _ = fleet.release(key=None)
     said = fleet.run("upload", path, code=1)
     assert "is not signed" in said
-    assert "--private-key" in said
+    assert "nerveshub-link sign" in said
     assert fleet.asked("POST") == []
 
 
