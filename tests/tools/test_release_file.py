@@ -304,3 +304,9 @@ def test_a_release_of_circuitpython_is_looked_into(folder):
     (folder / "firmware.bin").write_bytes(image()[:-1] + b"?")
     pack("firmware.bin", "cp.fw", META, key=read_key("greenhouse-key.priv"))
     assert "the image is damaged: its SHA-256" in run("verify", "cp.fw", code=1)
+
+
+def test_a_least_version_is_shown(folder):
+    key = read_key("greenhouse-key.priv")
+    pack("app", "new.fw", META, key=key, min_version="1.1.0")
+    assert "A board that ran it takes none below 1.1.0 any more." in run("inspect", "new.fw")

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 """``board simulate`` makes boards that are not there, lets others be, and says what it needs."""
 
+import select
 import stat
 
 import pytest
@@ -109,6 +110,21 @@ def test_what_is_missing_or_in_the_way_is_told(boards, tmp_path):
     assert "--product is needed" in run("new", "--app", "app", code=1)
     assert not (tmp_path / "new").exists()  # half a board would be taken for a whole one
     assert boards.made == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("board", "simulate", "new"),
+        ("device", "--host", "localhost", "--port", "4000"),
+        ("demo",),
+    ],
+)
+def test_a_system_on_which_the_library_cannot_connect_is_told(words, monkeypatch):
+    monkeypatch.delattr(select, "poll")  # as on Windows
+    result = CliRunner().invoke(main, list(words))
+    assert result.exit_code == 1
+    assert "need select.poll, which Windows does not have" in result.output
 
 
 def test_the_hub_writes_what_a_shell_can_read_and_nobody_else(tmp_path):

@@ -33,7 +33,7 @@ from .hub_settings import settings_lines, write_environment
 from .release_cli import COMMANDS as RELEASE
 from .server import Server
 from .sign_cli import sign
-from .simulate_cli import simulate
+from .simulate_cli import check_system, simulate
 from .simulated_device import SimulatedDevice
 from .tls import ServerTls
 
@@ -57,6 +57,7 @@ board.add_command(simulate)
 @click.option("--timeout", default=90, show_default=True, help="Seconds for the whole run.")
 def demo(timeout: float) -> None:
     """Update a simulated board: a good release, a bad one that it goes back from, a good one."""
+    check_system()
     sys.exit(with_library("demo").Demo(timeout=timeout).run())
 
 
@@ -270,6 +271,7 @@ def _plain(text: str) -> str:
 )
 def device(folder, cert, cert_key, key, secret, **options) -> None:
     """Run a simulated device until Ctrl-C: the real library in a process of its own."""
+    check_system()
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nerveshub-device-"))

@@ -67,6 +67,7 @@ def _read_settings(context: click.Context, _parameter, folder: str) -> Project:
 @click.option("--author", help="Likewise.")
 @click.option("--vcs-identifier", help="Likewise: a commit; git's if the version is.")
 @click.option("--misc", help="Likewise.")
+@click.option("--min-version", metavar="VERSION", help="See pack.")
 @click.option("--private-key", help="Sign with it.")
 @click.option("--slot-size", type=click.IntRange(32, 32_000), metavar="KB", help="See pack.")
 @click.option("--output", help="Folder for the .fw; where pyproject.toml is if not given.")
@@ -125,7 +126,8 @@ def _packed(fleet: Fleet, project: Project, given: dict) -> str:
     file = folder / f"{_file_name(meta['product'])}-{version}.fw"
     folder.mkdir(parents=True, exist_ok=True)
     slot = given["slot_size"] * 1024 if given["slot_size"] else packer.DEFAULT_SLOT
-    packed = packer.pack(app, file, meta, key=key, slot_size=slot)
+    least = given["min_version"]
+    packed = packer.pack(app, file, meta, key=key, slot_size=slot, min_version=least)
     for text in packed.warnings:
         click.echo("warning: " + plain(text), err=True)
     public = base64.b64encode(key.public_key().public_bytes_raw()).decode()

@@ -62,6 +62,8 @@ def inspect(file: str, key_files: tuple) -> None:
     width = max(map(len, found.meta), default=0)
     for key, value in found.meta.items():
         tell(f"  {key:{width}}  {value}")
+    if found.min_version:
+        tell(f"  A board that ran it takes none below {found.min_version} any more.")
     tell(f"  {_signed_by(found, keys)}")
     console = Console(soft_wrap=True, highlight=False)
     if found.archive:

@@ -51,6 +51,7 @@ class ReleaseFile:
     :param dict meta: what it says it is, and its ``uuid``
     :param bytes conf: its ``meta.conf``
     :param bytes signature: of that; None if it is not signed
+    :param str min_version: that a board remembers once it runs this release; empty for none
     :param list members: of a ``.fw``, in their order
     :param list chunks: of an application
     :param int image: bytes of its image, unpacked
@@ -67,6 +68,7 @@ class ReleaseFile:
     meta: Dict[str, str] = field(default_factory=dict)
     conf: bytes = b""
     signature: Optional[bytes] = None
+    min_version: str = ""
     members: List[Member] = field(default_factory=list)
     chunks: List[container.Chunk] = field(default_factory=list)
     image: int = 0
@@ -182,6 +184,7 @@ def _check_resources(found: ReleaseFile) -> None:
     for name in names:
         found.damage.append(f"'{name}' is in the archive, and {CONF} does not declare it")
     if len(declared) == 1 and (IMAGE in declared or next(iter(declared)).endswith(".bin")):
+        found.min_version = next(iter(declared.values())).get("min-version", "")
         return
     found.for_operators = all("sha256" in values for values in declared.values())
     if not found.for_operators or not declared:

@@ -22,7 +22,8 @@ from .metadata import is_prerelease, parse_version
 FILE = "pyproject.toml"
 TABLE = "[tool.nerveshub_link]"
 _TEXTS = (
-    "product version platform architecture description author vcs-identifier misc group uri org"
+    "product version platform architecture description author vcs-identifier misc min-version"
+    " group uri org"
 ).split()
 _PATHS = ("app", "private-key", "output")
 _KINDS = {

@@ -12,6 +12,7 @@ none.
 """
 
 import contextlib
+import select
 import shutil
 import threading
 from pathlib import Path
@@ -55,6 +56,7 @@ def simulate(folders, app, ca, **given) -> None:
     becomes a new board, as board prepare lays it out, with these options in its settings.toml; one
     that is there goes on as it is.
     """
+    check_system()
     simulated = with_library("simulated_board")
     meta = {name: given.pop(name) for name in _META}
     drives = [Path(folder) for folder in folders]
@@ -74,6 +76,19 @@ def simulate(folders, app, ca, **given) -> None:
                 threading.Event().wait()
     except (BoardError, ValueError) as error:
         raise click.ClickException(plain(error)) from error
+
+
+def check_system() -> None:
+    """
+    Can the library connect on this system? Without this, a device would try for ever.
+
+    :raises click.ClickException: if it can't: on Windows
+    """
+    if not hasattr(select, "poll"):
+        raise click.ClickException(
+            "simulated boards and devices need select.poll, which Windows does not have: run them"
+            " on Linux or macOS, or in WSL"
+        )
 
 
 def _make(make_drive: Callable, drive: Path, app: Optional[str], meta: dict, given: dict) -> None:
