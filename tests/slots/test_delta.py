@@ -6,17 +6,18 @@ Updates of which only what changed travels: real archives and slots, a server th
 does something odd. Whatever it does, the idle slot holds the right image in the end, or none.
 """
 
+import random
 import sys
 from types import SimpleNamespace
 
 import pytest
-from nerveshub_tools import container, fat_image
-from support import slots
+from nerveshub_tools import container, fat_image, travel
+from support import slots, update_bench
 from support.applications import META, archive, many_files, with_one_changed
 from support.fakes import END, FakeClock
 from support.machine import Machine
 from support.parts import PartServer
-from support.update_bench import COMPLETED, Bench
+from support.update_bench import COMPLETED
 
 from nerveshub_link import AppSlotWriter
 from nerveshub_link.slots import slot_file
@@ -80,7 +81,7 @@ def bench(machine, changes=None, release=RELEASE, keeps=True, signed=True):
     if signed and sys.modules["nh_launcher"].slot:
         writer._copies_from = str(slots.path_of(machine.root, "a"))
     server = PartServer(release, changes, keeps)
-    one = Bench(transport=server, writer=writer, chunk_size=4096, download_retries=3)
+    one = update_bench.Bench(transport=server, writer=writer, chunk_size=4096, download_retries=3)
     writer.log = one.log.log
     return one
 
@@ -119,6 +120,24 @@ def test_of_one_changed_file_of_82_where_its_clusters_stay_four_percent_travel(m
     assert len(one.transport.opened) == 1
     assert one.transport.travelled <= SIZE * 4 // 100
     assert_installed(machine, one)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_tools_foretell_what_travels(machine, seed, keeps):
+    random_ = random.Random(seed)
+    files = dict(FILES)
+    for path in random_.sample(sorted(FILES), random_.choice((0, 1, 3, 9, 27, 81))):
+        files = with_one_changed(files, random_.choice((0, 0, 600)), path)
+    release = archive(files)
+    one = update(machine, release=release, keeps=keeps)
+    after, begin = container.make(fat_image.build(files)), release.index(b"NHct")
+    size = len(release)
+    plan = travel.plan(BEFORE.chunks, after.chunks, begin=begin, size=size, kept=keeps)
+    wanted = ["bytes=%d-%d" % (start, stop - 1) for start, stop in plan.ranges]
+    assert one.transport.ranges == (wanted if plan.size < size else [FIRST, REST])
+    assert one.transport.travelled == plan.size
+    assert_installed(machine, one, fat_image.build(files).data)
 
 
 def test_of_one_changed_file_of_82_that_grows_eight_percent_travel(machine):
