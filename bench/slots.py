@@ -16,7 +16,9 @@ _RELEASES = {
     "large1": "into an empty slot",
     "large2": "into the other one",
     "large3": "a tenth of it is new",
+    "roomy": "another application",
     "moved": "a tenth is new and of other lengths, all else moves",
+    "kept": "a tenth is new and of other lengths, packed --like the release before it",
 }
 _HEAP = 24 * 1024 * 1024
 _BLOCK = 4096
@@ -56,7 +58,7 @@ def _update(update: dict, clusters: str, aim: float) -> list:
     erased = what + "erases per 4 KB"
     if release == "large3":
         return [at_most(erased, erases, min(aim, 1.1), "{:.2f}")]
-    if release == "moved":
+    if release in {"roomy", "moved", "kept"}:
         return [Row(erased, "{:.2f}".format(erases))]
     rows = [at_most(erased, erases, aim, "{:.2f}")]
     if release == "large1":

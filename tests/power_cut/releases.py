@@ -20,7 +20,8 @@ outside.serve("rescue")
 """
 # As the release's version, which must be one, and by which its metadata names it.
 SMALL = ("1", "2", "3", "4", "5", "bad")
-LARGE = ("large1", "large2", "large3", "moved")
+LARGE = ("large1", "large2", "large3", "roomy", "moved", "kept")
+_LIKE = {"kept": "roomy"}
 VERSIONS = {name: "%d.0.0" % number for number, name in enumerate(SMALL + LARGE, 1)}
 
 
@@ -51,13 +52,14 @@ def files_of(name: str) -> dict:
 def _large(name: str) -> dict:
     """
     300 KB in 40 files, as an application with its libraries has them; a tenth is new in each. In
-    "moved" what is new has another length, too, so that all behind it lies elsewhere.
+    "moved" what is new has another length, too, so that all behind it lies elsewhere. So it has in
+    "kept", which is packed like "roomy" and leaves the rest where it was; these two have 240 KB.
     """
     files = {"code.py": _CODE.encode(), "lib/weather/__init__.py": b""}
     files["lib/weather/station.py"] = ("NAME = %r\n" % name).encode()
-    for number in range(37):
+    for number in range(29 if name in {"roomy", "kept"} else 37):
         new = number % 10 == 0
-        length = random.Random((name if new and name == "moved" else "") + str(number))
+        length = random.Random((name if new and name in {"moved", "kept"} else "") + str(number))
         content = random.Random((name if new else "") + str(number))
         folder = ("lib/adafruit_x", "lib/adafruit_y", "lib", "pages")[number % 4]
         path = "%s/part%d.mpy" % (folder, number)
@@ -80,7 +82,9 @@ def write_all(folder, names) -> None:
             target.write_bytes(data)
         if name != "rescue":
             meta = dict(META, version=VERSIONS[name])
-            packed = packer.pack(folder / "sources" / name, folder / (name + ".fw"), meta)
+            like = folder / (_LIKE[name] + ".fw") if name in _LIKE else None
+            target = folder / (name + ".fw")
+            packed = packer.pack(folder / "sources" / name, target, meta, like=like)
             (folder / (name + ".img")).write_bytes(packed.made.image)
 
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nerveshub_tools.fat_image import SECTOR, Piece, TooLarge, build
+from nerveshub_tools.fat_image import SECTOR, NoRoom, Piece, TooLarge, build, layout_of
 from support.vm import Vm
 from support.vm import build as lay_out
 
@@ -37,12 +37,31 @@ APPLICATIONS = {
     },
     "a folder of 200 files": {f"lib/part{n}.mpy": NOISE.randbytes(n) for n in range(200)},
     "FAT16": {f"big{n}.bin": NOISE.randbytes(300_000) for n in range(8)},
+    "gaps": {
+        **{f"lib/part{n:02}.mpy": NOISE.randbytes(2000 + 900 * (n % 3)) for n in range(40)},
+        **{f"lib/deep/er{n}.py": b"#" * n for n in range(20)},
+        "code.py": b"1" * 5000,
+    },
 }
+# Earlier images, like which some of them are made.
+EARLIER = {
+    "gaps": {
+        **{f"lib/part{n:02}.mpy": b"x" * (2000 + 300 * (n % 4)) for n in range(45)},
+        "lib/gone/gone.py": b"x" * 3000,
+        "code.py": b"1" * 4000,
+    },
+}
+
+
+def made(name):
+    if name in EARLIER:
+        return build(APPLICATIONS[name], layout_of(build(EARLIER[name]).data))
+    return build(APPLICATIONS[name])
 
 
 @pytest.fixture(scope="module")
 def images():
-    return {name: build(files) for name, files in APPLICATIONS.items()}
+    return {name: made(name) for name in APPLICATIONS}
 
 
 @pytest.mark.vm
@@ -81,7 +100,7 @@ def test_fsck_finds_nothing_to_mend_and_no_free_cluster(fsck_fat, tmp_path, imag
     # Version, then files and clusters. Nothing in between: no complaint.
     assert len(done.stdout.splitlines()) == 2, done.stdout
     used, _, clusters = done.stdout.split()[-2].partition("/")
-    assert used == clusters or len(images[name].data) == 128 * SECTOR
+    assert (used == clusters) == (name not in EARLIER) or len(images[name].data) == 128 * SECTOR
 
 
 def test_the_same_files_give_the_same_bytes_in_whatever_order_they_come():
@@ -116,6 +135,54 @@ def test_a_small_image_is_filled_up_since_fatfs_mounts_none_below_128_sectors():
     image = build({"code.py": b"x"})
     assert len(image.data) == 128 * SECTOR
     assert [piece.path for piece in image.pieces] == ["", "code.py", ""]
+
+
+# Like an earlier image
+
+
+def sectors_that_differ(one, other):
+    return [
+        at // SECTOR
+        for at in range(0, max(len(one), len(other)), SECTOR)
+        if one[at : at + SECTOR] != other[at : at + SECTOR]
+    ]
+
+
+def test_where_one_file_grows_nothing_but_it_and_the_file_systems_own_sectors_differ():
+    files = {f"lib/part{n:02}.mpy": NOISE.randbytes(3000) for n in range(40)}
+    earlier = build(files)
+    files["lib/part07.mpy"] = NOISE.randbytes(4000)
+    image = build(files, layout_of(earlier.data))
+    places = {piece.path: piece for piece in earlier.pieces}
+    old, end = places["lib/part07.mpy"], len(earlier.data) // SECTOR
+    folder = places["lib/part00.mpy"].first - 6  # 4 names in two sectors, and the first of them
+    wanted = {0, 1, *range(old.first, old.first + 6), *range(end, end + 8)}
+    assert (
+        wanted
+        <= set(sectors_that_differ(earlier.data, image.data))
+        <= wanted | set(range(folder, folder + 6))
+    )
+    assert not any(image.data[old.first * SECTOR : at_end(old)])  # nothing old is left there
+    assert sectors_that_differ(build(files).data, earlier.data)[20:]
+
+
+def test_the_same_files_like_the_same_image_give_the_same_bytes():
+    files, old = APPLICATIONS["gaps"], layout_of(build(EARLIER["gaps"]).data)
+    again = build(dict(reversed(list(files.items()))), layout_of(build(EARLIER["gaps"]).data))
+    assert again.data == build(files, old).data
+    # And what did not change at all stays as it is, gaps too.
+    image = build(files, old)
+    assert build(files, layout_of(image.data)) == image
+
+
+def test_more_clusters_than_there_may_be_are_refused():
+    files = {"a": bytes(5000), "b": bytes(5000)}
+    old = layout_of(build(files).data)
+    grown = {"a": bytes(6000), "b": bytes(5000)}
+    assert layout_of(build(grown, old).data).places == {"a": (20, 12), "b": (10, 10)}
+    assert layout_of(build(grown, old, 22).data).places == {"a": (10, 12), "b": (0, 10)}
+    with pytest.raises(NoRoom):
+        build(grown, old, 21)
 
 
 def test_the_kind_of_fat_changes_at_4085_clusters():

@@ -8,8 +8,8 @@ import struct
 
 import pytest
 from nerveshub_tools.fat_image import SECTOR, build
-from nerveshub_tools.fat_reader import BadImage, read
-from test_fat_image import APPLICATIONS
+from nerveshub_tools.fat_reader import BadImage, chains, places, read
+from test_fat_image import APPLICATIONS, made
 
 ROOT = 2 * SECTOR  # of a small image: behind the boot sector and one sector of FAT
 ENTRY = ROOT  # CODE.PY, whose name is a short one
@@ -18,7 +18,21 @@ FILES = {"CODE.PY": b"x" * 1000, "DATA.BIN": b"y" * 700}
 
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_what_went_in_comes_out(name):
-    assert read(build(APPLICATIONS[name]).data) == APPLICATIONS[name]
+    assert read(made(name).data) == APPLICATIONS[name]
+
+
+def test_chains_are_of_images_of_this_kind_alone():
+    image = build({"lib/a": b"x" * 600, "lib/empty": b"", "z": b"x"}).data
+    assert chains(image, SECTOR) == ({"lib/": (0, 1), "lib/a": (1, 2), "z": (3, 1)}, 1, 1)
+    assert places(image) == {"lib/a": 4 * SECTOR, "z": 6 * SECTOR}
+    torn = bytearray(build(FILES).data)
+    # The clusters 2 and 4, 3 and 5, instead of 2 and 3, 4 and 5.
+    torn[SECTOR + 3 : SECTOR + 9] = b"\x04\x50\x00\xff\xff\xff"
+    torn[ENTRY + 32 + 26] = 3
+    with pytest.raises(BadImage, match=r"CODE\.PY does not lie in one piece"):
+        chains(bytes(torn), SECTOR)
+    with pytest.raises(BadImage, match="other clusters"):
+        chains(image, 1024)
 
 
 def test_what_follows_the_image_is_not_looked_at():

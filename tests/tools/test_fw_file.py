@@ -252,7 +252,7 @@ def test_the_command_packs_an_archive_and_knows_what_is_for_releases_only(keys, 
     assert done.output.splitlines()[1] == "1 file, 2 bytes"
     assert "not signed" in done.output
     done = CliRunner().invoke(main, [*words, "--min-version", "1.0.0"])
-    assert done.exit_code == 2 and "--min-version is for releases" in done.output
+    assert done.exit_code == 2 and "--min-version and --like are for releases" in done.output
     (tmp_path / "empty").mkdir()
     words[2] = str(tmp_path / "empty")
     done = CliRunner().invoke(main, words)

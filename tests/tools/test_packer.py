@@ -172,6 +172,59 @@ def test_the_hub_reads_what_was_packed(app, tmp_path):
     assert read_meta(tmp_path / "x.fw") == {**META, "uuid": packed.uuid}
 
 
+# Like an earlier release
+
+
+def test_a_release_like_an_earlier_one_holds_the_files_and_leaves_them_where_they_were(tmp_path):
+    app = application(
+        tmp_path / "app", "print(1)\n", **{f"lib/m{n:02}.txt": "x" for n in range(60)}
+    )
+    for number in range(60):
+        (tmp_path / "app" / "lib" / f"m{number:02}.txt").write_bytes(noise(3200))
+    pack(app, tmp_path / "old.fw", META)
+    (tmp_path / "app" / "lib" / "m03.txt").write_bytes(noise(4800))
+    meta = {**META, "version": "9.2.3"}
+    packed = pack(app, tmp_path / "new.fw", meta, like=tmp_path / "old.fw")
+    assert packed.moved == 512 * (1 + 2 + 1 + 7 + 10)  # boot sector, FAT, folder, old and new place
+    assert packed.warnings == []
+    made = container.read(members(tmp_path / "new.fw")["data/app.img"])
+    assert fat_reader.read(made.image) == read(app).files
+    again = pack(app, tmp_path / "again.fw", meta, like=tmp_path / "old.fw")
+    assert again == packed
+    assert (tmp_path / "again.fw").read_bytes() == (tmp_path / "new.fw").read_bytes()
+
+
+def test_where_the_slot_has_no_room_for_gaps_files_move(tmp_path):
+    app = application(tmp_path / "app", "")
+    for name, size in (("a", 40_000), ("b", 10_000), ("c", 40_000)):
+        (tmp_path / "app" / name).write_bytes(noise(size))
+    pack(app, tmp_path / "old.fw", META)
+    (tmp_path / "app" / "b").write_bytes(noise(11_000))
+    fresh = pack(app, tmp_path / "fresh.fw", META)
+    size = packer.needed(fresh.made) + 15 * 512
+    roomy = pack(app, tmp_path / "x.fw", META, like=tmp_path / "old.fw")
+    assert packer.needed(roomy.made) > packer.needed(fresh.made) + 9000
+    tight = pack(app, tmp_path / "x.fw", META, like=tmp_path / "old.fw", slot_size=size)
+    assert packer.needed(tight.made) <= packer.room(size)
+    assert tight.moved > roomy.moved + 15_000
+
+
+def test_only_a_release_of_an_application_can_be_like_one(app, tmp_path):
+    (tmp_path / "x.bin").write_bytes(b"\xe9" + bytes(99))
+    (tmp_path / "x.txt").write_text("")
+    pack(tmp_path / "x.bin", tmp_path / "x.fw", META)
+    for name, words in (
+        ("x.bin", "is a bare ESP-IDF image, and no release of an application"),
+        ("x.fw", "is a release of CircuitPython, and no release of an application"),
+        ("x.txt", "is no release"),
+    ):
+        with pytest.raises(Unfit, match="--like: .*" + words):
+            pack(app, tmp_path / "y.fw", META, like=tmp_path / name)
+    with pytest.raises(Unfit, match="--like is for applications"):
+        pack(tmp_path / "x.bin", tmp_path / "y.fw", META, like=tmp_path / "x.fw")
+    assert not (tmp_path / "y.fw").exists()
+
+
 # Firmware
 
 

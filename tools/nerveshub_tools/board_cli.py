@@ -200,8 +200,16 @@ def _plain(text: str) -> str:
     metavar="VERSION",
     help="Once it runs this release, a board takes none below this version; for good.",
 )
+@click.option(
+    "--like",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="OLD.fw",
+    help="Leave files where this release has them: a board writes less.",
+)
 @click.option("--archive", is_flag=True, help="Pack an operators' archive, no release.")
-def pack_command(source, output, private_key, slot_size, min_version, archive, **meta) -> None:  # noqa: PLR0913, PLR0917 - one for each option
+def pack_command(  # noqa: PLR0913, PLR0917 - one for each option
+    source, output, private_key, slot_size, min_version, like, archive, **meta
+) -> None:
     """
     Pack the application in FOLDER, or a CircuitPython image FILE.bin, into a .fw for NervesHub.
 
@@ -211,8 +219,8 @@ def pack_command(source, output, private_key, slot_size, min_version, archive, *
 
     With --archive, any file, or all files of FOLDER, become an archive for Client.archive_ready.
     """
-    if archive and min_version:
-        raise click.UsageError("--min-version is for releases, not for an --archive")
+    if archive and (min_version or like):
+        raise click.UsageError("--min-version and --like are for releases, not for an --archive")
     try:
         key = keys.read_key(private_key) if private_key else None
         if archive:
@@ -225,6 +233,7 @@ def pack_command(source, output, private_key, slot_size, min_version, archive, *
                 key=key,
                 slot_size=slot_size * 1024,
                 min_version=min_version,
+                like=like,
             )
     except packer.Unfit as error:
         raise click.ClickException(_plain_line(error)) from error
@@ -248,6 +257,8 @@ def _packed_lines(packed, slot_size: int) -> list:
         return [f"{files}, {packed.size:,} bytes", *lines]
     wanted, there = packer.needed(made), packer.room(slot_size)
     image = f"image {len(made.image):,} bytes, {len(made.chunks)} chunks"
+    if packed.moved is not None:
+        lines.append(f"not where the earlier release has it: {kilobytes(packed.moved)}")
     return [
         f"{files}, {packed.size:,} bytes; {image}",
         *lines,

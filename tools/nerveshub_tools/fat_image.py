@@ -17,7 +17,10 @@ and ``fsck.fat`` read it in the tests.
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import Dict, List
+from typing import Dict, List, Optional
+
+from . import fat_reader
+from .fat_layout import Layout, fresh, like
 
 SECTOR = 512
 _ENTRY = 32
@@ -33,6 +36,10 @@ _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'()-@^_`{}~")
 
 class TooLarge(ValueError):
     """Raised when the files are more than a file system of this kind can hold."""
+
+
+class NoRoom(TooLarge):
+    """Raised when an image with gaps would be too large. Without them there may be room."""
 
 
 @dataclass(frozen=True)
@@ -73,45 +80,78 @@ class _Folder:
     clusters: int = 0
 
 
-def build(files: Dict[str, bytes]) -> FatImage:
+def build(
+    files: Dict[str, bytes], old: Optional[Layout] = None, most: int = _FAT16_MOST
+) -> FatImage:
     """
     Make an image.
 
     :param dict files: path, with ``/`` between its parts -> content
-    :raises TooLarge: if they need more than 65,524 clusters of 512 bytes
+    :param Layout old: where an earlier image had its files; None to leave no gap between them
+    :param int most: clusters that there may be, if gaps are left
+    :raises TooLarge: if they need more than 65,524 clusters of 512 bytes; `NoRoom`, if it is for
+        the gaps that they need more than there may be
     """
     root, folders = _tree(files)
     for folder in folders:
         entries = sum(_entries_of(name) for name, _ in folder.names)
         folder.clusters = _sectors((entries + (2 if folder.parent else 0)) * _ENTRY) or 1
-    used = sum(folder.clusters for folder in folders[1:])
-    used += sum(_sectors(len(data)) for data in files.values())
-    clusters = max(used, _LEAST - 2 - root.clusters)  # 1 for the boot sector, 1 for the FAT
+    needs = {folder.path + "/": folder.clusters for folder in folders[1:]}
+    needs |= {path: _sectors(len(files[path])) for path in sorted(files, key=str.encode)}
+    layout = fresh(needs) if old is None else like(needs, old, most)
+    if layout is None:
+        raise NoRoom("there are gaps that no file fits into")
+    root.clusters = max(root.clusters, layout.root)
+    clusters = max(layout.clusters, _LEAST - 2 - root.clusters)  # 1 for boot sector, 1 for FAT
     if clusters > _FAT16_MOST:
         raise TooLarge(
             f"the files need {clusters:,} clusters of 512 bytes, a FAT16 has {_FAT16_MOST:,}"
         )
-    wide = clusters > _FAT12_MOST
-    fat = _Fat(clusters, wide)
-    places = {}
+    fat = _Fat(clusters, layout)
     for folder in folders[1:]:
-        folder.cluster = fat.chain(folder.clusters)
-    for path in sorted(files, key=str.encode):
-        places[path] = fat.chain(_sectors(len(files[path])))
-    own = 1 + fat.sectors + root.clusters
-    body = b"".join(_folder_bytes(folder, files, places) for folder in folders)
-    pieces = [Piece("", 0, 1 + fat.sectors + len(body) // SECTOR)]
-    contents = []
-    for path in sorted(files, key=str.encode):
-        sectors = _sectors(len(files[path]))
-        if sectors:
-            pieces.append(Piece(path, own + places[path] - 2, sectors))
-            contents.append(files[path].ljust(sectors * SECTOR, b"\0"))
-    if clusters > used:
-        pieces.append(Piece("", own + used, clusters - used))
-        contents.append(bytes((clusters - used) * SECTOR))
-    rest = fat.data() + body + b"".join(contents)
-    return FatImage(_boot_sector(fat, root.clusters, clusters, zlib.crc32(rest)) + rest, pieces)
+        folder.cluster = _cluster(layout, folder.path + "/")
+    body = {folder.path + "/": _folder_bytes(folder, files, layout) for folder in folders}
+    own = fat.data() + body.pop("/")
+    content = bytearray(clusters * SECTOR)
+    for path, (first, _) in layout.places.items():
+        data = body[path] if path in body else files[path]
+        content[first * SECTOR : first * SECTOR + len(data)] = data
+    rest = own + bytes(content)
+    boot = _boot_sector(fat, root.clusters, clusters, zlib.crc32(rest))
+    return FatImage(boot + rest, _pieces(layout, 1 + len(own) // SECTOR, clusters))
+
+
+def _pieces(layout: Layout, own: int, clusters: int) -> List[Piece]:
+    """What the sectors are: the file system's own, files, gaps."""
+    pieces = [Piece("", 0, own)]
+    at = 0
+    for path, (first, count) in sorted(layout.places.items(), key=lambda item: item[1]):
+        if path.endswith("/") and pieces[-1].path == "" and first == at:
+            # Folders lie behind the file system's own sectors, and belong to them.
+            pieces[-1] = Piece("", pieces[-1].first, pieces[-1].sectors + count)
+        else:
+            if first > at:
+                pieces.append(Piece("", own + at, first - at))
+            pieces.append(Piece("" if path.endswith("/") else path, own + first, count))
+        at = first + count
+    if clusters > at:
+        pieces.append(Piece("", own + at, clusters - at))
+    return pieces
+
+
+def layout_of(data: bytes) -> Layout:
+    """
+    Where an image has its files.
+
+    :param bytes data: an image that `build` made
+    :raises fat_reader.BadImage: if it is another kind of image
+    """
+    return Layout(*fat_reader.chains(data, SECTOR))
+
+
+def _cluster(layout: Layout, path: str) -> int:
+    """The number that a folder's entry has of a first cluster: 0 for none."""
+    return layout.places[path][0] + 2 if path in layout.places else 0
 
 
 def _sectors(size: int) -> int:
@@ -136,22 +176,17 @@ def _tree(files: Dict[str, bytes]) -> tuple:
 
 
 class _Fat:
-    """The allocation table, filled from its beginning."""
+    """The allocation table."""
 
-    def __init__(self, clusters: int, wide: bool) -> None:
-        self.wide = wide
+    def __init__(self, clusters: int, layout: Layout) -> None:
+        self.wide = wide = clusters > _FAT12_MOST
         size = (clusters + 2) * 2 if wide else ((clusters + 2) * 3 + 1) // 2
-        self.sectors = _sectors(size)
-        self._last = 0xFFFF if wide else 0xFFF
-        self._values = [self._last & ~7, self._last]
-
-    def chain(self, clusters: int) -> int:
-        """Take so many clusters in one piece; returns the first, 0 for none."""
-        if not clusters:
-            return 0
-        first = len(self._values)
-        self._values += [*range(first + 1, first + clusters), self._last]
-        return first
+        self.sectors = max(_sectors(size), layout.fat)
+        last = 0xFFFF if wide else 0xFFF
+        self._values = [last & ~7, last] + [0] * clusters
+        for first, count in layout.places.values():
+            chain = [*range(first + 3, first + 2 + count), last]
+            self._values[first + 2 : first + 2 + count] = chain
 
     def data(self) -> bytes:
         if self.wide:
@@ -196,7 +231,7 @@ def _boot_sector(fat: _Fat, root_sectors: int, clusters: int, serial: int) -> by
 # Folders
 
 
-def _folder_bytes(folder: _Folder, files: dict, places: dict) -> bytes:
+def _folder_bytes(folder: _Folder, files: dict, layout: Layout) -> bytes:
     entries = []
     if folder.parent is not None:
         entries.append(_entry(b".          ", _FOLDER, folder.cluster, 0))
@@ -211,7 +246,7 @@ def _folder_bytes(folder: _Folder, files: dict, places: dict) -> bytes:
         if isinstance(inside, _Folder):
             entries.append(_entry(short, _FOLDER, inside.cluster, 0))
         else:
-            entries.append(_entry(short, _FILE, places[inside], len(files[inside])))
+            entries.append(_entry(short, _FILE, _cluster(layout, inside), len(files[inside])))
     return b"".join(entries).ljust(folder.clusters * SECTOR, b"\0")
 
 

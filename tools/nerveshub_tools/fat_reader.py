@@ -11,7 +11,7 @@ damaged, so every number in it is checked, and a name that could lead out of a f
 """
 
 import struct
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Tuple
 
 _ENTRY = 32
 _FAT12_MOST = 4084
@@ -47,9 +47,37 @@ def places(data: bytes) -> Dict[str, int]:
     :param bytes data: an image that `read` can read
     :return: path -> position in bytes; files without content do not appear
     """
+    image = _collected(data)
+    return {
+        path: image.position(clusters[0])
+        for path, clusters in image.chains.items()
+        if not path.endswith("/")
+    }
+
+
+def chains(data: bytes, sector: int) -> Tuple[Dict[str, Tuple[int, int]], int, int]:
+    """
+    The clusters of an image that has one FAT, and clusters of one sector.
+
+    :param int sector: bytes of a sector
+    :return: path, of a folder with a slash at its end -> first cluster, counted from 0, and how
+        many; sectors of the FAT; sectors of the root folder
+    :raises BadImage: if it is another kind of image, or a file does not lie in one piece
+    """
+    image = _collected(data)
+    found = {}
+    for path, clusters in image.chains.items():
+        found[path] = (clusters[0] - 2, len(clusters))
+        if clusters[-1] - clusters[0] != len(clusters) - 1:
+            raise BadImage(f"{path} does not lie in one piece")
+    fat, root = image.layout(sector)
+    return found, fat, root
+
+
+def _collected(data: bytes) -> "_Image":
     image = _Image(data)
     image.collect("", image.root(), {})
-    return image.places
+    return image
 
 
 class _Image:
@@ -75,7 +103,8 @@ class _Image:
         self._fat = data[reserved * self._sector : (reserved + fat) * self._sector]
         self._wide = self._clusters > _FAT12_MOST
         self._taken: set = set()
-        self.places: Dict[str, int] = {}
+        self.chains: Dict[str, List[int]] = {}
+        """The clusters of files, and of folders with a slash behind their path."""
 
     def root(self) -> bytes:
         return self._data[self._root_at : self._data_at]
@@ -88,24 +117,32 @@ class _Image:
             if path in files:
                 raise BadImage(f"two files are called {path}")
             if is_folder:
-                self.collect(path, b"".join(self._chain(cluster, path)), files)
+                self.collect(path, b"".join(self._chain(cluster, path + "/")), files)
                 continue
             content = b"".join(self._chain(cluster, path)) if cluster else b""
-            if cluster:
-                self.places[path] = self._data_at + (cluster - 2) * self._cluster
             if len(content) < size:
                 raise BadImage(f"{path} ends after {len(content):,} of {size:,} bytes")
             files[path] = content[:size]
 
+    def position(self, cluster: int) -> int:
+        return self._data_at + (cluster - 2) * self._cluster
+
+    def layout(self, sector: int) -> Tuple[int, int]:
+        own = (len(self._fat) + self._entries * _ENTRY) // sector
+        if self._sector != sector or self._cluster != sector or self._data_at // sector != 1 + own:
+            raise BadImage("the image has other clusters, or more than one FAT")
+        return len(self._fat) // sector, self._entries * _ENTRY // sector
+
     def _chain(self, cluster: int, path: str) -> List[bytes]:
         """The clusters of a file or a folder. None belongs to two, so this ends in any case."""
-        found = []
+        found: List[bytes] = []
         end = 0xFFF8 if self._wide else 0xFF8
         while cluster < end:
             if not 2 <= cluster < self._clusters + 2 or cluster in self._taken:
                 raise BadImage(f"the clusters of {path} are damaged")
             self._taken.add(cluster)
-            at = self._data_at + (cluster - 2) * self._cluster
+            self.chains.setdefault(path, []).append(cluster)
+            at = self.position(cluster)
             found.append(self._data[at : at + self._cluster])
             cluster = self._next(cluster)
         return found

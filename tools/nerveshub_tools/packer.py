@@ -23,7 +23,7 @@ from typing import List, Optional
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from . import application, container, fw_file
+from . import application, container, earlier_release, fw_file
 from .container import Container
 from .fat_image import SECTOR, TooLarge, build
 from .images import fwup_uuid
@@ -57,6 +57,8 @@ class Packed:
     :param Container made: of an application; None for a CircuitPython image
     :param int length: bytes of the archive, which travel
     :param list warnings: what its author should know, in words
+    :param int moved: bytes of the image that are not what they were at the same place of the
+        earlier release; None if there was none to be like
     """
 
     uuid: str
@@ -65,6 +67,7 @@ class Packed:
     made: Optional[Container]
     length: int
     warnings: List[str] = field(default_factory=list)
+    moved: Optional[int] = None
 
 
 def release(files: dict) -> Container:
@@ -88,6 +91,11 @@ def room(slot_size: int) -> int:
 def needed(made: Container) -> int:
     """Bytes that image and chunk table take in a slot."""
     return len(made.image) + -(-len(made.table) // SECTOR) * SECTOR
+
+
+def _excess(made: Container, slot_size: int) -> int:
+    """Sectors that are too many for a slot; 0 or less if it fits."""
+    return (needed(made) - room(slot_size)) // SECTOR
 
 
 def check_fits(made: Container, slot_size: int) -> List[str]:
@@ -195,6 +203,7 @@ def pack(  # noqa: PLR0913 - options, keyword only
     key: Optional[Ed25519PrivateKey] = None,
     slot_size: int = DEFAULT_SLOT,
     min_version: Optional[str] = None,
+    like=None,
 ) -> Packed:
     """
     Write a ``.fw``.
@@ -205,22 +214,34 @@ def pack(  # noqa: PLR0913 - options, keyword only
     :param key: private key to sign with; None for an unsigned archive, which NervesHub refuses
     :param int slot_size: bytes of the slots that an application is for
     :param str min_version: once it runs this release, a board takes none below this version
+    :param like: path of an earlier release; what did not grow lies where it has it
     :raises Unfit: if the folder or the options are no good; then nothing is written
     """
     source = Path(source)
     more = _own_keys(meta, min_version)
+    moved = None
     if source.is_file():
+        if like is not None:
+            raise Unfit("--like is for applications: a CircuitPython image is one piece")
         name, data = _firmware(source)
         conf = meta_conf(meta, fw_file.section(name, data, more))
         made, words, files, size = None, [], 1, len(data)
     else:
         app = application.read(source, output)
-        made = release(app.files)
-        name, data, words = IMAGE, made.data, app.warnings + check_fits(made, slot_size)
+        if like is None:
+            made, words = release(app.files), []
+        else:
+            image = earlier_release.image_of(like)
+            made, words = earlier_release.made_like(
+                app.files, image, lambda made: _excess(made, slot_size)
+            )
+            moved = earlier_release.differing(made.image, image)
+        name, data, words = IMAGE, made.data, app.warnings + words + check_fits(made, slot_size)
         conf = meta_conf(meta, made.resource(IMAGE, more))
         files, size = len(app.files), app.size
     fw_file.write(output, conf, [(name, data)], key)
-    return Packed(fwup_uuid(conf), files, size, made, Path(output).stat().st_size, words)
+    length = Path(output).stat().st_size
+    return Packed(fwup_uuid(conf), files, size, made, length, words, moved)
 
 
 def _firmware(source: Path) -> tuple:
