@@ -64,6 +64,18 @@ def test_a_release_of_an_unknown_key_is_told_and_sent_once_the_key_is_known(flee
     assert uuid in fleet.run("upload", path)
 
 
+def test_a_damaged_release_is_told_before_it_is_sent(fleet):
+    path, _ = fleet.release()
+    with open(path, "r+b") as file:
+        at = file.read().index(b"data/app.img") + 100
+        file.seek(at)
+        file.write(b"?")
+    said = fleet.run("upload", path, code=1)
+    assert "NervesHub would refuse" in said and "damaged: 'data/app.img' (bytes " in said
+    assert "nerveshub-link verify tells 3 more" in said
+    assert fleet.asked("POST") == []
+
+
 def test_a_release_of_another_product_is_told_before_it_is_sent(fleet):
     path, _ = fleet.release(product="elsewhere")
     said = fleet.run("upload", path, code=1)

@@ -147,7 +147,8 @@ def test_the_time_may_be_over():
 
 def test_a_group_without_devices_is_told_after_a_moment():
     _, words, done, passed = run([device("a", group="other")])
-    assert (words, done, passed) == (["no device belongs to the group"], True, 10)
+    assert words[0].startswith("no device belongs to the group yet: NervesHub chooses")
+    assert (done, passed) == (True, 10)
 
 
 def test_the_hub_tells_percent_and_trial():
@@ -198,6 +199,16 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_for_each_change(capsys):
         "a?: runs it, runs 1.1.0",
         "the device runs 1.1.0",
     ]
+
+
+def test_on_a_terminal_a_table_is_drawn_anew_until_the_end(capsys):
+    server = Server([device("a")], [device("a", NEW)])
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    assert asyncio.run(watched(server.rollout(), "1.1.0", console))
+    shown = screen.getvalue()
+    assert shown.index("waiting") < shown.index("runs it")
+    assert capsys.readouterr().out == "the device runs 1.1.0\n"
 
 
 def test_on_a_terminal_it_is_a_table_and_the_unfinished_are_in_it():

@@ -23,6 +23,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from .fleet_access import Fleet, explained, fleet_command, plain, tell
 from .images import read_meta
 from .metadata import parse_version
+from .release_file import look
+from .release_rules import refusals
 from .rest_client import Refused
 from .rest_product import Product
 from .rollout import TIMEOUT, Rollout
@@ -208,9 +210,19 @@ async def uploaded(fleet: Fleet, file: str, meta: dict) -> Tuple[Product, dict]:
         tell(f"NervesHub has {known['product']} {known['version']} already: {known['uuid']}")
         return product, known
     await _check_signature(fleet, file)
+    _check_content(file)
     firmware = await _send(product, file)
     tell(f"uploaded {firmware['product']} {firmware['version']}: {firmware['uuid']}")
     return product, firmware
+
+
+def _check_content(file: str) -> None:
+    """What is damaged, the server would take the time of an upload to refuse, without a reason."""
+    found = look(file)
+    wrong = [f"damaged: {text}" for text in found.damage] + refusals(found)
+    if wrong:
+        more = f" (nerveshub-link verify tells {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise click.ClickException(plain(f"NervesHub would refuse {file}: {wrong[0]}{more}"))
 
 
 async def _check_signature(fleet: Fleet, file: str) -> None:

@@ -79,6 +79,8 @@ def inspect(file: str, key_files: tuple) -> None:
     others = {key: value for key, value in reads.items() if found.meta.get(key) != value}
     for key, value in others.items():
         tell(f"NervesHub reads {key}: {value}")
+    if not others:
+        tell("NervesHub reads product, version and so on as they stand above.")
     for title, texts in (
         ("damaged", found.damage),
         ("NervesHub would refuse it", refusals(found)),

@@ -20,6 +20,7 @@ from .fleet_access import plain, tell
 from .rollout import AWAY, BLOCKED, OFF, RUNS, TRIAL, UNFINISHED, Rollout, Row
 
 _COLORS = {RUNS: "green", TRIAL: "yellow", BLOCKED: "red", OFF: "red", AWAY: "dim"}
+_NOBODY = "no device belongs to the group yet: NervesHub chooses the group when a device connects"
 _MOST = 20  # lines of a table that is drawn anew: the terminal must have room for it
 
 
@@ -84,7 +85,7 @@ def result(rollout: Rollout, version: str) -> List[str]:
     """How it ended, in words: those that run it counted, all others named."""
     rows = rollout.rows
     if not rows:
-        return ["no device belongs to the group"] if not rollout.trouble else [rollout.trouble]
+        return [rollout.trouble or _NOBODY]
     running = sum(row.state == RUNS for row in rows)
     if running == len(rows):
         devices = "the device runs" if running == 1 else f"all {running} devices run"
