@@ -160,6 +160,7 @@ def test_min_version_stands_in_the_signed_section_of_the_resource(app, keys, tmp
         ("1.2.0", "1.2", "must be like 1.2.3, three numbers, not 1.2"),
         ("1.2.0", "1.0.0-rc.1", "three numbers, not 1.0.0-rc.1"),
         ("1.2.0", "", "three numbers, not "),
+        ("9999999999.2.0", "1000000000.0.0", "a board takes numbers of up to nine digits"),
     ],
 )
 def test_min_version_that_no_board_could_follow_is_refused(app, tmp_path, version, least, words):

@@ -95,6 +95,23 @@ def test_options_go_before_settings(fleet):
     assert [group.name for group in fleet.hub.deployments.values()] == ["g"]
 
 
+def test_a_release_may_lie_like_the_one_before_it(fleet):
+    fleet.run("release", "--version", "1.1.0", "--no-watch")
+    (fleet.folder / "app" / "lib").mkdir(exist_ok=True)
+    (fleet.folder / "app" / "lib" / "new.py").write_text("#\n")
+    lines = SETTINGS + 'like = "demo-1.1.0.fw"\n'
+    (fleet.folder / "pyproject.toml").write_text(lines)
+    meta = {**META, "version": "1.2.0"}
+    uuid = pack(
+        fleet.folder / "app",
+        fleet.folder / "twin.fw",
+        meta,
+        like=fleet.folder / "demo-1.1.0.fw",
+    ).uuid
+    assert uuid != uuid_of(fleet.folder, "1.2.0")
+    assert uuid in fleet.run("release", "--version", "1.2.0", "--no-watch")
+
+
 # What is missing or wrong
 
 

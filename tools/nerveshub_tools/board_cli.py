@@ -198,7 +198,7 @@ def _plain(text: str) -> str:
 @click.option(
     "--min-version",
     metavar="VERSION",
-    help="Once it runs this release, a board takes none below this version; for good.",
+    help="Once this release is confirmed, a board takes none below this version; for good.",
 )
 @click.option(
     "--like",

@@ -68,6 +68,7 @@ def _read_settings(context: click.Context, _parameter, folder: str) -> Project:
 @click.option("--vcs-identifier", help="Likewise: a commit; git's if the version is.")
 @click.option("--misc", help="Likewise.")
 @click.option("--min-version", metavar="VERSION", help="See pack.")
+@click.option("--like", metavar="OLD.fw", help="See pack: the release before this one.")
 @click.option("--private-key", help="Sign with it.")
 @click.option("--slot-size", type=click.IntRange(32, 32_000), metavar="KB", help="See pack.")
 @click.option("--output", help="Folder for the .fw; where pyproject.toml is if not given.")
@@ -126,8 +127,8 @@ def _packed(fleet: Fleet, project: Project, given: dict) -> str:
     file = folder / f"{_file_name(meta['product'])}-{version}.fw"
     folder.mkdir(parents=True, exist_ok=True)
     slot = given["slot_size"] * 1024 if given["slot_size"] else packer.DEFAULT_SLOT
-    least = given["min_version"]
-    packed = packer.pack(app, file, meta, key=key, slot_size=slot, min_version=least)
+    more = {"min_version": given["min_version"], "like": given["like"]}
+    packed = packer.pack(app, file, meta, key=key, slot_size=slot, **more)
     for text in packed.warnings:
         click.echo("warning: " + plain(text), err=True)
     public = base64.b64encode(key.public_key().public_bytes_raw()).decode()

@@ -38,6 +38,7 @@ _KEYS = "product description version author platform architecture vcs_identifier
 _SHORTER = "use a shorter --description or --misc"
 _MAX_TEXT, _MAX_TEXTS = 255, 411  # bytes of a text and of all five that a slot's header keeps
 _UUID_LENGTH = 36
+_MAX_NUMBER = 999_999_999  # in a version that a board compares
 _PADDING = 15  # sectors of a slot that hold neither image nor table
 DEFAULT_SLOT = 317 * 1024
 """Bytes of a slot on a drive of 960 KB, as ``board prepare`` lays it out."""
@@ -187,6 +188,8 @@ def _own_keys(meta: dict, min_version: Optional[str]) -> dict:
     wanted, own = parse_version(min_version), parse_version(meta.get("version") or "")
     if wanted is None or f"{wanted[0]}.{wanted[1]}.{wanted[2]}" != min_version:
         raise Unfit(f"--min-version must be like 1.2.3, three numbers, not {min_version}")
+    if max(wanted) > _MAX_NUMBER:
+        raise Unfit(f"--min-version {min_version}: a board takes numbers of up to nine digits")
     if own is not None and (wanted, 1) > (own, not is_prerelease(meta["version"])):
         raise Unfit(
             f"--min-version {min_version} is above the release's own version {meta['version']}: no"
@@ -213,7 +216,7 @@ def pack(  # noqa: PLR0913 - options, keyword only
     :param dict meta: as for `meta_conf`
     :param key: private key to sign with; None for an unsigned archive, which NervesHub refuses
     :param int slot_size: bytes of the slots that an application is for
-    :param str min_version: once it runs this release, a board takes none below this version
+    :param str min_version: once this release is confirmed, a board takes none below this version
     :param like: path of an earlier release; what did not grow lies where it has it
     :raises Unfit: if the folder or the options are no good; then nothing is written
     """

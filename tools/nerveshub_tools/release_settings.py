@@ -25,7 +25,7 @@ _TEXTS = (
     "product version platform architecture description author vcs-identifier misc min-version"
     " group uri org"
 ).split()
-_PATHS = ("app", "private-key", "output")
+_PATHS = ("app", "private-key", "output", "like")
 _KINDS = {
     **{name: (str, "a text in quotes") for name in (*_TEXTS, *_PATHS)},
     "slot-size": (int, "a whole number of KB"),
