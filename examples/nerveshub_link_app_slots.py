@@ -2,15 +2,15 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-An application that NervesHub replaces as a whole: this file is its code.py, beside it may lie any
-others, and a lib/ of its own. If a new release crashes, hangs or does not reach NervesHub, the
-board goes back by itself.
+An application that NervesHub updates as a whole: this file is its code.py; its folder may have
+other files and a lib/, too. If a new release crashes, hangs or does not reach NervesHub, the board
+goes back to the old one by itself.
 
 The drive must be prepared, with this application as the first slot's content:
 
     nerveshub-link board prepare CIRCUITPY --app FOLDER --product greenhouse --version 1.0.0
 
-What is to outlive updates goes to /data: everything beside this file is replaced.
+Files that must survive updates belong in /data: everything beside this file is replaced.
 """
 
 import json
@@ -27,10 +27,10 @@ def count_start():
         with open(STARTS) as file:
             text = file.read()
         if text[-1:] != "}":
-            raise ValueError("cut off")  # CircuitPython 10.1 reads such JSON all the same
+            raise ValueError("cut off")  # CircuitPython 10.1 accepts incomplete JSON
         starts = json.loads(text)["starts"] + 1
     except (OSError, ValueError, KeyError, TypeError):
-        starts = 1  # the first one, or a power cut has torn the file
+        starts = 1  # the first start, or a power cut has damaged the file
     try:
         with open(STARTS, "w") as file:
             json.dump({"starts": starts}, file)
@@ -39,7 +39,8 @@ def count_start():
     return starts
 
 
-# Which release runs, the writer knows. Confirmed after a minute in NervesHub, or it goes back.
+# The writer knows which release runs. A new one is confirmed after a minute online; without that
+# the board goes back.
 link = NervesHubLink.from_settings(
     wifi.radio, fwup_writer=AppSlotWriter(), extensions={"logging": True}
 )

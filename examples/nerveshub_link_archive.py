@@ -26,7 +26,7 @@ class Sounds(Client):
         return DOWNLOAD
 
     def archive_ready(self, path, verified):
-        # verified is False: NervesHub gives no checksum for archives. Look before you use it.
+        # verified is False, since NervesHub sends no checksum of archives: check the file yourself.
         print(path, os.stat(path)[6], "bytes")
 
     def public_keys(self, kind, keys):

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-A certificate instead of a shared secret, and a CA of one's own.
+A certificate instead of a shared secret, and your own CA.
 
 The files are put on the board once, outside of /lib/nerveshub_link: circup replaces that folder.
 """
@@ -24,12 +24,12 @@ FIRMWARE = {
 pool = adafruit_connection_manager.get_radio_socketpool(wifi.radio)
 ssl_context = adafruit_connection_manager.get_radio_ssl_context(wifi.radio)
 
-# Only for a server whose certificate no public CA has signed: from here on nobody else is trusted,
-# so the downloads of updates must come from a server with a certificate of this CA, too.
+# Only for a server whose certificate is not signed by a public CA: from here on only this CA is
+# trusted, also for the server from which updates are downloaded.
 with open("/certs/ca.pem") as file:
     authority = file.read()
 if not authority:
-    # CircuitPython would take an empty text as "verify nothing".
+    # With an empty text CircuitPython would verify nothing.
     raise ValueError("/certs/ca.pem is empty")
 ssl_context.load_verify_locations(cadata=authority)
 

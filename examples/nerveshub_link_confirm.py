@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-A new release is kept only after a check of one's own: here, that the sensor answers. Without that,
-the board goes back after 15 minutes.
+A new release is confirmed only after your own check: here, that the sensor answers. Without a
+confirmation the board goes back after 15 minutes.
 
 The drive must be prepared, as for nerveshub_link_app_slots.py.
 """
@@ -23,6 +23,6 @@ checked = False
 
 while True:
     link.poll()
-    # Until it is confirmed, NervesHub sends this board no further update of a deployment.
+    # Until the release is confirmed, NervesHub sends this board no other update of a deployment.
     if link.connected and not checked and sensor_answers():
         checked = link.confirm_update()

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-A Python prompt on the board, in NervesHub's terminal. Whoever may open the device's console there
-can do with this board whatever its code can.
+A Python prompt on the board, in NervesHub's terminal. Everybody who may open the device's console
+there can do everything that the board's code can.
 """
 
 import board
@@ -24,13 +24,13 @@ state = {"watered": 0}
 
 
 def water(seconds):
-    """What an operator may want to call: water(5)"""
+    """For operators: water(5)"""
     state["watered"] += seconds
     return state
 
 
-# The prompt knows these names, and link. Files that are dropped on the terminal land in /uploads;
-# that needs a drive that code may write to.
+# The prompt has these names, and link. Files that are dropped on the terminal go to /uploads, for
+# which the drive must be writable for code.
 console = Console(
     {"state": state, "water": water, "cpu": microcontroller.cpu},
     upload_folder="/uploads",

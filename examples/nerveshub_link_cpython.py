@@ -36,7 +36,7 @@ class Program(Client):
         print("offline:", reason)
 
     def reboot(self):
-        # A board would restart; a program begins anew.
+        # A board would restart; here the program is started again.
         print("restarting", flush=True)
         link.deinit()
         os.execv(sys.executable, [sys.executable] + sys.argv)

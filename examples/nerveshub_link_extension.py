@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""An extension of one's own: here geo by hand, for a board that was screwed to the wall."""
+"""Your own extension: here geo with a fixed location, for a board that never moves."""
 
 import board
 import wifi

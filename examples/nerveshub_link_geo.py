@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Where the board is: by a GNSS receiver, by a fixed place, or by its internet address."""
+"""The board's location: from a GNSS receiver, fixed, or by its public IP address."""
 
 import board
 import wifi
@@ -27,9 +27,9 @@ def location():
 link = NervesHubLink.from_settings(
     wifi.radio,
     firmware_meta=FIRMWARE,
-    # Told when NervesHub asks, which is once for each connection, and every ten minutes after that.
-    # "geo": location is the same without the ten minutes, and "geo": GeoIp() asks a service where
-    # the address of this network is.
+    # Reported when NervesHub asks, which is once for each connection, and every ten minutes after
+    # that. "geo": location is the same without the ten minutes; "geo": GeoIp() asks a service for
+    # the location of this network's public address.
     extensions={"geo": Geo(location, interval=600)},
 )
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Health: what the board tells by itself, numbers of one's own, alarms and checks."""
+"""Health: the board's own values, values of the application, alarms and checks."""
 
 import analogio
 import board
@@ -30,7 +30,7 @@ class GreenhouseHealth(BoardHealth):
         return report
 
 
-health = GreenhouseHealth()  # extensions={"health": True} is the same without one's own numbers
+health = GreenhouseHealth()  # extensions={"health": True} reports the board's own values only
 
 link = NervesHubLink.from_settings(
     wifi.radio,
@@ -41,7 +41,7 @@ link = NervesHubLink.from_settings(
 while True:
     link.poll()
     if soil.value < 6000:
-        # Told at once, and in every report until it is cleared. Setting it again costs nothing.
+        # Reported at once, and in every report until it is cleared. Setting it again has no effect.
         health.set_alarm("dry", "the soil is dry")
     elif soil.value > 8000:
         health.clear_alarm("dry")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Which board is it? What an operator's identify and restart do."""
+"""An operator's command "identify": the board beeps, so that it can be found."""
 
 import board
 import pwmio
@@ -25,7 +25,7 @@ class Beeping(Client):
         try:
             for _ in range(10):
                 buzzer.duty_cycle = 0x8000
-                yield 100  # milliseconds until it goes on here; poll() does not wait
+                yield 100  # milliseconds until the next step; poll() does not wait
                 buzzer.duty_cycle = 0
                 yield 900
         finally:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Logs: lines of the application show up on the board's page in NervesHub."""
+"""Logs: lines of the application appear on the board's page in NervesHub."""
 
 import time
 
@@ -19,7 +19,7 @@ FIRMWARE = {
     "architecture": "xtensa",
 }
 
-logs = DeviceLogs(level="info")  # while the board is offline, the newest 32 lines are kept
+logs = DeviceLogs(level="info")  # keeps the newest 32 lines while the board is offline
 
 logger = adafruit_logging.getLogger("greenhouse")
 logger.setLevel(adafruit_logging.DEBUG)
@@ -28,7 +28,7 @@ logger.addHandler(logs)
 link = NervesHubLink.from_settings(
     wifi.radio,
     firmware_meta=FIRMWARE,
-    logger=logger,  # what the link itself does, too
+    logger=logger,  # for the link's own lines, too
     extensions={"logging": logs},
 )
 logger.info("started with version %s", FIRMWARE["version"])

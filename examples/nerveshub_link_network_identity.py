@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Under which names other networks know the board."""
+"""The board's identities in other networks, such as WireGuard."""
 
 import board
 import wifi
@@ -18,7 +18,7 @@ FIRMWARE = {
 
 
 def identities():
-    """Asked when NervesHub wants to know, and once a minute: a change is reported."""
+    """Called when NervesHub asks, and once a minute to find changes."""
     key = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
     return [{"service": "wireguard", "identifier": key, "details": {"port": 51820}}]
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""The application fetches something itself, with adafruit_requests, beside the link."""
+"""The application uses adafruit_requests beside the link."""
 
 import time
 
@@ -23,7 +23,7 @@ FIRMWARE = {
     "architecture": "xtensa",
 }
 
-# These two functions return the same pool and context to everybody who asks: the link, too.
+# These two functions always return the same pool and context, which the link uses, too.
 pool = adafruit_connection_manager.get_radio_socketpool(wifi.radio)
 ssl_context = adafruit_connection_manager.get_radio_ssl_context(wifi.radio)
 requests = adafruit_requests.Session(pool, ssl_context)
@@ -32,11 +32,11 @@ link = NervesHubLink.from_settings(wifi.radio, firmware_meta=FIRMWARE, extension
 
 def fetch():
     try:
-        # "with" gives the socket back. The link is not polled meanwhile: so the timeout is short.
+        # "with" releases the socket. The timeout is short, since the link is not polled meanwhile.
         with requests.get(URL, timeout=5) as response:
             link.log("info", "fetched: " + response.text[:60])
     except (OSError, RuntimeError, MemoryError) as error:
-        # Without network, without a free socket, or without memory: the next time may be better.
+        # No network, no free socket, or no memory: try again the next time.
         link.log("warning", "not fetched: " + str(error))
         if "existing socket" in str(error):
             # An earlier request ran out of memory and left its socket in use. This closes all

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-Support scripts, which operators run from NervesHub: on one board, or by its API on all of them.
-They are code on this board, like the connecting code that NervesHub sends at each join.
+Support scripts, which operators run from NervesHub: on one board, or by its API on all boards.
+They are run as code on this board, like the connecting code that NervesHub sends at each join.
 """
 
 import gc
@@ -23,13 +23,13 @@ FIRMWARE = {
 
 settings = {"interval": 60}
 
-# Each script runs in a namespace of its own, in which it finds link and these names. For example:
+# Each script runs in its own namespace, which has link and these names. For example:
 #
 #     settings["interval"] = 10
 #     gc.collect()
 #     gc.mem_free()
 #
-# The operator reads what it prints, and the value of its last line.
+# The operator sees the printed output, and the value of the last line.
 link = NervesHubLink.from_settings(
     wifi.radio,
     firmware_meta=FIRMWARE,

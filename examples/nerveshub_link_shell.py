@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""A shell for operators, with a command of one's own."""
+"""A shell for operators, with a command of the application."""
 
 import time
 
@@ -22,8 +22,8 @@ FIRMWARE = {
 pump = digitalio.DigitalInOut(board.D5)
 pump.switch_to_output(False)
 
-# Whoever may open the shell in NervesHub can read, change and delete the files of this board, its
-# passwords included. With LocalShell(python=True) he can run any Python, too.
+# Everybody who may open the shell in NervesHub can read, change and delete the files of this board,
+# including its passwords. LocalShell(python=True) also lets them run any Python code.
 shell = LocalShell()
 
 
@@ -33,7 +33,7 @@ def water(args):
     pump.value = True
     try:
         while time.monotonic() < end:
-            yield ""  # the board goes on with everything else meanwhile
+            yield ""  # the main loop goes on meanwhile
     finally:
         pump.value = False  # after ctrl-c, too
     yield "watered\n"

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-The board shows up in NervesHub and stays there. Settings are in settings.toml. It prints what the
-link does: waiting, connecting, joining, joined, and why something failed.
+The board appears in NervesHub and stays online. Settings are in settings.toml. It prints the link's
+state: waiting, connecting, joining, joined; and errors.
 """
 
 import board
@@ -11,8 +11,8 @@ import wifi
 
 from nerveshub_link import NervesHubLink
 
-# What runs on this board. Platform and architecture are letter for letter those of the firmware
-# that was uploaded; the uuid is what NervesHub shows for it.
+# The firmware that runs on this board. Platform and architecture must be exactly those of the
+# uploaded firmware; NervesHub shows its uuid.
 FIRMWARE = {
     "uuid": "2a6ff5bc-7d5c-5c7a-9a3a-2f0c4a6a5a01",
     "product": "greenhouse",

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-Updates: the application decides when, hears how far they are, and has a watchdog.
+Updates: the application decides when, shows their progress, and has a watchdog.
 
 The drive must be prepared, with this application as the first slot's content:
 
@@ -22,7 +22,7 @@ class GreenhouseClient(Client):
             # NervesHub offers it again in ten minutes.
             return reschedule(10 * 60 * 1000, "the pump runs")
         if meta["version"].startswith("0."):
-            # This costs 24 hours without any update: say no only when it is meant.
+            # After this, NervesHub offers no update for 24 hours.
             return ignore("no version before 1.0.0")
         return APPLY
 
@@ -43,8 +43,8 @@ class GreenhouseClient(Client):
 
 
 writer = AppSlotWriter()
-# 60 seconds without poll(), and the board is reset; on trial, 90 (NERVESHUB_WATCHDOG) if that is
-# less. poll() feeds it, and nobody else should: a release that never polls must not stay.
+# The board is reset after 60 seconds without poll(); on trial after 90 (NERVESHUB_WATCHDOG), if
+# that is less. Only poll() should feed the watchdog: a release that never polls must not stay.
 writer.watchdog(60)
 
 link = NervesHubLink.from_settings(wifi.radio, client=GreenhouseClient(), fwup_writer=writer)

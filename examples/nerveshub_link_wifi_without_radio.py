@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-The application brings the Wi-Fi back itself: to choose between networks, or to save power.
+The application joins the Wi-Fi itself: to choose between networks, or to save power.
 
-Without radio=... the link leaves the network alone. It notices by failing connections that there
-is none, waits (1 to 90 seconds, longer each time), and tries again.
+Without radio=... the link does not touch the Wi-Fi. Without a network its connections fail; it
+waits (1 to 90 seconds, longer each time), and tries again.
 """
 
 import os

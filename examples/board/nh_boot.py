@@ -2,28 +2,28 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The boot guard: decides at each start which application runs, and goes back when a new one is bad.
+The boot guard: decides at each start which application runs, and goes back if a new one fails.
 
-It stands in the root directory, is never part of a release, and imports nothing of nerveshub_link,
-so that neither an update of the library nor a new CircuitPython can break it. ``/boot.py``,
+It is in the root directory, is never part of a release, and imports nothing of nerveshub_link, so
+that neither an update of the library nor a new CircuitPython can break it. ``/boot.py``,
 ``/code.py`` and ``/safemode.py`` only call `boot`, `code` and `safemode`.
 
-What it remembers (``/nh_a/state.bin``, ``nh_b``, ``nh_c``) is told in the library's record module,
-what a slot holds (``/images/a/app.img``) in its slot_file. They share the formats with this file
-and no code; a test holds them against each other. It is one file, though a long one: on a drive
-that a power cut has torn, each file more is one that may be missing.
+The format of its record (``/nh_a/state.bin``, ``nh_b``, ``nh_c``) is documented in the library's
+record module, that of a slot (``/images/a/app.img``) in its slot_file. These modules share no code
+with this file; a test compares them. This file is long, since on a drive that a power cut has
+damaged, each further file is one that may be missing.
 
 =======================================  ==========================================================
-what it finds                            what runs
+situation                                what runs
 =======================================  ==========================================================
-a confirmed slot                         that one
-a slot on trial, starts left             that one; the start is counted before it is handed over
-a slot on trial, 3 starts that failed,   the old slot, confirmed as it was; if it is torn or there
-or not confirmed in time                 is none: the rescue application, ``/app``
-5 crashes of a confirmed slot            the old slot, if there is a whole one
-a slot whose image is torn               the other slot, else the rescue application
-no record                                the newer whole slot, on trial
-NERVESHUB_DEVELOP in settings.toml       ``/develop``, if there is a ``code.py`` in it
+a confirmed slot                         that slot
+a slot on trial, starts left             that slot; the start is counted first
+a slot on trial, 3 starts that failed,   the old slot, which stays confirmed; if there is no
+or not confirmed in time                 complete one: the rescue application, ``/app``
+5 crashes of a confirmed slot            the old slot, if it is complete
+a slot whose image is damaged            the other slot, else the rescue application
+no record                                the newer complete slot, on trial
+NERVESHUB_DEVELOP in settings.toml       ``/develop``, if it has a ``code.py``
 =======================================  ==========================================================
 """
 
@@ -34,24 +34,24 @@ import struct
 import time
 
 STARTS = 3
-"""Starts of a trial that may fail."""
+"""Starts of a trial; after them the guard goes back."""
 CRASHES = 5
-"""Crashes of a confirmed application, without ten steady minutes in between, until it goes back."""
+"""Crashes of a confirmed application until it goes back; ten steady minutes reset the count."""
 LONGEST_WAIT = 600
-"""Seconds between two resets out of safe mode, at the most; the first wait has 10."""
+"""Longest wait in seconds before a reset out of safe mode; the first wait is 10 seconds."""
 PAUSE = 30
-"""Seconds before the next try, where nothing but the rescue application is left, or not even it."""
+"""Seconds before the next try, if at most the rescue application is left."""
 
 ROOT = __file__.rsplit("/", 1)[0].rstrip("/") if "/" in __file__ else ""
-"""Where the drive is: ``""`` on a board, the folder of this file elsewhere."""
+"""The drive's path: ``""`` on a board, the folder of this file elsewhere."""
 CRASHED, LATE, COUNTED = "/images", "/nh_b", "/nh_a"
 """
-Where the guard starts after a crash, after a crash behind ten steady minutes, and if there is
-nothing to count: `nh_run` tells why. Never in an application's folder: the guard's imports would
-find the application's modules first.
+The guard's current directory after a crash, after a crash later than ten minutes, and if there is
+nothing to count: see `nh_run`. Never an application's folder, whose modules the guard's imports
+would find first.
 """
 
-# Severest first: it breaks a tie.
+# The most severe first, for a tie.
 _CLASSES = (("crashed", "ce"), ("hung", "h"), ("unconfirmed", "ur"), ("power", "p"))
 _KINDS = (("run", str), ("old", str), ("ends", str), ("trial", int), ("crashes", int))
 _SLOTS = {"run": ("a", "b", ""), "old": ("a", "b", "")}
@@ -69,26 +69,26 @@ def boot() -> None:
         if not developing():
             storage.remount("/", readonly=False)
     except Exception as error:
-        print("nh_boot:", error)  # into boot_out.txt; the board must start all the same
-    # If anything ends the guard's own run, such as a Ctrl-C in the noise on a serial line, the
-    # board shall not wait at its prompt.
+        print("nh_boot:", error)  # into boot_out.txt; the board must start nevertheless
+    # If something ends the guard itself, such as a Ctrl-C in noise on a serial line, the guard must
+    # start again, instead of a prompt.
     start_in("/")
 
 
 def developing() -> bool:
     """
-    Does NERVESHUB_DEVELOP leave the drive to the PC? What is neither on nor off does not: a board
-    in the field must get its updates. The library's ``settings`` reads it by the same rules.
+    Tell whether NERVESHUB_DEVELOP leaves the drive to the PC. An invalid value does not: a board in
+    the field must get its updates. The library's ``settings`` module has the same rules.
     """
     try:
         value = os.getenv("NERVESHUB_DEVELOP")  # text or int
     except ValueError:
-        return False  # CircuitPython 10.1 reads nothing but texts in double quotes and integers
+        return False  # CircuitPython 10.1 reads only texts in double quotes and integers
     return str(value).lower() in ("1", "true", "yes", "on")
 
 
 def code() -> None:
-    """For ``/code.py``: choose, count, hand over. Does not return on a board."""
+    """For ``/code.py``: choose a slot, count the start, run it. Does not return on a board."""
     import supervisor  # noqa: PLC0415
 
     try:
@@ -97,7 +97,7 @@ def code() -> None:
             try:
                 slot, trial = _prepare()
             except Exception as error:
-                # Whatever it was, an application must run: a whole one, without any counting.
+                # An application must run in any case: a complete one, without counting.
                 print("nh_boot:", error)
                 slot, trial = _whole("a") and "a" or _whole("b") and "b" or "", False
             _hand_over(slot, trial)
@@ -114,7 +114,7 @@ def code() -> None:
 
 
 def _develop() -> bool:
-    """With NERVESHUB_DEVELOP on, what is edited in ``/develop`` runs, and nothing is counted."""
+    """With NERVESHUB_DEVELOP on: run ``/develop``, and count nothing."""
     if not developing():
         return False
     if _size(ROOT + "/develop/code.py") is None:
@@ -124,7 +124,7 @@ def _develop() -> bool:
 
 
 def at_desk() -> bool:
-    """Is somebody there who may have pressed Ctrl-C? Else it was noise on a serial line."""
+    """Tell whether a person may have pressed Ctrl-C. If not, it was noise on a serial line."""
     import supervisor  # noqa: PLC0415
 
     return bool(supervisor.runtime.usb_connected or developing())
@@ -132,14 +132,14 @@ def at_desk() -> bool:
 
 def start_in(folder: str) -> bool:
     """
-    Let the guard be the next run, with ``folder`` as its current directory. That is a mark which
-    costs no write to the flash, and is gone after a reset.
+    Run the guard next, with ``folder`` as its current directory, which tells the guard how this run
+    ended: without a write to the flash, and only until a reset.
     """
     return _set_next(ROOT + "/code.py", ROOT + folder)
 
 
 def _set_next(file: str, folder: str, again: bool = True) -> bool:
-    """``again``: does the guard follow when that has ended? Else CircuitPython waits, as ever."""
+    """Run a file next; with ``again``, CircuitPython reloads after it instead of waiting."""
     try:
         import supervisor  # noqa: PLC0415
 
@@ -148,12 +148,12 @@ def _set_next(file: str, folder: str, again: bool = True) -> bool:
         )
         return True
     except Exception as error:
-        print("nh_boot:", file, folder, error)  # one of them is missing
+        print("nh_boot:", file, folder, error)  # file or folder is missing
         return False
 
 
 def safemode() -> None:
-    """For ``/safemode.py``: a fault is counted, and after a while the board starts again."""
+    """For ``/safemode.py``: count the fault, wait, and reset the board."""
     import microcontroller  # noqa: PLC0415
 
     try:
@@ -163,7 +163,7 @@ def safemode() -> None:
         storage.remount("/", readonly=False)
         state = load()
         count = state.get("safe", 0)
-        # Wait first: after a brownout, writing to the flash at once is what loses drives.
+        # Wait first: writing to the flash right after a brownout can damage the drive.
         time.sleep(min(10 << min(count, 8), LONGEST_WAIT))
         state["safe"] = count + 1
         reason = supervisor.runtime.safe_mode_reason
@@ -180,7 +180,7 @@ def safemode() -> None:
         save(state)
     except Exception as error:
         print("nh_boot:", error)
-        time.sleep(10)  # never at full speed
+        time.sleep(10)  # at most one reset in 10 seconds
     finally:
         microcontroller.reset()
 
@@ -189,11 +189,11 @@ def safemode() -> None:
 
 
 def _prepare() -> tuple:
-    """Which slot, and whether it is on trial. The record is written before this returns."""
+    """Choose a slot, tell whether it is on trial, and write the record."""
     state = load()
     if state.get("make"):  # the first start of a prepared drive
         try:
-            import nh_slots  # noqa: PLC0415 once in a board's life
+            import nh_slots  # noqa: PLC0415 only at the first start
 
             nh_slots.make(state)
         except Exception as error:
@@ -203,7 +203,7 @@ def _prepare() -> tuple:
     try:
         letter, text = _last_end()
     except Exception as error:
-        letter, text = "p", "nh_boot: " + str(error)  # on trial, what is not known counts as well
+        letter, text = "p", "nh_boot: " + str(error)  # on trial, an unknown end counts, too
     settle(state, letter, text)
     slot = decide(state, _whole, _uuid)
     trial = bool(slot and state.get("trial"))
@@ -213,7 +213,7 @@ def _prepare() -> tuple:
         except Exception as error:
             print("nh_boot:", error)
             if trial and state.get("old") and _whole(state["old"]):
-                slot, trial = state["old"], False  # a trial that can't be counted is none
+                slot, trial = state["old"], False  # no trial, since it can't be counted
     if letter == "c" and (not slot or not trial):
         time.sleep(min(1 << min(state.get("crashes", 0), 6), 60) if slot else PAUSE)
     elif letter in ("e", "s"):
@@ -222,7 +222,7 @@ def _prepare() -> tuple:
 
 
 def _mend(state: dict) -> None:
-    """Drop what makes no sense, so that the rest counts. Nothing is confirmed by that."""
+    """Remove invalid values from the record. An invalid "trial" counts as on trial."""
     for key, kind in _KINDS:
         value = state.get(key)
         if key in state and (not isinstance(value, kind) or value not in _SLOTS.get(key, (value,))):
@@ -232,10 +232,10 @@ def _mend(state: dict) -> None:
 
 
 def _hand_over(slot: str, trial: bool) -> None:
-    """Let the application in a slot be the next run; if anything is missing, the next best."""
+    """Run the application of a slot next; if a file is missing, the rescue application."""
     folder = ROOT + ("/images/" + slot if slot else "/app")
     if _woke_up():
-        # Only this VM knows why, so the application runs in it.
+        # Only this VM has alarm.wake_alarm, so the application must run in it.
         try:
             import nh_wake  # noqa: PLC0415
 
@@ -252,18 +252,18 @@ def _hand_over(slot: str, trial: bool) -> None:
     if _set_next(ROOT + "/app/code.py", ROOT + "/app"):
         return
     time.sleep(PAUSE)
-    start_in(COUNTED)  # perhaps another time
+    start_in(COUNTED)  # try again
 
 
 def _last_end() -> tuple:
-    """How the start before this one ended: a letter, or "" if nothing is to blame; and words."""
+    """Return how the previous start ended: a letter, or "" if it does not count; and a text."""
     import microcontroller  # noqa: PLC0415
     import supervisor  # noqa: PLC0415
 
     reason, reasons = supervisor.runtime.run_reason, supervisor.RunReason
     here = _here()
     if reason in (reasons.AUTO_RELOAD, reasons.REPL_RELOAD) or _woke_up() or here == COUNTED:
-        return "", ""  # somebody works on it, or it slept, or that is done
+        return "", ""  # a file was saved, or the board slept, or the end is counted already
     if reason != reasons.STARTUP:
         traceback = (supervisor.get_previous_traceback() or "").strip()
         if not traceback and here not in (CRASHED, LATE):
@@ -279,11 +279,11 @@ def _last_end() -> tuple:
 
 
 def _here() -> str:
-    """The folder in which the launcher has let this run start, without those above."""
+    """Return the last part of the current directory, which the launcher has set."""
     try:
         return "/" + os.getcwd().rsplit("/", 1)[-1]
     except OSError:
-        return ""  # a power cut has torn the folder above
+        return ""  # a power cut has damaged the parent folder
 
 
 def _woke_up() -> bool:
@@ -296,19 +296,23 @@ def _woke_up() -> bool:
 
 
 def disarm() -> None:
-    """A watchdog goes on after a crash: it must not bite the guard, or somebody at the prompt."""
+    """Stop the watchdog, which stays armed after a crash: it must not reset the guard."""
     try:
         import microcontroller  # noqa: PLC0415
 
         microcontroller.watchdog.mode = None
     except Exception as error:
-        print("nh_boot: the watchdog goes on:", error)
+        print("nh_boot: can't stop the watchdog:", error)
 
 
 def settle(state: dict, letter: str, text: str) -> None:
     """
-    Note in the record how the last start ended. ``"s"`` is a crash after ten steady minutes: it
-    counts on trial only.
+    Note in the record how the last start ended.
+
+    :param dict state: the record; changed
+    :param str letter: ``"c"`` crashed, ``"e"`` ended, ``"h"`` hung, ``"p"`` power cut, ``"r"``
+        reset, ``"s"`` crashed after ten minutes, which counts on trial only; ``""`` does not count
+    :param str text: description for the operator
     """
     if state.get("trial"):
         ends = state.get("ends", "")
@@ -325,11 +329,11 @@ def settle(state: dict, letter: str, text: str) -> None:
 
 def decide(state: dict, whole, uuid_of) -> str:
     """
-    Choose what runs, and note it in the record.
+    Choose the slot to run, and note it in the record.
 
     :param dict state: the record; changed
-    :param whole: function of a slot: is its image there, byte for byte?
-    :param uuid_of: function of a slot: the uuid of its release
+    :param whole: function of a slot that tells whether its image is complete and undamaged
+    :param uuid_of: function of a slot that returns its release's uuid
     :return: ``"a"``, ``"b"``, or ``""`` for the rescue application
     """
     if "run" not in state:
@@ -351,7 +355,7 @@ def decide(state: dict, whole, uuid_of) -> str:
 
 
 def _class(ends: str) -> str:
-    """What most of the starts died of; of two as frequent, the severer."""
+    """Return the most frequent end of the starts; in a tie the more severe one."""
     best, most = "", 0
     for name, letters in _CLASSES:
         count = sum(ends.count(letter) for letter in letters)
@@ -367,8 +371,8 @@ def _go_back(state: dict, why: str, whole, uuid_of) -> str:
     if bad:
         state["bad"], state["why"] = bad, why
     state["rev"] = 1
-    # A whole slot that is not the old one, or newer than what ran, was installed and not yet
-    # tried: that is a trial. Unless it was given up before: else the two would take turns.
+    # The other slot, if it is not the old one or is newer, was installed but never started: it runs
+    # on trial. But not if it has failed before, or the two would alternate.
     trial = other != state.get("old") or _number(other) > _number(run)
     known_bad = trial and known_bad is not None and uuid_of(other) == known_bad
     state["run"] = other = other if whole(other) and not known_bad else ""
@@ -378,7 +382,7 @@ def _go_back(state: dict, why: str, whole, uuid_of) -> str:
 
 
 def _guess(state: dict, whole) -> None:
-    """All copies of the record are gone. What runs then must prove itself."""
+    """Choose a slot without a record: the newer one, on trial."""
     found = [(_number(slot), slot) for slot in ("a", "b") if whole(slot)]
     found.sort()
     state["run"] = found[-1][1] if found else ""
@@ -390,7 +394,7 @@ def _guess(state: dict, whole) -> None:
 
 
 def load() -> dict:
-    """The newest whole copy of the record; an empty dict if there is none."""
+    """Return the newest valid copy of the record; an empty dict if there is none."""
     newest = (0, {})
     for name in _FILES:
         copy = _read(name)
@@ -401,8 +405,12 @@ def load() -> dict:
 
 def save(state: dict) -> None:
     """
-    Write the oldest copy; the others stay. A file that is missing or has another length is left
-    alone: to make it would write the FAT, and its place is lost.
+    Write the record over its oldest copy; the others stay. A file that is missing or has another
+    length is not used: to make it would write the FAT.
+
+    :param dict state: the record; its traceback ``tb`` is shortened if the record is too long
+    :raises OSError: if no copy can be written
+    :raises ValueError: if the record is too long
     """
     last, oldest, path = 0, None, None
     for name in _FILES:
@@ -455,13 +463,13 @@ def _read(name: str):
 
 
 def _whole(slot: str) -> bool:
-    """Is there a release in a slot, byte for byte?"""
+    """Tell whether a slot holds a complete, undamaged release."""
     header = _header(slot)
     return header is not None and _checksum(slot, header[1]) == header[2]
 
 
 def _header(slot: str):
-    """Number of the installation, length of the image, its CRC-32, texts; None: no release."""
+    """Return the installation's number, the image's length and CRC-32, and texts; or None."""
     try:
         with open(ROOT + "/images/" + slot + "/app.img", "rb") as file:
             file.seek(_OFFSET)
@@ -513,9 +521,9 @@ def _number(slot: str) -> int:
 
 def note(letter: str, error) -> None:
     """
-    For the launcher: write how its run ended.
+    For the launcher: write to the record how the application ended.
 
-    :param str letter: as `settle` takes it; ``""``: the start that ends now uses up no trial
+    :param str letter: as for `settle`; with ``""`` this start does not count
     :param error: the exception that ended it, or None
     """
     state = load()

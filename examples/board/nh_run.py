@@ -2,36 +2,37 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The launcher: runs an application in a VM of its own, as the guard (``nh_boot``) has chosen it.
+The launcher: runs the application that the guard (``nh_boot``) has chosen, in a VM of its own.
 
-The current directory says what to run: ``/images/a`` or ``/images/b``, whose image is mounted at
+The current directory tells what to run: ``/images/a`` or ``/images/b``, whose image is mounted at
 ``/slot``; or ``/app``, the rescue application, or ``/develop``, which are plain files. The
-application's ``lib`` comes first in the search for modules; its ``code.py`` runs as ``__main__``,
-or its ``code.mpy`` is imported. An application on trial is started by ``nh_trial`` instead, with a
-watchdog that ``NervesHubLink.poll`` feeds: neither that nor ``sys.path`` nor a mount would survive
-the reload between guard and application. Whatever ends the application, the guard comes next.
+application's ``lib`` comes first in ``sys.path``; its ``code.py`` runs as ``__main__``, or its
+``code.mpy`` is imported. An application on trial is started by ``nh_trial`` instead, with a
+watchdog that ``NervesHubLink.poll`` feeds. This can't be done by the guard, since watchdog,
+``sys.path`` and mounts do not survive the reload between guard and application. When the
+application ends, for whatever reason, the guard runs next.
 
-The image is mounted a second time at ``/media``, through a file of its own. What a display or the
-sound reads in the background (OnDiskBitmap, WaveFile, MP3Decoder) belongs there: it is read between
-two byte codes, also in the middle of a read from ``/slot``, and two reads that are nested in one
-FatFs volume destroy each other.
+The image is mounted a second time at ``/media``, through a file of its own, for files that a
+display or the sound reads in the background (OnDiskBitmap, WaveFile, MP3Decoder): they are read
+between two byte codes, also during a read from ``/slot``, and FatFs can't nest two reads of one
+volume.
 
-How it ended, only this VM knows: to the next one, an end and a ``supervisor.reload()`` look alike,
-and after memory ran out there is no traceback. So the launcher says in which folder the guard is to
-start, by ``supervisor.set_next_code_file``, which writes nothing.
+Only this VM knows how the application ended: for the next VM, an end and a ``supervisor.reload()``
+look the same, and there is no traceback after a lack of memory. So the launcher sets the guard's
+current directory by ``supervisor.set_next_code_file``, which writes nothing to the flash.
 
 ==================================  ================================================================
 the guard starts in                 the application
 ==================================  ================================================================
-``/images``                         crashed, or could not be mounted, read or compiled; set first of
-                                    all, so that nothing has to be done when memory has run out
+``/images``                         crashed, or could not be mounted, read or compiled. Set at the
+                                    beginning, since after a crash there may be no memory for it
 ``/``                               ended, by itself or by a reload
 ``/nh_a``                           was interrupted by Ctrl-C
-``/nh_b``                           crashed after ten steady minutes: not this start's fault
+``/nh_b``                           crashed after ten minutes, which is not this start's fault
 ==================================  ================================================================
 
-Where a slot was written, the VM may only end by a reset of the board: the end of the VM closes the
-file, and that writes a folder. What the mark and the traceback would say goes into the record then.
+While a slot is open for writing, the VM must end by a reset of the board: otherwise its end would
+close the file, which writes a folder. How the application ended is written to the record then.
 """
 
 import os
@@ -43,20 +44,20 @@ import supervisor
 STEADY = 600
 """Seconds after which a crash is no longer the start's fault."""
 ROOT = globals().get("__file__", "").rpartition("/")[0].rstrip("/")
-"""Where the drive is: ``""`` on a board."""
-# Made now: later, memory may have run out.
+"""The drive's path: ``""`` on a board."""
+# Made now, since there may be no memory later.
 _HOME = ROOT or "/"
 _GUARD = ROOT + "/code.py"
 _CRASHED, _ENDED, _STOPPED, _LATE = (ROOT + name for name in ("/images", "/", "/nh_a", "/nh_b"))
 
 
 class Launcher:
-    """What the library finds in ``sys.modules["nh_launcher"]``."""
+    """Information for the library, which finds it as ``sys.modules["nh_launcher"]``."""
 
     slot = ""
-    """The slot that runs, ``"a"`` or ``"b"``; ``""`` for the rescue application."""
+    """The running slot, ``"a"`` or ``"b"``; ``""`` for the rescue application."""
     armed = 0
-    """Seconds with which the watchdog was armed; with others, somebody else did."""
+    """Timeout in seconds to which the launcher has set the watchdog; 0 if it is not armed."""
 
 
 class Image:
@@ -68,8 +69,8 @@ class Image:
         self._sectors = int.from_bytes(self._file.read(4), "little") // 512
 
     def readblocks(self, number: int, buffer) -> int:
-        """Read. Never raises: after an exception here, FatFs would take one sector for another."""
-        for _ in range(2):  # a Ctrl-C in here is lost; another one will find the application's code
+        """Read blocks. Never raises: after an exception here, FatFs would mix up sectors."""
+        for _ in range(2):  # a Ctrl-C in here is lost; the next one reaches the application
             try:
                 self._file.seek((8 + number) * 512)
                 return 0 if self._file.readinto(buffer) == len(buffer) else -5
@@ -78,7 +79,7 @@ class Image:
         return -5
 
     def count(self) -> int:
-        """How many blocks of 512 bytes it has. Without an ioctl(), FatFs needs no more."""
+        """Return the number of blocks of 512 bytes. Without an ioctl(), FatFs needs no more."""
         return self._sectors
 
 
@@ -103,13 +104,13 @@ def run(watchdog: int = 0) -> None:
         _leave(_ENDED)
     except SystemExit:
         letter = "e"
-        _leave(_ENDED)  # an end like any other
+        _leave(_ENDED)  # the same as an end
     except KeyboardInterrupt:
         letter = ""
         _out(paths)
         if _at_desk():
-            letter = None  # what the end of the VM writes, somebody is there to mend
-            raise SystemExit from None  # CircuitPython leads it to the prompt, and nothing else
+            letter = None  # no reset, though closing a slot writes: a person is there to mend it
+            raise SystemExit from None  # only this leads to CircuitPython's prompt
         _leave(_STOPPED)  # noise on a serial line
         raise
     except Exception as raised:
@@ -129,7 +130,7 @@ def run(watchdog: int = 0) -> None:
 
 
 def _enter(folder: str) -> str:
-    """Mount the image if there is one, and go where the application is."""
+    """Mount the slot's image, if there is one, and change to the application's folder."""
     if not folder.startswith(ROOT + "/images/"):
         return folder
     import storage  # noqa: PLC0415 the rescue application needs none
@@ -150,37 +151,37 @@ def _execute(here: str) -> None:
     try:
         size = os.stat("code.py")[6]
     except OSError:
-        os.stat("code.mpy")  # else the guard's own /code.py would be found
-        __import__("code")  # no other way leads to compiled code
+        os.stat("code.mpy")  # raises if it is missing: import would find the guard's /code.py
+        __import__("code")  # compiled code can only be imported
         return
     with open("code.py", "rb") as file:
-        source = file.read(size)  # with its length, it takes the room once
+        source = file.read(size)  # with a length, only one buffer is allocated
     program = compile(source, "code.py", "exec")
     del source
     exec(program, {"__name__": "__main__", "__file__": here + "/code.py"})
 
 
 def _out(paths: list) -> None:
-    """Leave the image, before anything else looks for a file in it."""
+    """Leave the image: restore ``sys.path`` and the current directory."""
     sys.path[:] = paths
     try:
         os.chdir(_HOME)
     except Exception:
-        pass  # out of memory: the end of the VM leaves it, too
+        pass  # out of memory: the end of the VM does the same
 
 
 def _leave(folder: str) -> None:
-    """Say where the guard is to start. Needs some 100 bytes: CircuitPython looks for both paths."""
+    """Set the guard's current directory. Needs about 100 bytes: CircuitPython checks both paths."""
     try:
         supervisor.set_next_code_file(
             _GUARD, working_directory=folder, reload_on_success=True, reload_on_error=True
         )
     except Exception:
-        pass  # out of memory, or the folder is missing: what was said before holds
+        pass  # out of memory, or the folder is missing: the earlier setting stays
 
 
 def _has_written() -> bool:
-    """Does the library keep a slot open for writing?"""
+    """Tell whether the library has a slot open for writing."""
     slots = sys.modules.get("nerveshub_link.slots.slot_file")
     try:
         return slots is not None and slots.is_open()
@@ -189,7 +190,7 @@ def _has_written() -> bool:
 
 
 def _reset(letter: str, error) -> None:
-    """Reset the board, after the record has got what would be lost; ``""``: nothing to count."""
+    """Write to the record how the application ended, then reset the board."""
     try:
         import nh_boot  # noqa: PLC0415 it takes memory
 
@@ -202,7 +203,7 @@ def _reset(letter: str, error) -> None:
 
 
 def _at_desk() -> bool:
-    """Was it a person who pressed Ctrl-C? Then it is not counted, and the watchdog is off."""
+    """If a person pressed Ctrl-C: stop the watchdog, do not count this start; return True."""
     try:
         import nh_boot  # noqa: PLC0415 it takes memory
 

@@ -2,34 +2,34 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Looks after the slots' files at the first start of a prepared drive: once in a board's life, at the
-desk.
+Checks and makes the slots' files, at the first start of a prepared drive only.
 
-A slot must lie in one piece, because a file in pieces is written in pieces, too. ``board prepare``
-writes the files onto a fresh drive, where they do as a rule; only a board can see it, and notes it
-in the record. A file that is missing or has another length is made here: FatFs takes the first free
-clusters. What is in it does not matter, so it is reserved by a seek, in a second or two, and only
-its first sectors are written: with zeros, so that nothing old is taken for a release.
+A slot's file must be contiguous on the drive, because a fragmented file is written in fragments,
+too. ``board prepare`` writes the files onto a fresh drive, where they usually are contiguous; only
+a board can check that, and notes it in the record. A file that is missing or has another length is
+made here: FatFs takes the first free clusters. Its content does not matter, so it is reserved by a
+seek, in a second or two, and only its first sectors are written with zeros, so that no old bytes
+look like a release.
 
-A power cut meanwhile does no harm: the file's folder names its first cluster before the others are
-reserved, so the next start finds them and frees them.
+A power cut meanwhile does no harm: the file's folder entry names its first cluster before the
+others are reserved, so the next start finds and frees them.
 
-Never done again: in the field, a slot that is lost stays lost, the board stays online, and the
-library tells why it takes no updates.
+This is never repeated: in the field, a lost slot stays lost, the board stays online, and the
+library reports why it accepts no updates.
 """
 
 import gc
 
 import nh_boot
 
-_FIRST = 8 * 512  # what comes before the image
+_FIRST = 8 * 512  # bytes before the image
 
 
 def make(state: dict) -> None:
     """
-    Make what is missing, and note in the record that it is done.
+    Make missing files, and note in the record that this is done.
 
-    :param dict state: the record; ``make`` is how many sectors a slot has
+    :param dict state: the record; ``make`` is the length of a slot's file in sectors of 512 bytes
     :raises OSError: if the drive can't be written; the next start tries again
     """
     if nh_boot.developing():
@@ -69,10 +69,11 @@ def _reserve(path: str, size: int) -> None:
 
 
 def _is_in_one_piece(path: str) -> bool:
-    """Ask the heap: open() keeps a map of a file's pieces. A file of one cluster has one."""
+    """Tell whether a file is contiguous, by the size of the map that open() allocates."""
     if not hasattr(gc, "mem_alloc"):
         return True  # not a board
-    # open() copies the path, too: so both have the same length. FatFs skips the slashes.
+    # Compare with a file of one cluster. open() also copies the path, so both paths get the same
+    # length; FatFs ignores repeated slashes.
     one = "code.py"
     one = nh_boot.ROOT + "/" * (len(path) - len(nh_boot.ROOT) - len(one)) + one
     return min(_taken(path), _taken(path)) <= min(_taken(one), _taken(one))

@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The launcher for an application on trial: as ``nh_run``, with the watchdog on. 90 seconds without a
-``poll()`` and the board starts anew; ``NERVESHUB_WATCHDOG`` in settings.toml changes that, 0 for
-no watchdog.
+The launcher for an application on trial: as ``nh_run``, but with the watchdog, which resets the
+board after 90 seconds without a ``poll()``. ``NERVESHUB_WATCHDOG`` in settings.toml is another
+number of seconds; 0 for no watchdog.
 """
 
 import os
@@ -16,7 +16,7 @@ _LONGEST = 24 * 60 * 60
 
 
 def seconds() -> int:
-    """Seconds that the settings give it; 90 if they give none, or something else."""
+    """Return the watchdog's timeout by settings.toml; 90 without a valid setting."""
     try:
         value = os.getenv("NERVESHUB_WATCHDOG")  # text or int
         if value in (None, ""):
@@ -24,7 +24,7 @@ def seconds() -> int:
         if 0 <= int(value) <= _LONGEST:
             return int(value)
     except ValueError:
-        pass  # of getenv, too: CircuitPython 10.1 reads nothing but texts in quotes and integers
+        pass  # also from getenv: CircuitPython 10.1 reads only texts in quotes and integers
     print("nh_trial: NERVESHUB_WATCHDOG must be a whole number of seconds, one day at most; now 90")
     return _DEFAULT
 

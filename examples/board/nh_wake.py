@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The launcher after a wake from deep sleep: runs the application within the guard's own VM, because
-``alarm.wake_alarm`` is told to that one alone. The guard ends this run by a reload, so nobody finds
-the application's traceback afterwards: it goes into the record here.
+The launcher after a wake from deep sleep: runs the application within the guard's own VM, since
+only that VM has ``alarm.wake_alarm``. The guard ends this run by a reload, which loses the
+application's traceback: so it is written to the record here.
 """
 
 import os
@@ -20,8 +20,8 @@ def run(folder: str, trial: bool) -> None:
     """
     Run the application.
 
-    :param str folder: where it is
-    :param bool trial: is it on trial?
+    :param str folder: the application's folder
+    :param bool trial: whether it is on trial
     """
     begun = time.monotonic()
     os.chdir(folder)
@@ -32,7 +32,7 @@ def run(folder: str, trial: bool) -> None:
         try:
             _remember(error, "s" if late else "c")
         except Exception as failure:
-            print("nh_wake:", failure)  # out of memory? The launcher has left its mark
+            print("nh_wake:", failure)  # maybe no memory; the launcher has set the guard's folder
 
 
 def _remember(error: Exception, letter: str) -> None:

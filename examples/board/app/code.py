@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-The rescue application: runs when no slot holds a whole application, and fetches one.
+The rescue application: runs when no slot holds a complete application, and downloads one.
 
-It tells NervesHub another uuid than any release has, so that the release is offered once more.
+It reports a uuid that no release has, so that NervesHub offers the release again.
 """
 
 import wifi
