@@ -124,7 +124,7 @@ class Delta:
         if header is not None and header.table_length > _MOST_TABLE:
             self._header = None
         # Where each chunk lies in the running slot's image, in sectors; 2 bytes for each.
-        self._sources = bytearray(b"\xff") * (2 * self._table.count)
+        self._sources = bytearray(b"\xff" * (2 * self._table.count))
         self._piece = memoryview(bytearray(2 * SECTOR))
         self._hash = hashlib.new("sha256")
         self._at = self._sector = 0  # of the running slot's table and image: compared so far

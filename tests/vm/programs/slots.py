@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: MIT
 """
 An update of an application in its slot, without a network: the archive comes from a file, in pieces
-as a download hands them out. Options: ``drive`` (slot a runs), ``archive``, ``meta``.
+as a download hands them out, and only those parts that the writer asks for. Options: ``drive``
+(slot a runs), ``archive``, ``meta``.
 """
 
 import gc
@@ -29,20 +30,30 @@ def main(options):
 
     sys.modules["nh_launcher"] = Launcher
     writer = AppSlotWriter(options["drive"])
+    size = os.stat(options["archive"])[6]
+    part = 0, writer.fwup_first or size
+    travelled = 0
     with open(options["archive"], "rb") as archive:
-        writer.fwup_begin(os.stat(options["archive"])[6], options["meta"])
-        while True:
-            count = archive.readinto(buffer)
-            if not count:
-                break
-            piece = view[:count]
-            while writer.fwup_chunk(piece) is False:
-                piece = view[:0]
+        writer.fwup_begin(size, options["meta"])
+        while part is not None:
+            at, stop = part
+            archive.seek(at)
+            while at < (stop or size):
+                count = archive.readinto(view[: min(CHUNK, (stop or size) - at)])
+                piece = view[:count]
+                while writer.fwup_chunk(piece) is False:
+                    piece = view[:0]
+                at += count
+                travelled += count
+            part = None if at == size else False
+            while part is False:
+                part = writer.fwup_next(at, True)
     slices = 1
     while writer.fwup_finish() is False:
         slices += 1
     gc.collect()
-    print(json.dumps({"event": "installed", "used": gc.mem_alloc(), "slices": slices}))
+    told = {"event": "installed", "used": gc.mem_alloc(), "slices": slices}
+    print(json.dumps(dict(told, travelled=travelled)))
 
 
 main(json.load(sys.stdin))
