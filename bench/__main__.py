@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from support.vm import LIBRARIES, Vm, build
 
-from . import ROOT, archive, depth, memory, signatures, slots, speed, stalls
+from . import ROOT, archive, depth, memory, signatures, slots, speed, stalls, travel
 
 
 def find_vms(folder: str) -> list:
@@ -56,6 +56,7 @@ def measure(short: bool) -> list:
         yield "how long a poll() takes", stalls.measure(short)
         yield "depth", depth.measure()
         yield "archives", archive.measure(vms, short)
+        yield "what travels of a signed release", travel.measure(short)
         yield "signatures", signatures.measure(vms, short)
         yield "slots, on a drive of 960 KB", slots.measure(vms, short)
         yield "memory", memory.measure(vms, short)

@@ -48,10 +48,10 @@ class FwupWriter:
 
     fwup_first = 0
     """
-    0 if the writer takes the image whole. A writer that can do with parts of it, and verifies it by
-    itself, says how many of its first bytes it wants to see: then `fwup_next` is asked for the
-    next part. Asked once for each update. Since parts have no checksum that the server knows, what
-    the writer verifies is all that is verified.
+    0 if the writer takes the image whole. A writer that can do with parts of it, and verifies them
+    by a signature, says how many of the first bytes it wants to see; then `fwup_next` is asked for
+    the next part. Asked once for each update. The server's checksum is that of the whole: where
+    parts are left out, what the writer verifies is all that is verified.
     """
 
     finished_percent = 0

@@ -231,7 +231,7 @@ class ImageDownload:
         """Who has verified the image, in words for the log (read-only)."""
         if self.partial:
             loader = self.loader
-            words = "update verified by the writer: %d KB of %d KB travelled"
+            words = "update verified by its signature: %d KB of %d KB travelled"
             return words % (-(-loader.travelled // 1024), -(-loader.total // 1024))
         return (
             "update not verified, as allowed" if self._offer.checksum is None else "update verified"

@@ -15,6 +15,7 @@ TITLES = [
     "how long a poll() takes",
     "depth",
     "archives",
+    "what travels of a signed release",
     "signatures",
     "slots, on a drive of 960 KB",
     "memory",

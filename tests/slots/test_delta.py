@@ -150,7 +150,7 @@ def test_the_log_tells_what_travels_and_what_was_saved(machine):
     one = update(machine)
     text = one.log.text
     assert "only what changed travels: 8 KB of 165 KB; the running slot has the rest" in text
-    assert "update verified by the writer: 9 KB of 166 KB travelled" in text
+    assert "update verified by its signature: 9 KB of 166 KB travelled" in text
 
 
 def test_unless_the_release_is_verified_here_all_of_it_travels(machine):

@@ -16,11 +16,9 @@ from nerveshub_tools.download_faults import Fault
 from nerveshub_tools.server import HubThread
 from support import slots
 from support.applications import META, archive, many_files, with_one_changed
-from support.fakes import FakeClock
-from support.hub_board import Board
+from support.hub_delta import NEW, update
 from support.machine import Machine
 
-from nerveshub_link import AppSlotWriter
 from nerveshub_link.slots import slot_file
 from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
 
@@ -30,7 +28,6 @@ CHANGED = with_one_changed(FILES)
 RELEASE = archive(CHANGED)
 SECTORS = 700
 OLD = dict(META, uuid="old", version="1.0.0")
-NEW = dict(META, uuid="new")
 
 
 @pytest.fixture(name="machine")
@@ -51,28 +48,6 @@ def one_hub():
         yield running
 
 
-def update(hub, machine, release=RELEASE, *faults):
-    """Push a release; return the ranges that the hub served, and the device's log."""
-    hub.download_faults.clear()
-    hub.downloads.entries.clear()
-    hub.add_firmware(release, NEW)
-    writer = AppSlotWriter(machine.root, clock=FakeClock())
-    writer._copies_from = str(slots.path_of(machine.root, "a"))
-    with Board(hub, fwup_writer=writer, download_retries=3) as one:
-        one.join()
-        hub.download_faults.add(*faults)
-        hub.push_update("dev-1", "new")
-
-        def done():
-            if one.link._updates.paused:
-                one.skip(30)  # until the next try
-            return one.client.named("reboot") or one.client.named("fwup_error")
-
-        one.until(done)
-    served = [(entry.start, entry.start + entry.sent) for entry in hub.downloads.entries]
-    return served, one.log.text
-
-
 def assert_installed(machine, files):
     image = fat_image.build(files).data
     data = slots.path_of(machine.root, "b").read_bytes()
@@ -91,8 +66,8 @@ def foretold(release, files):
 def test_one_changed_file_of_82(hub, machine, grown, percent):
     files = with_one_changed(FILES, grown)
     release = archive(files)
-    served, log = update(hub, machine, release)
-    assert hub.downloads.body_bytes("new", "dev-1") <= SIZE * percent // 100
+    served, log = update(hub, machine.root, release)
+    assert hub.downloads.body_bytes(NEW["uuid"], "dev-1") <= SIZE * percent // 100
     assert served == foretold(release, files)
     assert "only what changed travels" in log
     assert_installed(machine, files)
@@ -111,6 +86,6 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_the_hub_does_the_right_image_is_installed(hub, machine, name):
-    update(hub, machine, RELEASE, *FAULTS[name])
+    update(hub, machine.root, RELEASE, *FAULTS[name])
     assert hub.download_faults._planned == []  # all of it has happened
     assert_installed(machine, CHANGED)

@@ -78,7 +78,7 @@ def test_a_part_is_asked_for_with_both_ends_and_a_kept_connection():
 def test_without_all_bytes_the_servers_checksum_does_not_count_and_the_log_says_who_verified():
     one = bench((900, 1100), None).offer(checksum=OTHER).run(100)
     assert one.statuses[-1] == COMPLETED
-    assert "update verified by the writer: 1 KB of 2 KB travelled" in one.log.text
+    assert "update verified by its signature: 1 KB of 2 KB travelled" in one.log.text
 
 
 def test_where_all_bytes_came_the_servers_checksum_counts():
@@ -94,7 +94,7 @@ def test_where_all_bytes_came_the_servers_checksum_counts():
 def test_bytes_that_come_once_more_can_not_be_checked_against_the_servers_checksum():
     one = bench((200, 0)).offer().run(100)
     assert one.writer.image == IMAGE[:300] + IMAGE[200:]
-    assert "update verified by the writer" in one.log.text
+    assert "update verified by its signature" in one.log.text
 
 
 def test_a_writer_with_work_to_do_is_asked_again_at_the_next_poll():
