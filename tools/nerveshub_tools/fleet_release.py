@@ -254,7 +254,8 @@ async def _send(product: Product, file: str) -> dict:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("", total=Path(file).stat().st_size)
         try:
             return await product.upload(file, lambda count: progress.advance(task, count))
