@@ -84,8 +84,12 @@ def next_part(writer, path: str, received: int, kept: bool):
         except (OSError, MemoryError):
             return received, 0
     if not delta.compared:
-        if not delta.compare(kept):
-            return False
+        try:
+            if not delta.compare(kept):
+                return False
+        except (OSError, MemoryError):
+            delta.close()
+            return received, 0
         if not delta.words:
             writer.log(
                 "info", "all of the release travels: too little of it is in the running slot"
@@ -304,9 +308,9 @@ class Delta:
         view = install._buffer[: self._table.row(number)[0] * SECTOR]
         try:
             count = self._slot.read_into(IMAGE_AT + self._source(number), view)
-        except OSError:
-            return False
-        if count != len(view) or not self._table.is_unpacked(number, view):
+            if count != len(view) or not self._table.is_unpacked(number, view):
+                return False
+        except (OSError, MemoryError):
             return False
         install._chunk = number + 1
         install._append(view)

@@ -267,6 +267,28 @@ def test_a_running_slot_that_can_not_be_opened_only_means_that_all_travels(
     assert_installed(machine, one)
 
 
+@pytest.mark.parametrize("error", [OSError(5), MemoryError()])
+@pytest.mark.parametrize("count", [0, 1, 5, 7, 8, 9, 60])
+def test_whatever_fails_while_the_running_slot_is_read_nothing_but_bytes_is_lost(
+    machine, monkeypatch, count, error
+):
+    left = [count]
+    read_into = slot_file.SlotFile.read_into
+
+    def fails(self, sector, view):
+        if self._path.endswith("/a/app.img"):
+            left[0] -= 1
+            if left[0] == -1:
+                raise error
+        return read_into(self, sector, view)
+
+    one = bench(machine).offer(RELEASE)
+    monkeypatch.setattr(slot_file.SlotFile, "read_into", fails)
+    one.run(100)
+    assert left[0] < 0
+    assert_installed(machine, one)
+
+
 # In small pieces
 
 
