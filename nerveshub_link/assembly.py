@@ -5,9 +5,10 @@
 `nerveshub_link.assembly`
 ====================================================
 
-Makes the parts of a link, and tells them of each other. Needed once, while the link is made: so it
-is a module of its own, which gives its memory back. It is imported when the options are checked and
-the configurator's memory is free again.
+Makes the parts of a link, from the bottom up: each gets what it needs when it is made, and nothing
+later. Needed once, while the link is made: so it is a module of its own, which gives its memory
+back. It is imported when the options are checked and the memory of the module that checks them is
+free again.
 """
 
 from .common.memory import load
@@ -15,49 +16,119 @@ from .common.memory import load
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
     *"wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head wire.transport"
-    " wire.websocket wire.connection device.topic dispatch update.download_retry"
-    " update.image_answer update.image_check update.downloader update.image_download"
-    " update.reports update.manager parts".split(" ")
+    " wire.websocket wire.connection device.trial device.restart device.topic dispatch"
+    " update.download_retry update.image_answer update.image_check update.downloader"
+    " update.image_download update.reports update.manager".split(" ")
 )
 
-from .device.topic import DeviceTopic
+from .device.restart import Restart
+from .device.topic import TOPIC, DeviceTopic
+from .device.trial import Trial
 from .dispatch import Dispatch
-from .parts import Parts
 from .update.downloader import Downloader
 from .update.manager import UpdateManager
 from .wire.connection import Connection
 from .wire.phoenix import Channels
+from .wire.transport import Transport
 
 
-def assemble(config, socket_pool, ssl_context, reporter, log, buffer) -> Parts:  # noqa: PLR0913
+def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:  # noqa: PLR0913, PLR0914, PLR0917
     """
     Make the parts.
 
+    :param NervesHubLink link: for the log, and for what runs the application's or operators' code
     :param Config config: the checked options
     :param socket_pool: a socket pool
     :param ssl_context: an SSL context, or None
     :param Callbacks reporter: the link's
-    :param log: function of level and text: `NervesHubLink.log`
     :param bytearray buffer: for chunks of an update; empty if nothing is downloaded
+    :return: `Connection`, `Channels`, `DeviceTopic`, `UpdateManager`, `Restart`, `Dispatch`; and
+        `Archives` and `DeviceLogs`, or None
     """
-    parts = Parts(config, socket_pool, ssl_context, reporter)
-    parts.connection = link = Connection(config, socket_pool, reporter.call, reporter.log)
-    parts.time = link.time
-    parts.channels = Channels(
-        link.socket.send_text, config.reply_timeout * 1000, config.heartbeat_interval * 1000
+    call, log = reporter.call, reporter.log
+    if config.warning:
+        log("warning", config.warning)
+    if config.fwup_writer is not None:
+        from .update.fwup_writer import give_log  # noqa: PLC0415 with a writer only
+
+        give_log(config.fwup_writer, log)
+    trial = Trial(config, log)
+
+    def transport():
+        return Transport(socket_pool, ssl_context, trial.before_open)
+
+    connection = Connection(config, socket_pool, call, log, trial.before_open)
+    channels = Channels(
+        connection.socket.send_text, config.reply_timeout * 1000, config.heartbeat_interval * 1000
     )
-    parts.device = device = DeviceTopic(config, parts.channels, reporter.call, reporter.log, log)
-    link.before_open = device.before_open
-    parts.downloader = Downloader(
-        parts.transport(),
+    push = channels.pusher(TOPIC)
+    downloader = Downloader(
+        transport(),
         len(buffer),
         config.connect_timeout,
         config.idle_timeout * 1000,
         config.minimum_speed,
         buffer,
     )
-    parts.updates = device.updates = UpdateManager(
-        config, parts.downloader, device.push, reporter.call, reporter.log
+    updates = UpdateManager(config, downloader, push, call, log)
+    restart = Restart(config.client, push, updates, call, log)
+    topics, handlers = {}, {}
+    archives = logs = scripts = answers = None
+    # Here and below: most boards have only some of these.
+    if config.archive_folder:
+        load("device.archives")
+        from .device.archives import Archives  # noqa: PLC0415
+
+        archives = Archives(config, downloader, updates, call, log)
+        handlers["archive"] = archives.offer
+    if config.extensions:
+        load("extensions.router", "extensions.setup")
+        from .extensions.setup import make_extensions  # noqa: PLC0415
+
+        topics["extensions"], logs = make_extensions(
+            config, channels, log, connection.time, updates, restart, transport
+        )
+        handlers["extensions:get"] = topics["extensions"].offer
+    if config.console is not None:
+        topics["console"] = _console(config.console)
+        topics["console"].setup(link, channels, config, log)
+    if config.scripts is not None:
+        from .device.script_answers import ScriptAnswers  # noqa: PLC0415
+
+        answers = ScriptAnswers(push)
+        scripts = _scripts(config, link, topics.get("console"), push, answers.refuse, log)
+        handlers["scripts/run"] = scripts.handle
+    device = DeviceTopic(
+        config,
+        channels,
+        push,
+        trial,
+        updates,
+        restart,
+        answers,
+        scripts,
+        handlers,
+        call,
+        log,
+        link.log,
     )
-    parts.dispatch = Dispatch(link, parts.channels, device, reporter.log)
-    return parts
+    dispatch = Dispatch(connection, channels, device, topics, log)
+    return connection, channels, device, updates, restart, dispatch, archives, logs
+
+
+def _console(given):
+    if given is not True:
+        return given
+    from .console.console import Console  # noqa: PLC0415
+
+    return Console()
+
+
+def _scripts(config, link, console, push, refuse, log):  # noqa: PLR0913, PLR0917
+    from .console.scripts import Scripts  # noqa: PLC0415
+
+    names = {"link": link}
+    if config.scripts == "console":
+        return Scripts(names, console, push, refuse, log, config.clock)
+    names.update(config.scripts)
+    return Scripts(names, None, push, refuse, log, config.clock)

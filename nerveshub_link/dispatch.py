@@ -33,17 +33,17 @@ class Dispatch:
     :param Connection connection: where messages come from
     :param Channels channels: understands them
     :param DeviceTopic device: handles the device topic
+    :param dict topics: what handles the other topics, by name: ``handle``, ``poll``, ``lost``
     :param log: function of level and text
     """
 
-    def __init__(self, connection, channels, device, log) -> None:
+    def __init__(self, connection, channels, device, topics, log) -> None:  # noqa: PLR0913, PLR0917
         self._connection = connection
         self._channels = channels
         self._device = device
+        self._topics = topics
         self._log = log
         self._joined_at = None  # until the connection is a success
-        self.topics = {}
-        """What handles the topics beside the device's, by name: ``handle``, ``poll``, ``lost``."""
 
     def receive(self, now: int) -> bool:
         """
@@ -94,8 +94,8 @@ class Dispatch:
         if understood is None:
             return True
         kind, topic, event, payload = understood
-        if topic in self.topics:
-            self.topics[topic].handle(kind, event, payload)
+        if topic in self._topics:
+            self._topics[topic].handle(kind, event, payload)
         elif topic == device_topic.TOPIC and self._device.handle(kind, event, payload, now):
             self._joined_at = now
         return True
@@ -116,8 +116,8 @@ class Dispatch:
                 script_passed_over(self._device, ends, length)
             except MemoryError:
                 gc.collect()
-        elif "console" in self.topics:  # the longest messages are pastes
-            self.topics["console"].passed_over(what, ends)
+        elif "console" in self._topics:  # the longest messages are pastes
+            self._topics["console"].passed_over(what, ends)
 
     def tick(self, now: int, drained: bool) -> None:
         """
@@ -139,8 +139,8 @@ class Dispatch:
         ):
             self.drop("a fault before the join", now)
         elif not self._connection.socket.congested:
-            for topic in self.topics:
-                self.topics[topic].poll(now)
+            for topic in self._topics:
+                self._topics[topic].poll(now)
 
     def lost(self, reason: str, now: int) -> None:
         """
@@ -153,9 +153,9 @@ class Dispatch:
         self._channels.reset(now)
         self._joined_at = None
         self._device.lost(reason)
-        for topic in self.topics:
+        for topic in self._topics:
             try:
-                self.topics[topic].lost()
+                self._topics[topic].lost()
             except Exception as error:
                 self._log("error", topic + ": " + describe(error))
 

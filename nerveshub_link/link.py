@@ -50,24 +50,16 @@ def _configure(ssl_context, options: dict):
     return config
 
 
-def _assemble(config, socket_pool, ssl_context, reporter, log):
+def _assemble(link, config, socket_pool, ssl_context) -> tuple:
     # The buffer is taken first: behind the parts the heap may be too fragmented for it.
     downloads = config.fwup_writer is not None or config.archive_folder
     buffer = bytearray(config.chunk_size if downloads else 0)
     from .assembly import assemble  # noqa: PLC0415 see above
 
-    parts = assemble(config, socket_pool, ssl_context, reporter, log, buffer)
+    parts = assemble(link, config, socket_pool, ssl_context, link._reporter, buffer)
     del assemble
-    forget("assembly")
+    forget("assembly", "extensions.setup")
     return parts
-
-
-def _add_optional(link, parts) -> None:
-    from .optional_parts import add_parts  # noqa: PLC0415 see above; and few boards have all of them
-
-    add_parts(link, parts)
-    del add_parts
-    forget("optional_parts", "extensions.setup")
 
 
 class NervesHubLink:
@@ -247,21 +239,16 @@ class NervesHubLink:
         self._clock = config.clock
         self._reporter = Callbacks(config.logger)
         self._log = self._reporter.log
-        if config.warning:
-            self._log("warning", config.warning)
-        if config.fwup_writer is not None:
-            from .update.fwup_writer import give_log  # noqa: PLC0415 with a writer only
-
-            give_log(config.fwup_writer, self._log)
-        self._parts = parts = _assemble(config, socket_pool, ssl_context, self._reporter, self.log)
-        self._connection = parts.connection
-        self._channels = parts.channels
-        self._device = parts.device
-        self._updates = parts.updates
-        self._dispatch = parts.dispatch
-        wanted = config.extensions or config.archive_folder or config.console
-        if wanted or config.scripts is not None:
-            _add_optional(self, parts)
+        (
+            self._connection,
+            self._channels,
+            self._device,
+            self._updates,
+            self._restart,
+            self._dispatch,
+            self._archives,
+            self._logs,
+        ) = _assemble(self, config, socket_pool, ssl_context)
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -403,7 +390,7 @@ class NervesHubLink:
         if level not in LEVELS:
             raise ValueError("level must be one of debug, info, warning, error")
         message = str(message)
-        logs = self._parts.logs
+        logs = self._logs
         before = logs and logs.added
         self._reporter.pass_on(level, message)
         if logs is not None and logs.added == before:  # it was not the logger's handler
@@ -418,8 +405,8 @@ class NervesHubLink:
         self._connection.close(now)
         self._dispatch.lost("deinit() was called", now)
         self._device.close()
-        if self._parts.archives is not None:
-            self._parts.archives.close()
+        if self._archives is not None:
+            self._archives.close()
         self._updates.close()
 
     # The work of poll()
@@ -428,7 +415,7 @@ class NervesHubLink:
         """Do the next bit of an update. True if it may have blocked."""
         action = self._updates.step(now)
         if action == actions.REBOOT:
-            self._device.reboot(now)
+            self._restart.ask(now)
             self._updates.restart_noted()
         elif action == actions.REJOIN and self.connected:
             self._device.join(now)
@@ -445,7 +432,7 @@ class NervesHubLink:
         gc.collect()
 
     def _tick(self, now: int, drained: bool) -> None:
-        link, archives = self._connection, self._parts.archives
+        link, archives = self._connection, self._archives
         self._device.tick(now, link.socket.flushed)
         if self._updates.alone or (archives is not None and archives.alone):
             link.stay(now)  # no reconnecting now, and no loss of the network either

@@ -36,8 +36,8 @@ class Scripts:
 
     :param dict namespace: names for every script, each of which gets its own namespace
     :param Console console: the console in whose namespace scripts run instead; or None
-    :param push: function of event and payload, as `DeviceTopic.push`
-    :param refuse: function of a script's ref and a reason, as `DeviceTopic.refuse_script`
+    :param push: function of event and payload that sends to the device topic
+    :param refuse: function of a script's ref and a reason, as `ScriptAnswers.refuse`
     :param log: function of level and text
     :param clock: function that returns ticks in milliseconds
     """
@@ -53,11 +53,12 @@ class Scripts:
         self._reserve = None  # memory for an answer after a script has used up the rest
         self._take_reserve()
 
-    def handle(self, payload: dict) -> None:
+    def handle(self, payload: dict, now: int) -> None:
         """
         Queue a script; `poll` runs it, where more of the stack is free.
 
         :param dict payload: ``text`` and ``ref``
+        :param int now: ticks in milliseconds
         """
         ref, text = payload.get("ref"), payload.get("text")
         if not isinstance(text, str):

@@ -43,15 +43,19 @@ class Archives:
     """
     Downloads archives, one after the other.
 
-    :param Parts parts: the link's parts
+    :param Config config: ``archive_folder``, ``client``, ``connect_timeout``
+    :param Downloader downloader: fetches them; shared with the updates
+    :param UpdateManager updates: an update goes first
+    :param call: function that calls a callback of the application and catches its exceptions
+    :param log: function of level and text
     """
 
-    def __init__(self, parts) -> None:
-        self._config = config = parts.config
-        self._downloader = parts.downloader
-        self._updates = parts.updates
-        self._call = parts.call
-        self._log = parts.log
+    def __init__(self, config, downloader, updates, call, log) -> None:  # noqa: PLR0913, PLR0917
+        self._config = config
+        self._downloader = downloader
+        self._updates = updates
+        self._call = call
+        self._log = log
         self._folder = config.archive_folder.rstrip("/")
         self._state = _IDLE
         self._info = None

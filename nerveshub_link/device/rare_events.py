@@ -35,7 +35,7 @@ def handle(device, event: str, payload: dict, now: int) -> None:
             keys = device.public_keys[kind] = read_keys(payload)
             device.call(device.config.client.public_keys, kind, list(keys))
     elif event == "scripts/run":
-        device.refuse_script(payload.get("ref"), "scripts are off on this device")
+        _refuse(device, payload.get("ref"), "scripts are off on this device")
 
 
 def script_passed_over(device, ends: str, length: int) -> None:
@@ -54,7 +54,15 @@ def script_passed_over(device, ends: str, length: int) -> None:
         if length > most:
             words = "the script's message has %d bytes, at most %d (max_message_size) are allowed"
             reason = words % (length, most)
-        device.refuse_script(ref, reason)
+        _refuse(device, ref, reason)
+
+
+def _refuse(device, ref, reason: str) -> None:
+    if device.answers is None:
+        from .script_answers import ScriptAnswers  # noqa: PLC0415 where scripts are off
+
+        device.answers = ScriptAnswers(device.push)
+    device.answers.refuse(ref, reason)
 
 
 class Light:

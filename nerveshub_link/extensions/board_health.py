@@ -43,10 +43,10 @@ class BoardHealth(HealthProvider):
     def __init__(self, path: str = "/") -> None:
         self._path = path
 
-    def setup(self, parts) -> None:
+    def setup(self, port) -> None:
         """Take the link's radio and update writer. Called by the link."""
-        self._radio = parts.config.radio
-        self._writer = parts.config.fwup_writer
+        self._radio = port.config.radio
+        self._writer = port.config.fwup_writer
 
     def health_check(self) -> dict:
         """

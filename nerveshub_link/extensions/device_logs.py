@@ -56,12 +56,12 @@ class DeviceLogs(Extension):
         """How many lines were queued or dropped so far."""
         self.setLevel(level)
 
-    def setup(self, parts) -> None:
+    def setup(self, port) -> None:
         """Take the link's clocks, and log how the previous run ended. Called by the link."""
-        self._time = parts.time
-        self._ticks = parts.clock
+        self._time = port.time
+        self._ticks = port.clock
         self._sent_at = None
-        self._anchor_ticks = parts.clock()
+        self._anchor_ticks = port.clock()
         self._anchor = 0  # seconds since 1970 at these ticks, for the lines' time
         early, self._lines, self._size = self._lines, [], 0
         for level, message, _, _, _ in early:  # logged before there was a link

@@ -37,11 +37,11 @@ class Geo(Extension):
         self._interval = interval * 1000
         self._reported_at = None
 
-    def setup(self, parts) -> None:
-        """Pass the link's parts to a provider with a method ``setup``. Called by the link."""
-        self._clock = parts.clock
+    def setup(self, port) -> None:
+        """Pass the port to a provider with a method ``setup``. Called by the link."""
+        self._clock = port.clock
         if hasattr(self._provider, "setup"):
-            self._provider.setup(parts)
+            self._provider.setup(port)
 
     def detached(self) -> None:
         """Drop a request that was not answered."""

@@ -56,10 +56,10 @@ class GeoIp:
         """Return None: the answer comes from `poll`."""
         return None
 
-    def setup(self, parts) -> None:
-        """Take the link's parts. Called by the link."""
-        self._parts = parts
-        self._transport = parts.transport()
+    def setup(self, port) -> None:
+        """Take the port. Called by the link."""
+        self._port = port
+        self._transport = port.transport()
 
     def start(self, now: int) -> None:
         """
@@ -81,7 +81,7 @@ class GeoIp:
         :param int now: ticks in milliseconds
         :return: the payload of ``location:update``, also for a failure; None if not finished
         """
-        if self._state == _IDLE or self._parts.updates.active:
+        if self._state == _IDLE or self._port.updates.active:
             if self._state == _ASKING:
                 self._close()
                 self._state = _DUE  # the update needs the memory
@@ -101,7 +101,7 @@ class GeoIp:
         return None
 
     def _ask(self) -> None:
-        config = self._parts.config
+        config = self._port.config
         self._nonce = bytes(config.urandom(8)).hex()
         mark = "&" if "?" in self._address else "?"
         self._url = url = parse_url(self._address + mark + "nonce=" + self._nonce)
@@ -112,7 +112,7 @@ class GeoIp:
         try:
             config.client.handle_blocking("geo", config.connect_timeout)
         except Exception as error:
-            self._parts.log("error", "handle_blocking: " + describe(error))
+            self._port.log("error", "handle_blocking: " + describe(error))
         self._transport.open(url.host, url.port, url.tls, config.connect_timeout)
         self._since = None
         self._end = None  # of the body in the buffer, once the head is there
@@ -150,9 +150,9 @@ class GeoIp:
         body = bytes(self._buffer[head.start : self._end])
         date = head.headers.get("date")
         self._close()
-        if not self._parts.time.is_set:
+        if not self._port.time.is_set:
             # A device with a certificate has no other source for the time.
-            self._parts.time.correct(date)
+            self._port.time.correct(date)
         found = json.loads(body.decode())
         if not isinstance(found, dict) or "latitude" not in found or "longitude" not in found:
             return failure("NO_LOCATION", "the service can't locate this address")

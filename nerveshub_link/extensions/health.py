@@ -71,7 +71,7 @@ class Health(Extension):
     Reports the values of a `HealthProvider`.
 
     :param provider: has a method ``health_check``, and may have a method ``setup``, which gets the
-        link's parts, and an attribute ``alarms``
+        `Port`, and an attribute ``alarms``
     """
 
     def __init__(self, provider) -> None:
@@ -79,10 +79,10 @@ class Health(Extension):
         self._told = getattr(provider, "alarms", None)
         self._told_at = None
 
-    def setup(self, parts) -> None:
-        """Pass the link's parts to a provider with a method ``setup``. Called by the link."""
+    def setup(self, port) -> None:
+        """Pass the port to a provider with a method ``setup``. Called by the link."""
         if hasattr(self._provider, "setup"):
-            self._provider.setup(parts)
+            self._provider.setup(port)
 
     def detached(self) -> None:
         """End the pause between reports: while detached, ticks may wrap around."""

@@ -75,9 +75,9 @@ class LocalShell(Extension):
 
         return add
 
-    def setup(self, parts) -> None:
-        """Take the link's parts, for the commands. Called by the link."""
-        self._parts = parts
+    def setup(self, port) -> None:
+        """Take the port, for the commands. Called by the link."""
+        self._port = port
         # Import the modules now and remove them again: their names (qstrs) need one large block of
         # memory, which a fragmented heap may not have later. The names stay.
         _session_class()
@@ -111,9 +111,9 @@ class LocalShell(Extension):
         if self._session is None:
             make = _session_class()
             self._session = make(
-                self._parts, self._added, self._namespace, self._prompt, self._width
+                self._port, self._added, self._namespace, self._prompt, self._width
             )
-        self._used_at = self._parts.clock()
+        self._used_at = self._port.clock()
         self._session.type(data)
 
     def poll(self, now: int) -> None:

@@ -47,9 +47,9 @@ class NetworkIdentity(Extension):
         self._reported = None
         self._complaint = None
 
-    def setup(self, parts) -> None:
+    def setup(self, port) -> None:
         """Take the link's log function. Called by the link."""
-        self._log = parts.log
+        self._log = port.log
 
     def attached(self) -> None:
         """Forget the last report: the server may not have it any more."""

@@ -143,10 +143,11 @@ class Extensions:
         self._unsent = {}  # key to an answer that could not be sent; None stands for "attached"
         self._resting = {}  # key to the beginning of its pause in ticks, and the pause's length
 
-    def offer(self, now: int) -> None:
+    def offer(self, payload: dict, now: int) -> None:
         """
         Handle ``extensions:get``: join the topic, unless that was done already.
 
+        :param dict payload: the message's
         :param int now: ticks in milliseconds
         """
         if self._extensions and not self._channels.is_wanted(TOPIC):

@@ -12,7 +12,8 @@ Each extension has its own module, so only those that are used take memory.
 
 import gc
 
-from .router import TOPIC, Extensions
+from .port import Port
+from .router import Extensions
 
 
 def make_extension(name: str, value):
@@ -51,23 +52,27 @@ def make_extension(name: str, value):
     return LocalShell()
 
 
-def add_extensions(parts) -> None:
+def make_extensions(config, channels, log, time, updates, restart, transport):  # noqa: PLR0913, PLR0917
     """
-    Make all extensions of the option, and hang their router into the dispatch.
+    Make all extensions of the option.
 
-    :param Parts parts: of the link
+    :param Config config: the checked options
+    :param Channels channels: where their router joins and pushes
+    :param log: and the others: as in `nerveshub_link.extensions.port.Port`, for the extensions
+    :return: their router, and the `DeviceLogs` among them or None
     """
-    given = parts.config.extensions
+    given = config.extensions
     made = {}
     for name in given:
         gc.collect()  # against fragmentation of the heap
         made[name] = make_extension(name, given[name])
-        if name == "logging" and hasattr(made[name], "add"):
-            parts.logs = made[name]
+    logs = made.get("logging")
+    if not hasattr(logs, "add"):
+        logs = None  # an extension of the user's own
+    port = Port(config, log, time, updates, restart, transport, logs)
     for name in made:
         # Optional method of an extension that needs more of the link than push().
         setup = getattr(made[name], "setup", None)
         if setup is not None:
-            setup(parts)
-    router = Extensions(made, parts.channels, parts.log)
-    parts.dispatch.topics[TOPIC] = parts.device.extensions = router
+            setup(port)
+    return Extensions(made, channels, log), logs

@@ -94,14 +94,14 @@ class Commands(DriveCommands):
     """
     All commands of one shell.
 
-    :param Parts parts: the link's parts
+    :param Port port: what it may use of the link
     :param dict added: the application's commands: name to ``(function, line for help)``
     :param dict namespace: names for ``py``; None without the command ``py``
     """
 
-    def __init__(self, parts, added: dict, namespace) -> None:
+    def __init__(self, port, added: dict, namespace) -> None:
         super().__init__()
-        self._parts = parts
+        self._port = port
         self._added = added
         self._python = None
         if namespace is not None:
@@ -168,12 +168,12 @@ class Commands(DriveCommands):
         version = ".".join([str(part) for part in sys.implementation.version[:3]])
         yield "%s %s\n" % (sys.implementation.name, version)
         yield "nerveshub_link %s\n" % sys.modules["nerveshub_link"].__version__
-        meta = self._parts.config.running_meta() or {}
+        meta = self._port.config.running_meta() or {}
         for name in ("product", "version", "platform", "architecture", "uuid"):
             yield "%s %s\n" % (name, meta.get(name))
 
     def _update(self, args):
-        updates = self._parts.updates
+        updates = self._port.updates
         text = _STATES[updates.state]
         if updates.active and updates.percent >= 0:
             text += ", %d %%" % updates.percent
@@ -182,7 +182,7 @@ class Commands(DriveCommands):
         yield text + "\n"
 
     def _log(self, args):
-        logs = self._parts.logs
+        logs = self._port.logs
         if logs is None:
             raise NervesHubError("the extension logging is off")
         if args:
@@ -194,7 +194,7 @@ class Commands(DriveCommands):
 
     def _reset(self, args):
         yield "restarting\n"
-        self._parts.device.reboot(self._parts.clock())
+        self._port.restart.ask(self._port.clock())
 
     def _reload(self, args):
         try:

@@ -27,15 +27,15 @@ class ShellSession:
     """
     One session of the shell. The first prompt has been shown already.
 
-    :param Parts parts: the link's parts
+    :param Port port: what it may use of the link
     :param dict added: the application's commands
     :param dict namespace: names for ``py``; None without the command ``py``
     :param str prompt: the shell's prompt
     :param int width: columns of the terminal
     """
 
-    def __init__(self, parts, added: dict, namespace, prompt: str, width: int) -> None:
-        self._commands = Commands(parts, added, namespace)
+    def __init__(self, port, added: dict, namespace, prompt: str, width: int) -> None:
+        self._commands = Commands(port, added, namespace)
         self._output = OutputBuffer(_MAX_OUTPUT, "\r\n")
         self._editor = LineEditor(self._output.tell, width)
         self._prompt = prompt

@@ -56,9 +56,11 @@ class Connection:
     :param socket_pool: a socket pool
     :param call: function that calls a callback of the application and catches its exceptions
     :param log: function of level and text
+    :param before_open: as `Transport`'s, for each step that blocks
     """
 
-    def __init__(self, config, socket_pool, call, log) -> None:
+    def __init__(self, config, socket_pool, call, log, before_open) -> None:  # noqa: PLR0913, PLR0917
+        self._before_open = before_open
         self._config = config
         self._call = call
         self._log = log
@@ -92,8 +94,6 @@ class Connection:
         """Why the last connection ended, in words."""
         self.young = True
         """True until `succeeded` is called: the device has been joined for less than a minute."""
-        self.before_open = None
-        """As `Transport.before_open`, for each step that blocks. Set right after construction."""
         self._since = now
         self._delay = 0
         self._late = 0  # ticks past the deadline of the upgrade
@@ -194,7 +194,7 @@ class Connection:
             headers = {"User-Agent": "nerveshub_link"}
             if self._build_headers is not None:
                 headers.update(self._sign())
-                self.before_open(timeout)
+                self._before_open(timeout)
             self.socket.open(self._url, headers, timeout)
             self.phase = CONNECTING
             self._late = 0
@@ -209,9 +209,9 @@ class Connection:
 
     def _announce(self, what: str) -> int:
         """Tell the application that the next step blocks; return the seconds that it may block."""
-        timeout = self.before_open(self._config.connect_timeout)
+        timeout = self._before_open(self._config.connect_timeout)
         self._call(self._config.client.handle_blocking, what, timeout)
-        return self.before_open(timeout)  # again, since the callback may have taken long
+        return self._before_open(timeout)  # again, since the callback may have taken long
 
     def _sign(self) -> dict:
         if not self.time.is_set:

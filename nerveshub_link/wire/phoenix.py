@@ -141,6 +141,15 @@ class Channels:
         self._write(entry.join_ref, ref, topic, event, payload)
         return ref
 
+    def pusher(self, topic: str):
+        """
+        Return a function of event and payload that sends to one topic, and returns False if that is
+        not joined: for whoever shall send there and do nothing else.
+
+        :param str topic: its name
+        """
+        return lambda event, payload: self.push(topic, event, payload) is not None
+
     def _next_ref(self) -> str:
         self._ref += 1
         return str(self._ref)

@@ -47,20 +47,18 @@ class Transport:
 
     :param socket_pool: a socket pool, or CPython's ``socket`` module
     :param ssl_context: an SSL context; may be None if only plain connections are opened
+    :param before_open: function that is called before a connect blocks: gets the seconds of each
+        wait, feeds the watchdog, and returns the seconds that are allowed. None for no such
+        function
     """
 
-    before_open = None
-    """
-    Function that is called before a connect blocks: gets the seconds of each wait, feeds the
-    watchdog, and returns the seconds that are allowed. None for no such function.
-    """
-
-    def __init__(self, socket_pool, ssl_context) -> None:
+    def __init__(self, socket_pool, ssl_context, before_open=None) -> None:
         self._pool = socket_pool
         self._manager = manager = get_connection_manager(socket_pool)
         # The manager's open sockets. It has no public way to ask for them that allocates nothing.
         self._managed = manager._key_by_managed_socket
         self._context = ssl_context
+        self._before_open = before_open
         self._socket = None
         self._left = None  # a socket that the manager had no memory to remove: closed again later
         self._poller = None
@@ -79,8 +77,8 @@ class Transport:
         """
         global _opened  # noqa: PLW0603 one number for all instances on one manager
         self.close()
-        if self.before_open is not None:
-            timeout = self.before_open(timeout)
+        if self._before_open is not None:
+            timeout = self._before_open(timeout)
         _opened += 1
         try:
             get_socket, first = self._manager.get_socket, ()

@@ -217,14 +217,14 @@ def test_an_answer_that_finds_nobody_is_logged():
 def test_no_memory_for_the_answer_is_answered(monkeypatch):
     desk = Desk(scripts=True)
     peer = desk.joined()
-    push = desk.link._device.scripts._push
+    push = desk.link._device._scripts._push
 
     def scarce(event, payload):
         if len(payload["output"]) > 100:
             raise MemoryError
         return push(event, payload)
 
-    monkeypatch.setattr(desk.link._device.scripts, "_push", scarce)
+    monkeypatch.setattr(desk.link._device._scripts, "_push", scarce)
     peer.say(None, None, "device", "scripts/run", {"ref": "a", "text": "print('x' * 1000)"})
     desk.wait(0.1)
     (answer,) = [value for event, value in peer.events() if event == "scripts/run"]
@@ -313,7 +313,7 @@ def test_an_answer_for_which_there_is_no_memory_at_first_is_sent_later(monkeypat
 def test_what_is_kept_for_an_answer_is_given_back_before_it_is_made(monkeypatch):
     desk = Desk(scripts=True)
     peer = desk.joined()
-    scripts = desk.link._device.scripts
+    scripts = desk.link._device._scripts
     assert sum(len(piece) for piece in scripts._reserve) == 1024
     seen = []
     refuse = scripts._refuse

@@ -25,6 +25,7 @@ class Terminal:
         extensions = {"local_shell": shell}
         extensions.update(options.pop("extensions", {}))
         self.desk = Desk(extensions=extensions, **options)
+        self.shell = self.desk.link._dispatch._topics["extensions"]._extensions["local_shell"]
         self.peer = self.desk.attach(*extensions)
         self.desk.peer.say(self.peer.ref, None, "extensions", "local_shell:request_shell", {})
         self.banner = self.read()
@@ -340,7 +341,7 @@ def test_log_shows_and_sets_the_level():
 )
 def test_update_tells_each_state_by_its_name(word):
     terminal = Terminal()
-    commands = Commands(terminal.desk.link._parts, {}, None)
+    commands = Commands(terminal.shell._port, {}, None)
     terminal.desk.link._updates.state = getattr(updates, word.upper())
     _, pieces = commands.start("update")
     assert "".join(pieces).split(",")[0].strip() == word

@@ -7,6 +7,7 @@ import pytest
 from support.desk import Desk, RecordingClient, RecordingWriter, update
 from support.fakes import FakeClock
 
+from nerveshub_link import Extension
 from nerveshub_link.errors import TransportError
 
 
@@ -226,15 +227,22 @@ def test_waits_of_a_connect_are_shorter_than_the_trials_watchdog(watchdog, asked
     assert desk.client.named("handle_blocking") == [("handle_blocking", "connect", used)]
 
 
+class Asking(Extension):
+    """An extension that keeps what it may use of the link."""
+
+    def setup(self, port):
+        self.port = port
+
+
 def test_downloads_and_others_that_connect_feed_the_watchdog_and_wait_no_longer():
     writer = TrialWriter()
     writer.watchdog_seconds = 40
-    desk = Desk(fwup_writer=writer, connect_timeout=60)
-    parts = desk.link._parts
-    for made in (parts.transport(), parts.downloader._transport):
+    asking = Asking()
+    desk = Desk(fwup_writer=writer, connect_timeout=60, extensions={"mine": asking})
+    for made in (asking.port.transport(), desk.link._updates._image.loader._transport):
         before = writer.polls
-        assert made.before_open(60) == 10
-        assert made.before_open(5) == 5
+        assert made._before_open(60) == 10
+        assert made._before_open(5) == 5
         assert writer.polls == before + 2
 
 
@@ -271,7 +279,7 @@ def test_what_went_wrong_before_is_told_once_after_the_first_join():
     peer = desk.joined()
     line = "earlier: went back: release new crashed: ValueError: a bug"
     assert desk.log.text.count(line) == 1
-    assert desk.link._parts.logs._lines[0][1] == line
+    assert desk.link._logs._lines[0][1] == line
     peer.end()
     desk.join()
     assert desk.log.text.count(line) == 1

@@ -92,9 +92,9 @@ class Sockets(Network):
         self.socket = wrap("connect", self._socket)
         self.poll = wrap("connect", lambda: Poller(self, seams))
 
-    def transport(self, _pool, ssl_context):
+    def transport(self, _pool, ssl_context, before_open=None):
         """Make a real transport over this pool."""
-        return Transport(self, ssl_context)
+        return Transport(self, ssl_context, before_open)
 
     def _socket(self, *_kind):
         made, wrap = Socket(self), self._wrap

@@ -11,7 +11,6 @@ import random
 from types import SimpleNamespace
 
 from nerveshub_link.common.callbacks import Callbacks
-from nerveshub_link.device.topic import DeviceTopic
 from nerveshub_link.update import manager as updates
 from nerveshub_link.update.downloader import Downloader
 from nerveshub_link.update.manager import UpdateManager
@@ -130,16 +129,15 @@ class Bench:
         loader = Downloader(self.transport, chunk_size, 7, MINUTE, speed)
         reporter = Callbacks(self.log)
         self._channels = Channels(self._send, MINUTE, HOUR)
-        self.device = DeviceTopic(config, self._channels, reporter.call, reporter.log, reporter.log)
-        self.manager = UpdateManager(config, loader, self.device.push, reporter.call, reporter.log)
-        self.device.updates = self.manager
+        self.push = self._channels.pusher("device")
+        self.manager = UpdateManager(config, loader, self.push, reporter.call, reporter.log)
         self.joined = True
         assert not options
 
     @property
     def joined(self):
         """Is the device topic joined? To be set, too: the manager does not notice by that."""
-        return self.device.joined
+        return self._channels.is_joined("device")
 
     @joined.setter
     def joined(self, joined):

@@ -152,9 +152,10 @@ class Network:
         """How many connections were open at a time."""
         self._transports = []
 
-    def transport(self, pool, ssl_context):
+    def transport(self, pool, ssl_context, before_open=None):
         """Make a transport, in place of `nerveshub_link.wire.transport.Transport`."""
         made = _Wired(self)
+        made._before_open = before_open
         self._transports.append(made)
         return made
 

@@ -262,7 +262,7 @@ def test_interrupt_in_the_abort_of_an_interrupted_update_leaves_nothing_that_goe
 
 def test_interrupt_after_the_installation_does_not_undo_it():
     bench = Bench(*served())
-    bench.manager._reports._push = Striking(bench.device.push, messages(), KeyboardInterrupt())
+    bench.manager._reports._push = Striking(bench.push, messages(), KeyboardInterrupt())
     bench.offer()
     with pytest.raises(KeyboardInterrupt):
         bench.run(500)
@@ -278,7 +278,7 @@ def test_interrupt_after_the_installation_does_not_undo_it():
 @pytest.mark.parametrize("k", range(1, messages() + 1))
 def test_message_that_can_not_be_made_changes_nothing(k, error):
     bench = Bench(*served())
-    bench.manager._reports._push = Striking(bench.device.push, k, error)
+    bench.manager._reports._push = Striking(bench.push, k, error)
     bench.offer().run(500)
     assert bench.statuses == [RECEIVED, STARTED, COMPLETED]  # kept, and said a little later
     assert_whole(bench)
@@ -297,7 +297,7 @@ def test_messages_that_can_never_be_made_change_nothing():
 def test_failure_that_can_not_be_told_is_told_a_second_later_and_once():
     bench = Bench(head(), END)
     # received, started, 0 percent, failed
-    bench.manager._reports._push = Striking(bench.device.push, 4, MemoryError())
+    bench.manager._reports._push = Striking(bench.push, 4, MemoryError())
     bench.offer()
     while not bench.client.named("fwup_error"):
         bench.step(10)
@@ -338,7 +338,7 @@ def test_restart_that_was_not_noted_is_asked_for_again(error):
     peer = desk.joined()
     peer.say(None, None, "device", "update", update(IMAGE))
     desk.until(lambda: desk.peer is not peer and desk.peer.asked)
-    reboot = desk.link._device.reboot = Striking(desk.link._device.reboot, 1, error)
+    reboot = desk.link._restart.ask = Striking(desk.link._restart.ask, 1, error)
     desk.peer.answer(200, body=IMAGE)
     for _ in range(400):
         try:

@@ -77,7 +77,7 @@ def test_join_that_is_lost_before_everything_was_said_keeps_the_rest():
     bench = Bench(*served()).offer()
     bench.joined = False
     bench.until(updates.REPORTING)
-    limited = bench.device.push
+    limited = bench.push
 
     def push(event, payload):
         bench.joined = bench.joined and len(bench.heard) < 3

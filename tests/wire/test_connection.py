@@ -273,13 +273,13 @@ def test_accepted_certificate_tells_the_time_too():
         ssl_context=Context(),
     )
     accepted_with(desk, DATE)
-    assert abs(desk.link._parts.time.now() - AT_DATE) <= 1
+    assert abs(desk.link._connection.time.now() - AT_DATE) <= 1
 
 
 def test_accepted_signature_proves_the_clock_and_a_proxy_with_a_wrong_one_spoils_nothing():
     desk = Desk(clock=FakeClock(unix_time=NOW))
     accepted_with(desk, "date: Fri, 19 Nov 2027 12:26:40 GMT")
-    assert abs(desk.link._parts.time.now() - NOW) <= 1
+    assert abs(desk.link._connection.time.now() - NOW) <= 1
 
 
 def test_clock_that_is_put_right_later_counts_from_then_on():

@@ -652,8 +652,7 @@ def test_no_memory_for_the_words_is_told_as_no_memory(pool, monkeypatch):
 
 
 def test_what_must_be_done_before_a_connect_is_done_and_says_how_long_it_may_last(pool):
-    transport = Transport(pool, None)
-    transport.before_open = lambda timeout: pool.diary.append("fed") or timeout // 2
+    transport = Transport(pool, None, lambda timeout: pool.diary.append("fed") or timeout // 2)
     transport.open("h.example", 80, False, 20)
     assert pool.diary[:2] == ["fed", ("settimeout", 10)]
     transport.close()

@@ -156,7 +156,7 @@ def main(options):
                 link.reconnect()  # so that the server asks for the health once more
             if after == 1000:
                 link.log("info", "still here")
-            quiet = link.connected and not link._parts.logs._lines
+            quiet = link.connected and not link._logs._lines
             done = after > 3000 and health.checks and quiet
     tell("end", polls=polls, exhausted=exhausted, restarts=app.restarts, finished=writer.finished)
     tell("image", count=writer.count, sha256=writer.hash.digest().hex())

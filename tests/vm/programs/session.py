@@ -20,10 +20,7 @@ Prints one JSON line for each thing that happens. Options (JSON, on standard inp
 import gc
 import hashlib
 import json
-import os
 import sys
-
-sys.path.insert(0, os.getcwd())  # so that later imports find it from another folder, too
 
 import socketpool
 from adafruit_ticks import ticks_ms
