@@ -58,13 +58,8 @@ write_command() {
 
 if command -v apt-get > /dev/null 2>&1; then
     echo "fetching Chromium into .cache (nothing is installed)" >&2
-    # Somebody else may be doing the same at this moment: work aside, and move the whole at the end.
-    aside=$home.$$
-    trap 'rm -rf "$aside"' EXIT
     suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release | tr -d '"')
-    if sh scripts/debian_packages.sh "$aside" "${suite:-sid}" chromium-headless-shell fonts-dejavu-core > /dev/null; then
-        rm -rf "$home"
-        mv "$aside" "$home"
+    if sh scripts/debian_packages.sh "$home" "${suite:-sid}" chromium-headless-shell fonts-dejavu-core > /dev/null; then
         if write_command && usable "$home/chromium"; then
             echo "$home/chromium"
             exit 0

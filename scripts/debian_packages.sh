@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: MIT
 
 # Downloads Debian packages and unpacks them into FOLDER/unpacked: nothing is installed, no right is needed.
+# FOLDER is made anew, in one step at the end: another run may be doing the same at this moment.
 #
 #     scripts/debian_packages.sh FOLDER SUITE PACKAGE...
 #
@@ -14,14 +15,16 @@
 
 set -eu
 
-folder=$1
+home=$1
 suite=$2
 shift 2
+folder=$home.$$
 
 command -v apt-get > /dev/null 2>&1 || { echo "this is no Debian: there is no apt-get" >&2; exit 1; }
+trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd -P)
-rm -rf "$folder/apt" "$folder/unpacked"
+home=${folder%".$$"}
 mkdir -p "$folder/apt/etc/preferences.d" "$folder/apt/state/lists/partial" \
     "$folder/apt/cache/archives/partial" "$folder/unpacked"
 
@@ -97,9 +100,10 @@ fi
         apt install --yes --no-install-recommends --download-only "$@"
     fi && find "$folder/apt/cache/archives" -name '*.deb' -exec dpkg -x {} "$folder/unpacked" ';'
 } > "$folder/log" 2>&1 || {
-    echo "apt could not fetch $* of $suite; the last lines of $folder/log:" >&2
+    echo "apt could not fetch $* of $suite; the last lines of what it said:" >&2
     tail -n 3 "$folder/log" >&2
     exit 1
 }
-rm -rf "$folder/apt"
-echo "$folder/unpacked"
+rm -rf "$folder/apt" "$home"
+mv "$folder" "$home"
+echo "$home/unpacked"

@@ -23,11 +23,7 @@ done
 
 if command -v apt-get > /dev/null 2>&1 && [ "${1:-}" != again ]; then
     echo "fetching dosfstools into .cache (nothing is installed)" >&2
-    aside=$home.$$
-    trap 'rm -rf "$aside"' EXIT
-    if sh scripts/debian_packages.sh "$aside" own dosfstools > /dev/null; then
-        rm -rf "$home"
-        mv "$aside" "$home"
+    if sh scripts/debian_packages.sh "$home" own dosfstools > /dev/null; then
         sh scripts/fsck_fat.sh again
         exit 0
     fi

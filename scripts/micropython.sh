@@ -69,14 +69,8 @@ fi
 
 if command -v apt-get > /dev/null 2>&1; then
     echo "fetching MicroPython${1:+ of $1 bits} into .cache (nothing is installed)" >&2
-    # Somebody else may be doing the same at this moment: work aside, and move the whole at the end.
-    aside=$home.$$
-    trap 'rm -rf "$aside"' EXIT
     for suite in trixie sid; do
-        rm -rf "$aside"
-        ARCHITECTURE=$architecture sh scripts/debian_packages.sh "$aside" "$suite" micropython > /dev/null || continue
-        rm -rf "$home"
-        mv "$aside" "$home"
+        ARCHITECTURE=$architecture sh scripts/debian_packages.sh "$home" "$suite" micropython > /dev/null || continue
         if write_command && usable "$home/micropython"; then
             echo "$home/micropython"
             exit 0

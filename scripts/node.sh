@@ -53,12 +53,7 @@ fi
 
 if "$node" --version 2>&1 | grep -q 'libatomic\.so\.1' && command -v apt-get > /dev/null 2>&1; then
     echo "fetching libatomic1, which Playwright's node needs, into .cache (nothing is installed)" >&2
-    # Somebody else may be doing the same at this moment: work aside, and move the whole at the end.
-    aside=$home.$$
-    trap 'rm -rf "$aside"' EXIT
-    if sh scripts/debian_packages.sh "$aside" own libatomic1 > /dev/null; then
-        rm -rf "$home"
-        mv "$aside" "$home"
+    if sh scripts/debian_packages.sh "$home" own libatomic1 > /dev/null; then
         if write_command && usable "$home/node"; then
             echo "$home/node"
             exit 0
