@@ -74,13 +74,14 @@ def next_part(writer, path: str, received: int, kept: bool):
     """
     install, delta = writer._install, writer._delta
     if delta is None:
-        missing = _missing(install)
-        if missing:
+        stop = _end_of_table(install, path, received)
+        if stop > received:
             writer._parts += 1
-            return received, received + missing
+            return received, stop
         begin = received + writer._reader.left - install._length
         try:
-            delta = writer._delta = Delta(install, path, begin, _MOST_PARTS - writer._parts)
+            parts = max(_MOST_PARTS - writer._parts, 1)
+            delta = writer._delta = Delta(install, path, begin, parts)
         except (OSError, MemoryError):
             return received, 0
     if not delta.compared:
@@ -100,12 +101,15 @@ def next_part(writer, path: str, received: int, kept: bool):
     return delta.next(received, kept)
 
 
-def _missing(install) -> int:
-    """How many bytes at least must come before all of the table is there."""
+def _end_of_table(install, path: str, received: int) -> int:
+    """Where the table ends, as far as that is known; ``received`` if it has come."""
     if install._table is not None:
-        return 0
+        return received
     data = install._table_data
-    return _UNREAD if data is None else len(data) - install._have
+    if data is not None:
+        return received + len(data) - install._have
+    first = first_part(path)  # it may have broken off
+    return first if first > received else received + _UNREAD
 
 
 class Delta:
@@ -246,7 +250,7 @@ class Delta:
             if size >= least and not self._is_outer(first, last):
                 greatest.append(size)
                 greatest.sort()
-                if len(greatest) == self._parts:
+                if len(greatest) >= self._parts:
                     greatest.pop(0)
         equal = greatest.count(greatest[0]) if greatest else 0  # of the smallest
         saved = 0

@@ -330,6 +330,37 @@ def test_a_kept_connection_that_was_closed_while_chunks_were_copied(machine):
     assert_installed(machine, one)
 
 
+def test_after_many_breaks_the_rest_comes_in_one_part(machine):
+    def cut(answer):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return [head + b"\r\n\r\n" + body[:300], END]
+
+    files = dict(FILES)
+    for path in sorted(FILES)[::6]:
+        files = with_one_changed(files, path=path)
+    one = update(machine, dict.fromkeys(range(12), cut), release=archive(files))
+    assert len(one.transport.ranges) == 12 + 2
+    assert_installed(machine, one, fat_image.build(files).data)
+
+
+@pytest.mark.parametrize("count", [10, 700, 4500])
+def test_a_break_before_the_table_has_come_resumes_there(machine, count):
+    def cut(answer):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return [head + b"\r\n\r\n" + body[:count], END]
+
+    one = update(machine, {0: cut})
+    ranges = one.transport.ranges
+    end = RELEASE.index(BEFORE.table[:4]) + len(BEFORE.table)
+    if count < 4500:
+        assert ranges[1] in (
+            "bytes=%d-%d" % (count, END_OF_FIRST - 1),
+            "bytes=%d-%d" % (count, end - 1),
+        )
+    assert one.transport.travelled <= SIZE * 4 // 100
+    assert_installed(machine, one)
+
+
 def test_a_break_in_the_midst_of_a_chunk_resumes_at_its_beginning(machine):
     files = with_one_changed(with_one_changed(FILES), path="lib/pack3/m43.mpy")
     whole = archive(files)
