@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 from nerveshub_tools import board_drive, board_settings
 from nerveshub_tools.board_drive import Drive
-from nerveshub_tools.board_settings import Settings, with_value
+from nerveshub_tools.board_settings import Settings
 from nerveshub_tools.cli import main
 from nerveshub_tools.settings_answers import Answers
+from nerveshub_tools.settings_changes import with_value
 
 BOOT_OUT = """\
 Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from nerveshub_tools import board_settings, settings_faults, settings_toml
-from nerveshub_tools.board_settings import Settings, with_develop
+from nerveshub_tools import board_settings, settings_changes, settings_faults, settings_toml
+from nerveshub_tools.board_settings import Settings
 from nerveshub_tools.ca import Authority
 from nerveshub_tools.cli import main
+from nerveshub_tools.settings_changes import with_develop
 from nerveshub_tools.simulated_board import make_drive
 from support.desk import META
 
@@ -330,5 +331,5 @@ def test_develop_holds_in_any_file(data):
 
 @pytest.mark.parametrize("data", [data for data, _, _ in FILES])
 def test_a_value_holds_in_any_file(data):
-    changed = board_settings.with_value(data, "K", "new")
+    changed = settings_changes.with_value(data, "K", "new")
     assert [value(changed, version) for version in ((10, 1), (10, 2))] == ["new", "new"]

@@ -5,7 +5,8 @@
 `nerveshub_tools.board_cli`
 ================================================================================
 
-The commands for a board on the desk: ``board prepare``, ``board status``, ``pack``, ``keygen``.
+The commands for a board on the desk: ``board status``, ``board develop``, ``board pull``; ``pack``
+and ``keygen``. What prepares boards: `nerveshub_tools.prepare_cli`.
 """
 
 import sys
@@ -14,13 +15,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from . import archive_packer, board_settings, keys, packer, settings_answers
-from .board_desk import Desk, tell, with_library
+from . import archive_packer, board_settings, keys, packer, settings_changes
+from .board_desk import with_library
 from .board_drive import BoardError, Drive
 
-_FILE = click.Path(exists=True, dir_okay=False)
 _FOLDER = click.Path(exists=True, file_okay=False)
-_META = (
+_DESCRIBED = (
     click.option("--product", help="The product's name in NervesHub."),
     click.option("--version", help="Of the application, as SemVer: 1.2.3."),
     click.option("--platform", help="As the uploaded firmware has it."),
@@ -30,6 +30,17 @@ _META = (
     click.option("--vcs-identifier", help="Likewise: a commit."),
     click.option("--misc", help="Likewise."),
 )
+META = (
+    "product",
+    "version",
+    "platform",
+    "architecture",
+    "description",
+    "author",
+    "vcs_identifier",
+    "misc",
+)
+"""What `described` adds to a command's parameters."""
 _DEFAULT_SLOT = packer.DEFAULT_SLOT // 1024
 
 
@@ -50,8 +61,9 @@ def slot_size_option(default):
     )
 
 
-def _described(command):
-    for option in reversed(_META):
+def described(command):
+    """The options that tell what an application is called."""
+    for option in reversed(_DESCRIBED):
         command = option(command)
     return command
 
@@ -59,68 +71,6 @@ def _described(command):
 @click.group()
 def board() -> None:
     """Prepare a board for updates, and look at it."""
-
-
-@board.command()
-@click.argument("path", type=_FOLDER)
-@click.option("--app", type=_FOLDER, help="The application, for slot a; none: it is fetched.")
-@_described
-@slot_size_option(None)
-@click.option("--reset", is_flag=True, help="Begin anew: empty slots, new record.")
-@click.option(
-    "--library",
-    type=click.Choice(["auto", "circup", "copy", "none"]),
-    default="auto",
-    show_default=True,
-    help="How nerveshub_link gets into /lib; auto is circup, else copy.",
-)
-@click.option(
-    "--library-zip",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False),
-    help="A release's zip with it, as nerveshub-link-10.x-mpy-VERSION.zip; may be given twice.",
-)
-@click.option(
-    "--settings", type=_FILE, help="A settings.toml for the board, kept on this computer."
-)
-@click.option(
-    "--identifier", help="The device's name in NervesHub; its chip's unique id if missing."
-)
-@click.option(
-    "--ask/--no-ask",
-    default=None,
-    help="Ask for what settings.toml lacks. By default on a terminal, without --yes.",
-)
-@click.option("--yes", is_flag=True, help="Don't ask.")
-def prepare(  # noqa: PLR0913, PLR0917 - one for each option
-    path, app, slot_size, reset, library, library_zip, settings, identifier, ask, yes, **meta
-) -> None:
-    """
-    Lay boot guard, slots, rescue application and library onto the CIRCUITPY mounted at PATH.
-
-    The drive should be fresh: each part gets a place of its own then, and the slots lie in one
-    piece.
-
-    settings.toml is completed: from --settings FILE, from the environment, by your answers. Its
-    secrets are never an argument.
-
-    Run it again to bring guard and library up to date; slots and record are kept, unless --reset.
-    """
-    board_prepare = with_library("board_prepare")
-    size = None if slot_size is None else slot_size * 1024
-    wish = board_prepare.Wish(app, meta, reset, library, library_zip, slot_size=size)
-    if ask is None:
-        ask = not yes and sys.stdin.isatty()
-    try:
-        drive = Drive(path)
-        file = None if settings is None else settings_answers.read(settings)
-        values = {} if identifier is None else {"NERVESHUB_IDENTIFIER": identifier}
-        if not Desk(yes, ask).prepare(drive, wish, file, values):
-            raise click.ClickException("nothing was changed")
-    except (BoardError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    for text in board_prepare.still_needed(drive):
-        tell("* " + text)
 
 
 @board.command()
@@ -154,9 +104,9 @@ def develop(path, switch) -> None:
     try:
         drive = Drive(path)
         old = board_settings.on(drive)
-        new = board_settings.with_develop(old, switch == "on")
+        new = settings_changes.with_develop(old, switch == "on")
         if new != old:
-            board_settings.rewrite(drive, new)
+            settings_changes.rewrite(drive, new)
     except BoardError as error:
         raise click.ClickException(str(error)) from error
     owner = "the computer: no updates" if switch == "on" else "the board's code"
@@ -192,7 +142,7 @@ def _plain(text: str) -> str:
 @click.command("pack")
 @click.argument("source", metavar="FOLDER|FILE", type=click.Path(exists=True))
 @click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="FILE.fw")
-@_described
+@described
 @click.option("--private-key", type=click.Path(exists=True, dir_okay=False), help="Sign with it.")
 @slot_size_option(_DEFAULT_SLOT)
 @click.option(

@@ -9,14 +9,16 @@ One run of ``board prepare`` before a person: the question, then the bar; and wh
 when it did not end.
 """
 
-from typing import Optional
+from dataclasses import replace
+from typing import Dict, Optional
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from . import board_settings, settings_answers
+from . import board_settings, library_sources, settings_answers, settings_changes
 from .board_drive import BoardError, Drive
+from .board_library import Library
 from .settings_answers import Answers
 
 
@@ -53,6 +55,7 @@ class Desk:
 
     def __init__(self, yes: bool = False, ask: bool = False) -> None:
         self._yes = yes
+        self._libraries: Dict[str, Library] = {}
         self._answers = Answers(tell, prompt if ask else None)
 
     def prepare(
@@ -86,6 +89,7 @@ class Desk:
             bar.advance(task, size)
             bar.refresh()
 
+        wish = replace(wish, find=self._find)
         work = with_library("board_prepare").Preparation(drive, wish, self._ask, tell, progress)
         bar.update(task, total=work.total)
         tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
@@ -103,6 +107,23 @@ class Desk:
         finally:
             bar.stop()
 
+    def complete(self, file: Optional[bytes], given) -> bytes:
+        """
+        A settings.toml for several boards.
+
+        :param bytes file: what there is of it; None for the template
+        :param given: names of the settings that each board brings itself
+        """
+        data = file if file and file.strip() else board_settings.template().encode()
+        return settings_changes.with_advice(self._answers.complete(data, given))
+
+    def _find(self, drive: Drive, way: str, archives) -> Library:
+        """The library; it is looked for once for each version of CircuitPython."""
+        version = drive.info().version.split(".", maxsplit=1)[0]
+        if version not in self._libraries:
+            self._libraries[version] = library_sources.find(drive, way, archives)
+        return self._libraries[version]
+
     def _settings(self, drive: Drive, wish, file: Optional[bytes], values: dict) -> Optional[bytes]:
         """The board's settings.toml; None leaves it as it is."""
         old = board_settings.on(drive)
@@ -111,13 +132,13 @@ class Desk:
             data = board_settings.template(**wish.settings).encode()
         before = data
         for name, value in values.items():
-            data = board_settings.with_value(data, name, value)
+            data = settings_changes.with_value(data, name, value)
         data = self._answers.complete(data)
         if file is None and data == before:
             return None
         if file is not None:
             settings_answers.check(data, "the settings", board_settings.version_of(drive))
-        return board_settings.with_advice(data)
+        return settings_changes.with_advice(data)
 
     def _ask(self, text: str) -> bool:
         tell(text)

@@ -43,6 +43,7 @@ class Wish:
     :param bool reset: begin anew: slots and record
     :param str library: ``auto``, ``circup``, ``copy`` or ``none``
     :param archives: zips with the library, which come before all that
+    :param find: finds the library; as `library_sources.find`
     :param dict settings: values for a new settings.toml
     :param int slot_size: bytes of each slot's file; None for that of `board_layout.default_slot`
     """
@@ -52,6 +53,7 @@ class Wish:
     reset: bool = False
     library: str = "auto"
     archives: Sequence[str] = ()
+    find: Callable = library_sources.find
     settings: Dict[str, str] = field(default_factory=dict)
     slot_size: Optional[int] = None
 
@@ -88,7 +90,7 @@ class Plan:
         self._prepared = "run" in self._record.load() and not wish.reset
         self._meta = board_layout.described(drive, self.info, wish.meta, wish.app is not None)
         self._files = board_layout.fixed_files(self._meta)
-        self._library = library_sources.find(drive, wish.library, wish.archives)
+        self._library = wish.find(drive, wish.library, wish.archives)
         self._settings: Optional[bytes] = None
         self._slot_size = self._size_of_slots()
         self._slot_a = b""  # the whole file, if there is an application

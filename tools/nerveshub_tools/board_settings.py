@@ -6,21 +6,21 @@
 ================================================================================
 
 A board's ``settings.toml``: the template for a new one, what the board finds in it
-(`nerveshub_tools.settings_toml` reads it as CircuitPython does), and a change of it that counts.
+(`nerveshub_tools.settings_toml` reads it as CircuitPython does). `nerveshub_tools.settings_changes`
+changes it.
 """
 
 import re
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import List, Optional
 
 from . import settings_toml
 from .settings_toml import NEW, quote
 
 NAME = "settings.toml"
 _NAME = re.compile(rb"^[ \t]*([A-Za-z0-9_]+)[ \t]*=", re.M)
-_VERSIONS = (NEW, (10, 1))
-_TABLE = re.compile(rb"^[ \t\r\v\f]*\[.*", re.M)
-_DEVELOP = "NERVESHUB_DEVELOP"
+TABLE = re.compile(rb"^[ \t\r\v\f]*\[.*", re.M)
+DEVELOP = "NERVESHUB_DEVELOP"
 _ON = {"1", "true", "yes", "on"}
 # Bytes that CircuitPython has room for (supervisor/shared/web_workflow/web_workflow.c).
 _OF_THE_CORE = {"CIRCUITPY_WIFI_SSID": 32, "CIRCUITPY_WIFI_PASSWORD": 63}
@@ -106,7 +106,7 @@ class Settings:
 
     def develops(self) -> bool:
         """Does NERVESHUB_DEVELOP leave the drive to the computer? As the boot guard reads it."""
-        return (self.text(_DEVELOP) or "").lower() in _ON
+        return (self.text(DEVELOP) or "").lower() in _ON
 
     def is_void(self, name: str) -> bool:
         """Is there a line with this name, whose value the library can't read?"""
@@ -145,7 +145,7 @@ class Settings:
         words = []
         if self._data.startswith(b"\xef\xbb\xbf"):
             words.append("the file begins with a byte-order mark: line 1 is not read")
-        table = _TABLE.search(self._data)
+        table = TABLE.search(self._data)
         if table:
             text = table[0].decode("utf-8", "replace").strip().partition("]")[0] + "]"
             shown = "".join(char if char.isprintable() else "?" for char in text)
@@ -207,22 +207,6 @@ def on(drive) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
-def rewrite(drive, data: bytes) -> None:
-    """
-    Write the file on a drive; as it was, it lies beside it until that is done.
-
-    :raises BoardError: if the drive does not take it; the old file is there then, under its name or
-        the other
-    """
-    old, spare = on(drive), NAME + ".old"
-    if not old:
-        drive.write(NAME, data)
-        return
-    drive.write(spare, old)
-    drive.overwrite(NAME, data)
-    drive.file(spare).unlink()
-
-
 def misnamed(drive) -> List[str]:
     """Files that were meant to be the settings, in words."""
     name = NAME + ".txt"  # Windows does not show the last part
@@ -254,73 +238,6 @@ def read(path, circuitpython: tuple = NEW) -> dict:
 def getenv(path, key: str, default=None, circuitpython: tuple = NEW):
     """What ``os.getenv`` gives on a board whose settings are in this file."""
     return load(path, circuitpython).getenv(key, default)
-
-
-def with_develop(data: bytes, on: bool) -> bytes:
-    """
-    The file with NERVESHUB_DEVELOP on or off, as a board reads it.
-
-    :param bytes data: the file as it is
-    :param bool on: leave the drive to the computer?
-    """
-
-    def holds(settings: Settings) -> bool:
-        return settings.develops() == on
-
-    if all(holds(Settings(data, version)) for version in _VERSIONS):
-        return data
-    return _with_line(data, _DEVELOP, str(int(on)), holds)
-
-
-def with_value(data: bytes, name: str, text: str) -> bytes:
-    """
-    The file with a setting, as a board reads it; all others stay as they are.
-
-    :param bytes data: the file as it is
-    :param str name: such as ``"NERVESHUB_HOST"``
-    :param str text: its value; may be empty
-    """
-    others = [Settings(data, version).texts(but=name) for version in _VERSIONS]
-
-    def holds(settings: Settings) -> bool:
-        return settings.texts(but=name) in others and settings.texts().get(name) == text
-
-    return _with_line(data, name, quote(text), holds)
-
-
-def with_advice(data: bytes) -> bytes:
-    """The file with the lines that a board on a wall should have."""
-    for line in Settings(data).advice():
-        name, _, value = line.partition(" = ")
-        data = _with_line(data, name, value, lambda settings: not settings.advice())
-    return data
-
-
-def _with_line(data: bytes, name: str, value: str, holds: Callable[[Settings], bool]) -> bytes:
-    """
-    Change the line that counts, else one that is a comment, else add one.
-
-    :param holds: does it hold in the changed file?
-    """
-    line = f"{name} = {value}".encode()
-    end = b"\r\n" if b"\r\n" in data else b"\n"
-    found = settings_toml.find(data, name)
-    table = _TABLE.search(data)
-    until = table.start() if table else len(data)
-    comment = re.compile(rb"^# ?" + name.encode() + rb" = .*?(?=\r?$)", re.M).search(data, 0, until)
-    if found is not None:
-        lines = data.split(b"\n")
-        rest = b"\r" if lines[found.line - 1].endswith(b"\r") else b""
-        lines[found.line - 1] = line + rest
-        changed = b"\n".join(lines)
-    elif comment:
-        changed = data[: comment.start()] + line + data[comment.end() :]
-    else:
-        before = end if data[:until] and not data[:until].endswith(b"\n") else b""
-        changed = data[:until] + before + line + end + data[until:]
-    if all(holds(Settings(changed, version)) for version in _VERSIONS):
-        return changed
-    return line + end + data  # the first line always counts
 
 
 def template(**values: str) -> str:

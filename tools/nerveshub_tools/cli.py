@@ -22,7 +22,8 @@ import click
 
 from . import __version__
 from . import page as page_package
-from .board_cli import board, keygen, pack_command, with_library
+from .board_cli import board, keygen, pack_command
+from .board_desk import with_library
 from .ca import Authority
 from .diff_cli import diff
 from .fleet_cli import COMMANDS as FLEET
@@ -30,6 +31,7 @@ from .hub import Hub
 from .hub_addresses import EVERYWHERE, NEAR, bracketed, listening, reachable
 from .hub_folder import FirmwareFolder, kept_keys
 from .hub_settings import settings_lines, write_environment
+from .prepare_cli import fleet, prepare
 from .release_cli import COMMANDS as RELEASE
 from .server import Server
 from .sign_cli import sign
@@ -50,7 +52,8 @@ def main() -> None:
 
 for _command in (board, keygen, pack_command, sign, diff, *RELEASE, *FLEET):
     main.add_command(_command)
-board.add_command(simulate)
+for _command in (prepare, fleet, simulate):
+    board.add_command(_command)
 
 
 @main.command()

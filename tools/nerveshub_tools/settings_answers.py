@@ -11,11 +11,12 @@ A secret is never an argument of a command, and never shown. Writes nothing.
 
 import os
 from pathlib import Path
-from typing import Callable, List, Mapping, Optional
+from typing import Callable, Collection, List, Mapping, Optional
 
 from . import board_settings, settings_faults
 from .board_drive import BoardError
-from .board_settings import Settings, with_value
+from .board_settings import Settings
+from .settings_changes import with_value
 
 _SECRETS = {"CIRCUITPY_WIFI_PASSWORD", "NERVESHUB_PRODUCT_SECRET"}
 _SERVER = ("NERVESHUB_PORT", "NERVESHUB_SSL")
@@ -49,22 +50,20 @@ class Answers:
         self._prompt = prompt
         self._environ = environ
 
-    def complete(self, data: bytes) -> bytes:
+    def complete(self, data: bytes, given: Collection[str] = ()) -> bytes:
         """
         The file with what it lacks, as far as anybody knows it.
 
         :param bytes data: the file as it is
+        :param given: names that come from elsewhere, and are not missed
         """
-        data = self._from_environment(data)
-        if self._prompt is not None and Settings(data).lacking():
-            data = self._from_person(data)
+        data = self._from_environment(data, given)
+        if self._prompt is not None and _lacking(data, given):
+            data = self._from_person(data, given)
         return data
 
-    def _from_environment(self, data: bytes) -> bytes:
-        taken = []
-        for name in Settings(data).lacking():
-            if self._environ.get(name):
-                taken.append(name)
+    def _from_environment(self, data: bytes, given: Collection[str]) -> bytes:
+        taken = [name for name in _lacking(data, given) if self._environ.get(name)]
         if "NERVESHUB_HOST" in taken:  # they belong to it
             taken += [
                 name
@@ -77,14 +76,15 @@ class Answers:
             self._tell("From the environment: " + ", ".join(taken))
         return data
 
-    def _from_person(self, data: bytes) -> bytes:
+    def _from_person(self, data: bytes, given: Collection[str]) -> bytes:
         self._tell("What settings.toml lacks (Enter leaves it open):")
-        names = Settings(data).lacking()
-        if not Settings(data).text("NERVESHUB_IDENTIFIER"):
+        names = _lacking(data, given)
+        if not Settings(data).text("NERVESHUB_IDENTIFIER") and "NERVESHUB_IDENTIFIER" not in given:
             names.append("NERVESHUB_IDENTIFIER")
         for name in names:
             # A key that was left open needs no secret.
-            if name != "NERVESHUB_PRODUCT_SECRET" or Settings(data).text("NERVESHUB_PRODUCT_KEY"):
+            key = "NERVESHUB_PRODUCT_KEY"
+            if name != "NERVESHUB_PRODUCT_SECRET" or key in given or Settings(data).text(key):
                 data = self._asked(data, name)
         return data
 
@@ -103,6 +103,10 @@ class Answers:
                 return changed
             for fault in wrong:
                 self._tell(fault)
+
+
+def _lacking(data: bytes, given: Collection[str]) -> List[str]:
+    return [name for name in Settings(data).lacking() if name not in given]
 
 
 def read(path) -> bytes:

@@ -20,7 +20,7 @@ from typing import Callable, Optional
 
 import click
 
-from .board_cli import with_library
+from .board_desk import with_library
 from .board_drive import BOOT_OUT, BoardError
 from .fleet_access import plain, tell
 
