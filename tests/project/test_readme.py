@@ -95,3 +95,20 @@ def test_the_page_of_settings_lists_those_that_library_and_guard_read():
             read.update(re.findall(r"\bNERVESHUB_[A-Z]+(?:_[A-Z]+)*\b", text))
             read.update(re.findall(r"\bCIRCUITPY_WIFI_[A-Z]+\b", text))
     assert sorted(listed) == sorted(read)
+
+
+def test_no_row_of_a_table_is_cut_in_two():
+    # In a table of "=" each line with a text in its first column begins a row of its own.
+    cut = []
+    for page in [checkout.ROOT / "README.rst", *sorted((checkout.ROOT / "docs").glob("**/*.rst"))]:
+        columns = []
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+            if re.fullmatch(r" *=+( +=+)+", line):
+                columns = [match.start() for match in re.finditer("=+", line)]
+            elif not line.strip():
+                columns = []
+            elif columns and line[: columns[1]].strip():
+                first, rest = line[: columns[1]].strip(), line[columns[1] :].strip()
+                if first.endswith(",") or not rest:
+                    cut.append(f"{page.name}:{number}: {first}")
+    assert cut == []
