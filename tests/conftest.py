@@ -27,14 +27,14 @@ from nerveshub_link import errors  # noqa: E402 likewise
 
 
 def pytest_addoption(parser):
-    """The long proofs, whole."""
+    """Add the option --whole: try every case of the long tests."""
     words = "all cut points and all mutated releases, not only what a time budget allows"
     parser.addoption("--whole", action="store_true", help=words)
 
 
 @pytest.fixture(scope="session")
 def whole(request) -> bool:
-    """Are the long proofs to be done whole?"""
+    """True with --whole: the long tests must try every case."""
     return request.config.getoption("--whole")
 
 

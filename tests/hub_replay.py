@@ -2,15 +2,15 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Plays a captured transcript against a hub: what the device sent goes in, and the hub must say what
-the real server said, frame by frame and in order, and nothing else.
+Plays a captured transcript against a hub: the device's frames are sent to it, and the hub must
+answer with the real server's frames, in order, and nothing else.
 
 No sockets and no waiting: the hub's clock is set to the time of each line. Upgrade requests are
 signed again (the capture's secrets are not published) with everything else as captured, so that
 every refusal has its captured reason.
 
-What an operator did on the server stands in the transcripts' notes; the ones that matter are
-listed in `ACTIONS`. Notes with the server's state are compared with the hub's.
+The transcripts' notes tell what an operator did on the server; those that matter here are listed in
+`ACTIONS`. Notes with the server's state are compared with the hub's state.
 """
 
 import base64

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What becomes of new firmware: started, confirmed or gone back from, whatever the power does."""
+"""Trials of new firmware: it is started and confirmed, or the board goes back; with power cuts."""
 
 from unittest import mock
 
@@ -312,7 +312,7 @@ def test_what_was_pushed_by_hand_and_confirmed_is_refused_no_more(board):
 # The switch has no effect, or others have one
 
 
-def test_a_mere_reload_after_an_update_asks_for_the_reset_that_switches(board):
+def test_a_reload_after_an_update_asks_for_the_reset_that_switches(board):
     writer = board.reload(firmware_meta=FIRST)
     assert is_old(writer)
     assert writer.fwup_check(meta_of("10.3.0", 3), False).kind == "reschedule"

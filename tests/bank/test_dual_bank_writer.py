@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""CircuitPython in two banks: what gets in, what does not, and what the other bank holds then."""
+"""Updates of CircuitPython: what is accepted and refused, and the other bank's content then."""
 
 import hashlib
 import io

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What may be shown of an error: ASCII, short, and no credential."""
+"""Texts of errors: ASCII, short, and without credentials."""
 
 import pytest
 from hypothesis import given

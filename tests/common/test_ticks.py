@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""How long ago something was, with ticks that begin anew every 2**29 milliseconds."""
+"""Elapsed time, with ticks that wrap around every 2**29 milliseconds."""
 
 import re
 from pathlib import Path

@@ -102,7 +102,7 @@ def test_tls_is_off_if_that_is_said(board, value):
         ("NERVESHUB_SSL", "'false'", "texts in double quotes"),
     ],
 )
-def test_a_setting_that_is_no_good_is_told_by_its_name(board, name, value, said):
+def test_a_setting_that_is_invalid_is_told_by_its_name(board, name, value, said):
     board(**{name: value})
     with pytest.raises(ValueError) as raised:
         settings.read_settings()

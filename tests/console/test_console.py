@@ -313,7 +313,7 @@ def test_an_idle_prompt_is_closed_and_says_so(somebody):
     assert somebody.desk.link._config.console._session is None
 
 
-def test_a_prompt_may_stay_for_ever():
+def test_a_prompt_may_stay_open_without_a_limit():
     somebody = operator(idle_timeout=0)
     somebody.type("x = 1\r")
     somebody.wait(3600, 1000)

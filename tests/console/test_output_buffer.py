@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Text that waits for a network, in bounded memory; and who takes it away."""
+"""A queue of text in bounded memory: what is dropped, and how it is taken out."""
 
 from nerveshub_link.console.code_runner import CodeRunner
 from nerveshub_link.console.output_buffer import OutputBuffer

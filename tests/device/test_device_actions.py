@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What a device says of itself at a join, and what it does when an operator wants it to."""
+"""The join's payload, and an operator's commands: identify, restart, public keys."""
 
 import base64
 import sys
@@ -79,7 +79,7 @@ def test_keys_are_handed_over_and_kept_without_what_is_no_key():
 
 
 @pytest.mark.parametrize("payload", [{}, {"keys": None}, {"keys": "x"}, {"keys": {"a": 1}}])
-def test_list_of_keys_that_is_none_is_no_key(payload):
+def test_list_of_keys_that_is_invalid_is_no_key(payload):
     desk = Desk(request_public_keys=True)
     desk.joined().say(None, None, "device", "fwup_public_keys", payload)
     desk.wait(0.1)

@@ -142,7 +142,7 @@ def test_line_that_is_no_text_becomes_one():
 
 
 @pytest.mark.parametrize("level", ["fatal", "", None, 20, "INFO"])
-def test_level_that_is_none_raises(level):
+def test_level_that_is_invalid_raises(level):
     with pytest.raises(ValueError, match="level must be one of debug, info, warning, error"):
         logging().link.log(level, "x")
 
@@ -268,7 +268,7 @@ def test_level_can_be_changed_while_it_runs():
 
 
 @pytest.mark.parametrize("level", ["loud", None, 1.5, True, "INFO", []])
-def test_level_that_is_none_is_refused(level):
+def test_level_that_is_invalid_is_refused(level):
     with pytest.raises(ValueError, match="level must be one of debug, info, warning, error"):
         DeviceLogs(level=level)
 

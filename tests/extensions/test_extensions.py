@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""The extensions topic: who is attached hears and speaks, the others do not."""
+"""The extensions topic: only attached extensions receive and send events."""
 
 import json
 import types
@@ -174,7 +174,7 @@ def test_detach_as_the_answer_to_attached_detaches_that_extension():
     "keys", [None, "one", "all", {"one": 1}, [["one"]], [{}], [None], [1], ["one", []], 7]
 )
 @pytest.mark.parametrize("event", ["attach", "detach"])
-def test_list_of_keys_that_is_none_does_no_harm(event, keys):
+def test_list_of_keys_that_is_invalid_does_no_harm(event, keys):
     one = Recording()
     desk = with_extensions([], one=one)
     push(desk, event, {"extensions": keys})

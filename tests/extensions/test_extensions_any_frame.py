@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Whatever the server says, and whatever the application's providers return: poll() does not raise,
-the link stays, and only what the server understands is sent.
+With any frame of the server, and any value of the application's providers: poll() does not raise,
+the link stays, and only valid messages are sent.
 """
 
 import json

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""The extension ``geo``: where the device is, by its own word or by the internet's."""
+"""The extension ``geo``: the location from the application, or from the public IP address."""
 
 import json
 
@@ -63,7 +63,7 @@ def test_accuracy_that_is_no_number_is_left_out(accuracy):
     ],
     ids=repr,
 )
-def test_place_that_is_none_is_reported_as_an_error(place, code, words):
+def test_place_that_is_invalid_is_reported_as_an_error(place, code, words):
     found = located(Gnss(place))
     assert set(found) == {"error_code", "error_description"}
     assert found["error_code"] == code
@@ -91,13 +91,13 @@ def test_place_is_reported_again_after_the_interval_and_only_while_attached():
 
 
 @pytest.mark.parametrize("interval", [-1, 1.5, True, None, 86401])
-def test_interval_that_is_none_is_refused(interval):
+def test_interval_that_is_invalid_is_refused(interval):
     with pytest.raises(ValueError, match="geo: interval must be a whole number from 0"):
         Geo(Gnss(PLACE), interval=interval)
 
 
 @pytest.mark.parametrize("provider", [None, 5, PLACE])
-def test_provider_that_is_none_is_refused(provider):
+def test_provider_that_is_invalid_is_refused(provider):
     with pytest.raises(ValueError, match="geo must be a function"):
         Geo(provider)
 
@@ -180,7 +180,7 @@ def test_answer_that_drips_is_read_to_its_end():
     ],
     ids=repr,
 )
-def test_answer_that_is_none_is_reported_as_an_error_without_the_query(told, code, words):
+def test_answer_that_is_invalid_is_reported_as_an_error_without_the_query(told, code, words):
     desk, service = asking()
     say(service, **told)
     found = answered(desk)
@@ -245,6 +245,6 @@ def test_clock_that_was_never_set_is_set_by_the_answer():
 
 
 @pytest.mark.parametrize("url", ["", "where.example", None, "ftp://where.example", "http://a b/"])
-def test_url_that_is_none_is_refused(url):
+def test_url_that_is_invalid_is_refused(url):
     with pytest.raises(ValueError, match="url of GeoIp"):
         GeoIp(url)

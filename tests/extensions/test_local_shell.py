@@ -404,13 +404,13 @@ def test_command_without_an_end_is_ended_by_ctrl_c_and_may_tidy_up():
 
 
 @pytest.mark.parametrize("name", ["", "two words", None, 5])
-def test_name_of_a_command_that_is_none_is_refused(name):
+def test_name_of_a_command_that_is_invalid_is_refused(name):
     with pytest.raises(ValueError, match="must be one word"):
         LocalShell().command(name)
 
 
 @pytest.mark.parametrize("options", [{"python": 1}, {"namespace": []}, {"prompt": None}])
-def test_option_that_is_none_is_refused(options):
+def test_option_that_is_invalid_is_refused(options):
     with pytest.raises(ValueError, match="local_shell: " + next(iter(options))):
         LocalShell(**options)
 

@@ -105,12 +105,12 @@ def test_provider_that_raises_is_said_once_and_asked_again():
 
 
 @pytest.mark.parametrize("provider", [5, "iroh", None, {}])
-def test_provider_that_is_none_is_refused(provider):
+def test_provider_that_is_invalid_is_refused(provider):
     with pytest.raises(ValueError, match="network_identity must be"):
         NetworkIdentity(provider)
 
 
 @pytest.mark.parametrize("interval", [0, 1.5, True, None, 86401])
-def test_interval_that_is_none_is_refused(interval):
+def test_interval_that_is_invalid_is_refused(interval):
     with pytest.raises(ValueError, match="network_identity: interval must be"):
         NetworkIdentity([], interval=interval)

@@ -115,7 +115,7 @@ def test_breaks_pile_up_and_the_rest_gets_ever_smaller(hub, lengths):
     print("20 fault points")
 
 
-def test_1_4_megabytes_broken_20_times_take_no_more_than_a_tenth_more_bytes():
+def test_1_4_megabytes_broken_20_times_take_at_most_a_tenth_more_bytes():
     image = random.Random(14).randbytes(1_400_000)
     with (
         HubThread() as hub,

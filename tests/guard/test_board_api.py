@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Library, guard and examples ask CircuitPython for nothing that it has not, and what stands in for it
-in tests offers nothing that it has not. CircuitPython's native modules are those of the oldest
-version that is supported and of the newest, by its stubs; what these lack is in a table of our own.
+Library, guard and examples use only names that CircuitPython has, and its stand-ins in tests have
+no others. The names are those of CircuitPython's stubs, of the oldest supported version and of the
+newest; a table here has what the stubs lack.
 """
 
 import importlib.metadata

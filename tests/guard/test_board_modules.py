@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What stands in for a board behaves as CircuitPython 10 does, traps included."""
+"""The stand-ins for a board's modules behave as CircuitPython 10 does, traps included."""
 
 import os
 

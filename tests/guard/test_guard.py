@@ -536,7 +536,7 @@ def test_after_a_wake_the_application_is_told_what_woke_it(machine, pretended):
     assert seen == [None, "a time alarm"]
 
 
-def test_after_a_wake_it_runs_as_ever_and_the_run_ends_with_a_reload(machine):
+def test_after_a_wake_it_runs_as_usual_and_the_run_ends_with_a_reload(machine):
     seen = {}
     code = "import os, sys, test, sensor\ntest.seen.update(n=__name__, f=os.getcwd())"
     machine.install("a", {"code.py": code, "lib/sensor.py": ""})
@@ -811,7 +811,7 @@ def test_each_write_goes_to_the_oldest_copy(trial):
     assert written == [written[0], *[(written[0] + step) % 3 for step in (1, 2, 3)]]
 
 
-def test_a_trial_that_can_t_be_counted_is_none(trial, monkeypatch):
+def test_a_trial_that_can_t_be_counted_is_not_run(trial, monkeypatch):
     monkeypatch.setattr("builtins.open", read_only(open))
     assert trial.power_on() == "a"
 
@@ -935,7 +935,7 @@ def board_that_is_developed(trial):
     return trial
 
 
-def test_what_is_edited_runs_as_ever_and_nothing_is_counted(desk):
+def test_what_is_edited_runs_as_usual_and_nothing_is_counted(desk):
     before, seen = desk.records(), {}
     desk.board.boot()
     desk._boot()
@@ -1149,7 +1149,7 @@ def test_a_hard_fault_on_trial_counts_as_a_crash(trial):
     assert trial.record["tb"] == "safe mode: HARD_FAULT"
 
 
-# What a second pair of eyes found
+# Found in a review
 
 
 def test_two_bad_releases_do_not_take_turns_but_lead_to_the_rescue_application(trial):

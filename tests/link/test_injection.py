@@ -2,14 +2,13 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Failure injected everywhere: in a whole session with an update, its trial and its confirmation, each
-call of each seam raises once, and then everything must be right all the same (what that is:
-`support.whole_session.Session`).
+Failure injection: in a whole session with an update, its trial and its confirmation, each call of
+each seam raises once, and all promises of `support.whole_session.Session` must hold nevertheless.
 
-All of it takes many minutes. So a run tries a sample: first one call of each place in the code, in
-an order that is always the same, until the time is up. ``NERVESHUB_LINK_INJECT=all`` tries
-everything. A failure names seam, number and exception: ``NERVESHUB_LINK_INJECT="send 3 OSError"``
-tries that alone and shows the log.
+All calls take many minutes. So a run tries a sample: first one call of each place in the code, in a
+fixed order, until the time is up. ``NERVESHUB_LINK_INJECT=all`` tries everything. A failure names
+seam, number and exception: ``NERVESHUB_LINK_INJECT="send 3 OSError"`` tries that alone and shows
+the log.
 """
 
 import os
@@ -23,7 +22,7 @@ from support.whole_session import Session, Wrong, prepare
 
 WANTED = os.environ.get("NERVESHUB_LINK_INJECT", "")
 SECONDS = 20
-"""For the sample. How far it comes depends on the machine, what it finds there does not."""
+"""Seconds for the sample. Its size depends on the machine, the result of each case does not."""
 MOST = 50
 """Failures after which a run ends."""
 

@@ -52,7 +52,7 @@ def test_join_tells_what_runs_and_that_it_is_confirmed():
     }
 
 
-def test_join_prefers_the_writers_word_about_what_runs_and_leaves_out_what_is_none():
+def test_join_prefers_the_writers_metadata_and_leaves_out_fields_that_are_none():
     meta = dict(META, version="3.1.4", author="A. Smith", misc=None)
     desk = Desk(
         fwup_writer=RecordingWriter(meta=meta, validated=False, reverted=True), firmware_meta=META

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What the application hears of the link and does with it, from callbacks to deinit()."""
+"""The application and its link: callbacks, restart, confirmation, close, deinit()."""
 
 import gc
 import tracemalloc
@@ -27,7 +27,7 @@ class Confirming(RecordingWriter):
 # Callbacks
 
 
-def test_application_hears_of_connection_at_the_join_and_of_its_end_once():
+def test_application_is_told_of_connection_at_the_join_and_of_its_end_once():
     desk = Desk()
     peer = desk.connect()
     peer.accept()
@@ -48,7 +48,7 @@ def test_application_hears_of_connection_at_the_join_and_of_its_end_once():
     assert len(desk.client.named("handle_disconnected")) == 1
 
 
-def test_application_that_was_never_joined_hears_of_no_disconnect():
+def test_application_that_was_never_joined_is_told_of_no_disconnect():
     desk = Desk()
     desk.connect().answer(401)
     desk.wait(0.1)

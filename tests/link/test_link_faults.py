@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Whatever the server says and however little memory there is: poll() returns, the link lives."""
+"""With any message of the server, and with too little memory: poll() returns, the link goes on."""
 
 import json
 from contextlib import nullcontext

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""New firmware on trial: what the link does for a writer that watches over it."""
+"""New firmware on trial: how the link calls a writer's poll() and feeds its watchdog."""
 
 import pytest
 from support.desk import Desk, RecordingClient, RecordingWriter, update

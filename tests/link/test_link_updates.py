@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""An update and the link around it: what is said when, lost connections, sockets that run out."""
+"""Updates through a whole link: statuses, lost connections, too few sockets."""
 
 import random
 from unittest import mock

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A watchdog in mode RAISE: its exception is an ordinary one, and whoever survives everything catches
-it. It reaches the application all the same, for the watchdog is off from then on.
+A watchdog in mode RAISE: ``except Exception`` in the library catches its exception. It reaches the
+application nevertheless, which needs it, since the watchdog is off from then on.
 """
 
 import ast

@@ -135,7 +135,7 @@ def test_a_key_that_is_no_point_fits_no_signature():
     assert not ed25519.verify(key, Signer().sign(b"meta"), b"meta")
 
 
-def test_a_key_of_another_length_is_none():
+def test_a_key_of_another_length_is_invalid():
     assert not ed25519.is_key(Signer().public[:31])
     assert not ed25519.is_key(Signer().public + b"\0")
 

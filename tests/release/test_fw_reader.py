@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Archives in, their content out: byte by byte, with everything wrong, and as fwup makes them."""
+"""Reading archives: byte by byte, with every kind of fault, and as fwup makes them."""
 
 import io
 import zipfile

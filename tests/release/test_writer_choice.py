@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Several writers: each update gets to the one that takes it, byte for byte."""
+"""Several writers: each update goes to the first one that accepts it, byte for byte."""
 
 import io
 import zipfile
@@ -277,7 +277,7 @@ def test_the_latest_installation_tells_what_runs():
     assert WriterChoice(writers).firmware_meta() == new
 
 
-def test_the_next_installation_gets_the_greatest_number_whoever_makes_it():
+def test_the_next_installation_gets_the_greatest_number_of_any_writer():
     writers = application(installed=4), firmware(installed=2)
     install(WriterChoice(writers), FIRMWARE)
     assert writers[1].next_install == 5
@@ -373,7 +373,7 @@ def test_an_element_that_is_no_writer_is_named():
 # In an update: the erase of a bank
 
 
-def test_a_heartbeat_goes_out_and_the_application_hears_of_the_erase_just_before_it():
+def test_a_heartbeat_goes_out_and_the_application_is_told_of_the_erase_just_before_it():
     board = Board(image("10.1.0", 3000))
     board.start(firmware_meta=META).fwup_confirm()
     data = FIRMWARE

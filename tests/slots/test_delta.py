@@ -361,7 +361,7 @@ def test_a_break_before_the_table_has_come_resumes_there(machine, count):
     assert_installed(machine, one)
 
 
-def test_a_break_in_the_midst_of_a_chunk_resumes_at_its_beginning(machine):
+def test_a_break_in_the_middle_of_a_chunk_resumes_at_its_beginning(machine):
     files = with_one_changed(with_one_changed(FILES), path="lib/pack3/m43.mpy")
     whole = archive(files)
     one = bench(machine, {3: lambda answer: [answer[:-2500], END]}, release=whole)

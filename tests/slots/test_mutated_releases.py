@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-20,000 releases with something wrong, fed in pieces of any size: each is refused with a sentence and
-no header is written; or what is wrong matters to nobody, and then the slot holds the whole release.
+20,000 releases with a fault, fed in pieces of any size: each is refused with a reason and no header
+is written; or the fault has no effect, and then the slot holds the complete release.
 
 In ``make test`` as many of them as a few seconds allow, the same ones each time; with ``--whole``
 all of them.

@@ -50,20 +50,20 @@ def test_the_frame_is_magic_version_length_number_json_and_crc():
 
 
 @pytest.mark.parametrize("at", range(len(FRAME)))
-def test_a_frame_with_any_byte_changed_is_none(at):
+def test_a_frame_with_any_byte_changed_is_invalid(at):
     torn = bytearray(FRAME)
     torn[at] ^= 0x10
     assert unpack(torn) is None
 
 
 @pytest.mark.parametrize("length", range(len(FRAME)))
-def test_a_frame_cut_anywhere_is_none(length):
+def test_a_frame_cut_anywhere_is_invalid(length):
     assert unpack(FRAME[:length]) is None
     assert unpack(FRAME[:length] + b"\xff" * (512 - length)) is None
 
 
 @given(st.binary(max_size=512))
-def test_foreign_bytes_are_none(data):
+def test_foreign_bytes_are_invalid(data):
     assert unpack(data) is None
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""A slot's file: its header byte by byte, and that no more is written than what differs."""
+"""A slot's file: its header byte by byte; only sectors that differ are written."""
 
 import builtins
 import struct
@@ -37,7 +37,7 @@ SECTORS = 40
 
 
 class Recorder:
-    """A file that tells of its writes, and that is never closed, flushed or made again."""
+    """A file that records its writes, and that must not be closed, flushed or made again."""
 
     def __init__(self, file, log):
         self._file, self._log = file, log
@@ -103,14 +103,14 @@ def test_a_header_is_read(kind):
 
 @settings(max_examples=500, deadline=None)
 @given(st.integers(0, 511), st.integers(1, 255))
-def test_a_header_with_any_byte_changed_is_none(at, change):
+def test_a_header_with_any_byte_changed_is_invalid(at, change):
     torn = bytearray(LITERAL)
     torn[at] ^= change
     assert unpack(torn) is None
 
 
 @pytest.mark.parametrize("data", [bytes(512), b"\xff" * 512, b"NHsl" + bytes(508)])
-def test_other_bytes_are_none(data):
+def test_other_bytes_are_invalid(data):
     assert unpack(data) is None
 
 
@@ -126,7 +126,7 @@ def test_other_bytes_are_none(data):
         (93, b"\xff"),  # no UTF-8
     ],
 )
-def test_a_header_that_contradicts_itself_is_none_though_its_crc_is_right(at, value):
+def test_a_header_that_contradicts_itself_is_invalid_though_its_crc_is_right(at, value):
     sector = bytearray(LITERAL)
     sector[at : at + len(value)] = value
     sector[508:] = struct.pack("<I", zlib.crc32(sector[:508]))

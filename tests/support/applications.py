@@ -61,7 +61,7 @@ def many_files(count=82, size=236 * 1024, seed=1):
 
 
 def with_one_changed(files, grown=0, path="lib/pack1/m65.mpy"):
-    """The same files, but for a byte in the midst of one, which has some bytes more at its end."""
+    """The same files, but with one byte changed in one of them, and ``grown`` bytes added to it."""
     data = bytearray(files[path] + b"x = 1\n" * (grown // 6))
     data[len(files[path]) // 2] ^= 1
     return {**files, path: bytes(data)}

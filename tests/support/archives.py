@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Archives to read, and what a reader hands out of them."""
+"""Archives to read, and a sink that collects their content."""
 
 import io
 import random
@@ -34,8 +34,8 @@ def deflate(content: bytes, level=9) -> bytes:
 class Member:
     """
     One member, as bytes; each field can be given a wrong value. ``described`` puts a descriptor
-    behind the data: ``True``, or ``"fwup"`` for what fwup does of stored members: the lengths stand
-    in the head all the same.
+    after the data: ``True``, or ``"fwup"`` as fwup does for stored members, which have their
+    lengths in the head, too.
     """
 
     def __init__(self, name, content=b"", method=0, described=False, **wrong):
@@ -86,7 +86,7 @@ def feed(take, data):
 
 
 class Sink:
-    """Keeps what it gets, and sees to it that it gets it as promised."""
+    """Keeps the content, and checks that the calls come in the promised order."""
 
     busy = False
 
@@ -117,7 +117,7 @@ class Sink:
 
 
 def read(data, sizes=(), sink=None) -> Sink:
-    """Read an archive in pieces of these sizes, what is left in one, and return its sink."""
+    """Read an archive in pieces of these sizes, the rest in one, and return its sink."""
     sink = sink or Sink()
     reader = FwReader(sink)
     sizes = list(sizes)

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A board with two firmware banks: ``dualbank``, the NVM, the bootloader and what else tells of a
-start, with the traps of the real ones (CircuitPython's
+A board with two firmware banks: ``dualbank``, the NVM, the bootloader and the reasons of a reset,
+with the traps of the real ones (CircuitPython's
 ``ports/espressif/common-hal/dualbank/__init__.c`` and ``common-hal/nvm/ByteArray.c``, ESP-IDF's
 ``esp_ota_ops.c``). Runs in MicroPython, too.
 """
@@ -22,16 +22,16 @@ BOARD = "test_board_esp32s3"
 
 class Nvm:
     """
-    Erases all before it writes, so that a power cut in between leaves zeros.
+    Erases everything before it writes, so that a power cut in between leaves zeros.
 
-    :param data: what is in it
+    :param data: its content at first
     """
 
     def __init__(self, data=None, size=8192):
         self.data = bytearray(data or bytes(size))
         self.reads = 0
         self.writes = 0
-        self.cut_in = None  # so many writes from now on, the power is cut
+        self.cut_in = None  # number of writes until the power is cut
 
     def __len__(self):
         return len(self.data)
@@ -99,7 +99,7 @@ def version_of(bank):
 
 
 def is_valid(bank):
-    """What esp_image_verify says. The image's length is where the erased rest begins."""
+    """Check an image as esp_image_verify does. It ends where the erased bytes begin."""
     end = len(bytes(bank).rstrip(b"\xff"))
     # A checksum may end in 0xFF itself, or in an erased word.
     for length in range(end, min(end + 5, len(bank)) + 1):
@@ -114,9 +114,9 @@ def is_valid(bank):
 
 class DualBank:
     """
-    The module. `end_vm` is what happens at the end of a VM, `reset` at a reset.
+    The module ``dualbank``. `end_vm` stands for the end of a VM, `reset` for a reset.
 
-    :param running: the image in the bank that runs
+    :param running: the image in the running bank
     """
 
     def __init__(self, running, size=BANK_SIZE):
@@ -128,9 +128,9 @@ class DualBank:
         self.extended = False
         self.calls = []  # lengths flashed, "erase", "switch"
         self.erasing = None  # called at the erase
-        self.cut_in = None  # so many calls of switch() from now on, the power is cut in front of it
-        self.fails = 0  # so many flash() calls from now on fail
-        self._handle = None  # what dualbank keeps; "dead" if the IDF knows it no more
+        self.cut_in = None  # number of calls of switch() until the power is cut before one
+        self.fails = 0  # the next flash() call fails, if this is not 0
+        self._handle = None  # dualbank's handle; "dead" if the IDF does not know it any more
         self._written = 0
 
     @property
@@ -140,7 +140,7 @@ class DualBank:
 
     def flash(self, *args, **kwargs):
         if self.extended:
-            raise RuntimeError("storage is extended")  # before the arguments are looked at
+            raise RuntimeError("storage is extended")  # before the arguments are checked
         return self._flash(*args, **kwargs)
 
     def _flash(self, buffer, *, offset=0):
@@ -186,7 +186,7 @@ class DualBank:
         self.calls.append("switch")
         valid = is_valid(self.other)
         if self._handle is not None:
-            # esp_ota_end frees it in any case; dualbank forgets it only if all went well.
+            # esp_ota_end frees it in any case; dualbank drops it only after a success.
             self._handle = None if self._handle == "open" and valid else "dead"
         if not valid:
             raise RuntimeError("Firmware is invalid")
@@ -198,7 +198,7 @@ class DualBank:
             self._handle = None
 
     def reset(self):
-        """The bootloader starts what was switched to."""
+        """Start the bank that was switched to, as the bootloader does."""
         self._handle = None
         self.running = self.boots
 
@@ -213,7 +213,7 @@ class Board:
     def __init__(self, running, size=BANK_SIZE):
         self.dualbank = DualBank(running, size)
         self.nvm = Nvm()
-        self.heard = []  # what the watchdog was set to, and "feed"
+        self.heard = []  # the watchdog's settings, and "feed"
         self.watchdog = WatchDogTimer(self.heard.append)
         self.ticks = (1 << 29) - 1000
         self.how = ("p", None)  # how the last start ended
@@ -256,7 +256,7 @@ class Board:
                 return self.make(**options)
             except Reset:
                 self.how = ("u", None)
-        raise AssertionError("it resets for ever")
+        raise AssertionError("it resets again and again")
 
     def reload(self, how="", **options):
         """Ctrl-D: a new VM, without a reset."""
@@ -265,14 +265,14 @@ class Board:
         return self.make(**options)
 
     def forget_vm(self):
-        """What a VM's end does to the module's state, and to dualbank."""
+        """Reset the module's state, and dualbank's, as the end of a VM does."""
         from nerveshub_link.bank import firmware_bank
 
         firmware_bank._open = None
         self.dualbank.end_vm()
 
     def modules(self):
-        """What the writer sees of it."""
+        """The native modules for the writer."""
         bank = self.dualbank
         return {
             "dualbank": Bag(flash=bank.flash, switch=bank.switch),

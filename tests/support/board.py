@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What tests do with a simulated board: lay out its drive, wait for its events, fill its slots."""
+"""Helpers for a simulated board: lay out its drive, wait for its events, fill its slots."""
 
 import contextlib
 import queue
@@ -21,7 +21,7 @@ META = {"product": "demo", "version": "1.0.0"}
 
 
 class Events(queue.Queue):
-    """All that happened, in order."""
+    """The board's events, in order."""
 
     def __init__(self):
         super().__init__()
@@ -29,7 +29,7 @@ class Events(queue.Queue):
         """Files that the end of a VM has closed: for each, a folder was written."""
 
     def put(self, event):
-        """What the board calls."""
+        """Add an event; called by the board."""
         if event["event"] == "folder_written":
             self.closed.append(event["file"])
         super().put(event)
@@ -38,7 +38,7 @@ class Events(queue.Queue):
         """Wait for the first event of this name and with these fields; all before are dropped."""
         deadline = time.monotonic() + TIMEOUT
         dropped = []
-        while time.monotonic() < deadline:  # a board that starts again and again ends it, too
+        while time.monotonic() < deadline:  # also if a board sends events without end
             try:
                 event = self.get(timeout=deadline - time.monotonic())
             except queue.Empty:
@@ -86,7 +86,7 @@ def remember(drive: Path, **state) -> None:
 
 
 def recorded(drive: Path) -> dict:
-    """What the record says."""
+    """Read the record."""
     return DeviceState(str(drive)).load()
 
 
@@ -97,7 +97,7 @@ def new_drive(folder: Path, source: str, **settings) -> Path:
 
 
 def started_once(drive: Path) -> Path:
-    """What the first start of a prepared drive does: make the slots that are missing."""
+    """Make missing slots, as the first start of a prepared drive does."""
     state = recorded(drive)
     size = state.pop("make") * slots.SECTOR
     for slot in "ab":

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What CircuitPython's native modules offer, as a table; and what a source asks of them.
+The API of CircuitPython's native modules as a table, and the parts of it that a source uses.
 
 A table is a dict: module name -> its names. A name is ``{"params": [...], "returns": type}`` for a
 function, ``{"members": {...}, "params": [...]}`` for a class, ``{"type": type}`` for all else. A
@@ -125,8 +125,8 @@ def _params(args: ast.arguments, is_method: bool) -> list:
 
 class Uses(ast.NodeVisitor):
     """
-    Follows native modules, what is taken from them, and what such things are assigned to, through a
-    source. ``missing`` are the places where it asks for what a table has not.
+    Finds all uses of native modules in a source, also through variables. ``missing`` lists the
+    places that use a name which a table does not have.
 
     :param str source: Python
     :param dict table: all modules

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A clean copy of this repository: what git knows or would add, and nothing else that lies about.
-What is built from it is what a release would be, with the changes that nobody has committed yet.
+A clean copy of this repository: only files that git knows or would add. A build of it is the same
+as a release, but includes changes that are not committed yet.
 """
 
 import os
@@ -21,7 +21,7 @@ VERSION = "1.2.3"
 
 def git(folder: Path, *words: str) -> str:
     """
-    Run git, as somebody, in a folder that may be somebody else's.
+    Run git with a test user, in a folder that may belong to another user.
 
     :return: what it printed
     """

@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A device that speaks the console's side of the protocol and little else, byte by byte: what it is
-typed it echoes, a line it evaluates, an uploaded file it keeps.
+A device that implements little more than the console's protocol, byte by byte: it echoes keys,
+evaluates lines, and keeps uploaded files.
 
-It stands in for a board where a test is about the hub and its page, not about the library.
+It replaces a board in tests of the hub and its page.
 """
 
 import base64

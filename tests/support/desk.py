@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A whole `NervesHubLink` on the desk: its clock, its randomness and every connection it opens are in
-the test's hands, so a test of half an hour takes no time, and says every byte of the server itself.
+A whole `NervesHubLink` whose clock, randomness and connections the test controls: so half an hour
+takes no time, and the test sends every byte of the server itself.
 
 .. code-block:: python
 
@@ -43,8 +43,8 @@ WRITER_METHODS = "fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm".spl
 
 class Recorder:
     """
-    Callbacks that only take note. Whoever is named in ``doing`` calls that function, too; whoever
-    is named in ``raising`` raises after that.
+    Callbacks that record their calls. A callback named in ``doing`` also calls that function, one
+    named in ``raising`` raises after that.
     """
 
     def __init__(self, *raising):
@@ -180,7 +180,7 @@ class Desk:
             self.poll()
 
     def idle(self, seconds, step=60_000):
-        """Let time pass in which the server answers heartbeats, and nothing else is said."""
+        """Let time pass in which the server answers heartbeats, and does nothing else."""
         peer = self.peer
         for _ in range(round(seconds * 1000) // step):
             self.clock.advance(step)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What only a board has and the examples touch, for a process in which one of them runs."""
+"""Stand-ins for a board's modules that the examples use, for a process that runs one of them."""
 
 import socket
 import sys
@@ -37,12 +37,12 @@ class DigitalInOut:
         self.value = False
 
     def switch_to_output(self, value=False, drive_mode=None):
-        """Nothing hangs on it."""
+        """Set the value; nothing is connected to the pin."""
         self.value = value
 
 
 def flash(buffer, offset=0):
-    """No example gets so far."""
+    """No example calls this."""
     raise AssertionError
 
 

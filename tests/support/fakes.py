@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Stand-ins for what the device code is given: a transport whose bytes the test writes down, and a
-clock that moves when the test says so.
+Stand-ins for the device code's ports: a transport whose bytes the test defines, and a clock that
+the test advances.
 """
 
 from nerveshub_link.errors import TransportError
@@ -112,7 +112,7 @@ class FakeClock:
 
     @property
     def passed(self):
-        """Milliseconds since it began, which do not wrap."""
+        """Milliseconds since the beginning, which do not wrap."""
         return self._passed
 
     def time(self):

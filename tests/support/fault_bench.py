@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A device for tests of faults: the real link on real sockets, a writer that keeps an eye on what is
-committed, and a clock that runs ahead while nothing comes, so that no test sleeps.
+A device for tests of faults: the real link on real sockets, a writer that checks what is committed,
+and a clock that runs ahead while no bytes come, so that no test sleeps.
 """
 
 import select
@@ -20,11 +20,11 @@ from .desk import META, NEW_META, Log, RecordingClient, RecordingWriter
 UUID = NEW_META["uuid"]
 NAME = "dev-1"
 DEADLINE = 30
-"""Seconds after which a case has gone wrong: a safety net, no measure."""
+"""Seconds after which a case fails: a safety net, not a measurement."""
 
 
 class JudgingWriter(RecordingWriter):
-    """Remembers every commit of anything but the right image."""
+    """Counts commits, and those of a wrong image."""
 
     def __init__(self, image):
         super().__init__()
@@ -61,7 +61,7 @@ class Pool:
         return self.sockets[-1]
 
     def idle(self):
-        """Wait a few milliseconds; True if nothing came in them."""
+        """Wait a few milliseconds; True if no bytes came."""
         self.sockets = [one for one in self.sockets if one.fileno() >= 0]
         return not select.select(self.sockets, [], [], 0.002)[0]
 
@@ -133,7 +133,7 @@ class Device:
 
     @property
     def ended(self):
-        """Has an update come to an end, well or not?"""
+        """True if an update has succeeded or failed."""
         return bool(self.client.named("reboot") or self.client.named("fwup_error"))
 
 

@@ -38,7 +38,7 @@ class Fault:
 
 class FaultProxy:
     """
-    :param int port: where to
+    :param int port: the server's port
     :param plan: a `Fault` or None for each connection in order; further ones are let through
     :param bool listening: False to refuse connections until `listen`
     """

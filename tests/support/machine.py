@@ -44,7 +44,7 @@ RESCUE = "print('rescue')"
 
 
 class Images:
-    """What is mounted: each image is unpacked where it is mounted."""
+    """Mounted images: each is unpacked where it is mounted."""
 
     def __init__(self):
         self._folders = []
@@ -62,7 +62,7 @@ class Images:
         os.mkdir(path)
 
     def holds(self, path):
-        """Does a path lead into an image?"""
+        """Tell whether a path leads into an image."""
         path = os.path.abspath(path) + "/"
         return any(path.startswith(folder + "/") for folder in self._folders)
 
@@ -108,7 +108,7 @@ class Machine:
         slots.tear(self._folder, slot)
 
     def whole(self, slot):
-        """Does the guard find a whole release in a slot?"""
+        """Tell whether the guard finds a complete release in a slot."""
         spec = importlib.util.spec_from_file_location("nh_boot", str(self._folder / "nh_boot.py"))
         guard = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(guard)
@@ -185,7 +185,7 @@ class Machine:
 
     @property
     def on_trial(self):
-        """Has the guard chosen the launcher with the watchdog?"""
+        """True if the guard has chosen the launcher with the watchdog."""
         return self.board.next_code[0].endswith("/nh_trial.py")
 
     def run(self, **names):

@@ -2,13 +2,12 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Releases with one thing wrong: a seed makes a `Mutant`, the same one each time.
+Releases with one fault: a seed makes a `Mutant`, the same one each time.
 
-What is wrong is put in at one of three depths, so that each check of a board has its turn: in the
-finished archive, where the zip's CRC-32 mostly tells; below that, with the CRC-32 made right again;
-or in table and chunks, with every hash and length in ``meta.conf`` made right again, as somebody
-would who makes archives with bad intent. The latter are whole releases unless they contradict
-themselves.
+The fault is made at one of three levels, so that each check of a board is needed: in the finished
+archive, where the zip's CRC-32 usually finds it; below that, with a correct CRC-32; or in table and
+chunks, with every hash and length in ``meta.conf`` corrected, as an attacker would do. The latter
+are valid releases, unless they contradict themselves.
 """
 
 import hashlib
@@ -75,13 +74,13 @@ class Parts:
         return _HEAD.pack(*self.head) + b"".join(_ROW.pack(*row) for row in self.rows)
 
     def rehash(self, number):
-        """The row of a chunk tells of its bytes as they are now."""
+        """Update a chunk's row in the table to its changed bytes."""
         body = self.bodies[number]
         self.rows[number][1] = len(body)
         self.rows[number][2] = hashlib.sha256(body).digest()[:16]
 
     def count(self):
-        """The head tells of the rows as they are now."""
+        """Update the table's head to its changed rows."""
         self.head[2] = len(self.rows)
         self.head[3] = sum(row[0] for row in self.rows) * 512
         self.head[4] = sum(row[1] for row in self.rows)

@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What a board's network is made of, as stand-ins below the real
+Stand-ins for a board's network, below the real
 `nerveshub_link.wire.transport.Transport`: a socket pool, its sockets, ``select`` and
 ``wifi.radio``. Each of their calls belongs to a seam (`support.seams`), so a test can let any of
-them raise. What the connections lead to, the test says through `support.wires.Peer`.
+them raise. The other end of each connection is a `support.wires.Peer`.
 """
 
 import errno

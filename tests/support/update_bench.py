@@ -48,7 +48,7 @@ class Tries(FakeTransport):
     """
     A transport of many connections: each `open` begins the next one, which brings its packets and
     then ends. An exception in place of a list refuses the connection; when all are used up, the
-    last one goes on for ever.
+    last one is repeated.
 
     :param tries: for each connection a list as `FakeTransport` takes it
     """
@@ -95,7 +95,7 @@ def status(line):
 
 class Bench:
     """
-    An update manager with everything around it, and the server's ear.
+    An update manager with everything around it, and the messages that the server gets.
 
     :param incoming: packets of the firmware server, as `FakeTransport` takes them
     :param writer: a writer; True for a recording one, None for a device without

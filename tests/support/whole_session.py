@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The life of a device from its first join to the confirmed update, during which one call raises: the
-real link, the real transport, writer and record, over sockets and files that are the test's. What
-must hold wherever it raised stands here: see `Session`.
+A device's session from its first join to the confirmed update, during which one call raises: the
+real link, transport, writer and record, over the test's sockets and files. `Session` lists what
+must be true wherever it raised.
 """
 
 import functools
@@ -48,8 +48,8 @@ _WRITER = """
     firmware_meta firmware_validated firmware_auto_reverted last_failure poll
     fwup_check fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm
 """.split()
-# An update may fail because of the flash. Not because of what tells somebody, of the network, or of
-# the decision about it.
+# An update may fail because of the flash, but not because of callbacks, the network, or the
+# decision about it.
 _MAY_FAIL = "app_slot_writer."
 
 _spec = importlib.util.spec_from_file_location("nh_boot", str(GUARD / "nh_boot.py"))
@@ -72,7 +72,7 @@ class Health(HealthProvider):
 
 
 class Wrong(Exception):
-    """What must hold does not."""
+    """A promise of `Session` was broken."""
 
 
 class _Clock(FakeClock):

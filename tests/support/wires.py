@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What the connections of a link on the desk lead to: `Network` gives out one `Peer` for each, and the
-test says and hears through it what a server would.
+The servers for a link on the desk: `Network` makes one `Peer` for each connection, through which
+the test sends and receives as a server.
 """
 
 import json

@@ -146,7 +146,7 @@ def test_without_circup_what_it_has_fetched_earlier_is_taken_compiled(drive, tmp
     assert on(drive) == sorted({**PACKAGE, **NEEDS})
 
 
-def test_what_circup_has_fetched_is_left_where_it_is_if_it_is_no_good(drive, tmp_path):
+def test_what_circup_has_fetched_is_left_where_it_is_if_it_is_invalid(drive, tmp_path):
     fetched(tmp_path, NEEDS)
     fetched(tmp_path, {"nerveshub_link/__init__.mpy": COMPILED}, "a/b", "0.1.0")
     done = prepare(drive)

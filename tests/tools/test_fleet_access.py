@@ -164,7 +164,7 @@ def test_addresses_are_taken_with_and_without_a_scheme(given, used):
         ("http://localhost.example", "would show your token to the network"),
     ],
 )
-def test_addresses_that_are_none_or_would_show_the_token_are_refused(given, reason):
+def test_addresses_that_are_invalid_or_would_show_the_token_are_refused(given, reason):
     with pytest.raises(RestError, match=reason) as caught:
         check_uri(given)
     assert "secret" not in str(caught.value)
@@ -187,7 +187,7 @@ def test_only_a_certificate_of_a_ca_that_is_trusted_is_good(tmp_path):
         assert fleet.run("devices", "--json", NERVES_HUB_CA_CERT=str(ca.path)) == "[]"
 
 
-def test_a_ca_that_is_none_is_told(fleet, tmp_path):
+def test_a_ca_that_is_invalid_is_told(fleet, tmp_path):
     (tmp_path / "ca.pem").write_text("hello")
     said = fleet.run("devices", "--ca", str(tmp_path / "ca.pem"), code=1)
     assert "is no CA certificate in PEM" in said

@@ -83,7 +83,9 @@ def test_a_ca_that_is_kept_issues_for_the_names_of_this_start(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("fault", ["expired", "other key", "no certificate", "no key"])
-def test_a_ca_that_can_not_be_used_is_replaced_with_a_word_and_kept_beside(tmp_path, capsys, fault):
+def test_a_ca_that_can_not_be_used_is_replaced_with_a_message_and_kept_beside(
+    tmp_path, capsys, fault
+):
     Authority(tmp_path, days=0 if fault == "expired" else 30)
     if fault == "other key":
         other = Authority(tmp_path / "other").folder
@@ -140,7 +142,7 @@ def test_a_release_that_appears_later_is_taken_when_it_is_whole(folder):
     assert len(hub.firmwares) == 2
 
 
-def test_what_is_no_file_is_skipped_with_a_word(folder):
+def test_what_is_no_file_is_skipped_with_a_message(folder):
     path, look, hub = folder
     (path / "folder.fw").mkdir()
     (path / "link.fw").symlink_to(path / "nowhere")

@@ -529,7 +529,7 @@ def test_an_origin_is_compared_with_its_port(host, origin, trusted):
     assert is_local("127.0.0.1", "127.0.0.1", host, origin) is trusted
 
 
-def test_a_body_that_is_nested_deeply_is_a_mistake_of_whoever_sent_it():
+def test_a_body_that_is_nested_deeply_is_a_mistake_of_its_sender():
     body = "[" * 100_000
     head = {"Content-Length": str(len(body))}
     with HubThread() as hub, Wire(hub.port) as wire:

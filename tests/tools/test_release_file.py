@@ -94,7 +94,7 @@ def test_a_damaged_chunk_is_told_with_its_place_in_the_file(folder):
     assert words in run("inspect", "bad.fw")
 
 
-def test_a_damaged_signature_or_description_is_no_good_signature(folder):
+def test_a_damaged_signature_or_description_is_refused(folder):
     for at in (60, b"1.1.0"):
         changed(folder, at)
         said = run("verify", "bad.fw", code=1)

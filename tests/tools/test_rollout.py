@@ -131,7 +131,7 @@ def test_who_is_blocked_for_a_short_time_is_waited_for():
     assert done
 
 
-def test_a_block_that_is_over_is_none():
+def test_a_block_that_is_over_is_not_a_block():
     seen, *_ = run([device("a", **blocked(-10))], timeout=0)
     assert seen == [[("a", "waiting", None)]]
 

@@ -105,7 +105,7 @@ except OSError as error:
         events.said("errno 30")
 
 
-def test_what_is_developed_runs_as_ever_and_the_board_waits_when_it_has_ended(tmp_path):
+def test_what_is_developed_runs_as_usual_and_the_board_waits_when_it_has_ended(tmp_path):
     drive = new_drive(tmp_path, GOOD, NERVESHUB_DEVELOP="1")
     (drive / "develop" / "code.py").write_text("import os\nprint('in', os.getcwd())\n1/0\n")
     with running(drive) as (board, events):

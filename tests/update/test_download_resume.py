@@ -697,7 +697,7 @@ def test_another_update_that_is_offered_instead_is_taken():
 @pytest.mark.parametrize(
     "tweaks", [{"firmware_url": "ftp://h/?topsecret"}, {"checksum": "no"}, {"size": "many"}]
 )
-def test_new_offer_that_is_no_good_has_failed(tweaks):
+def test_new_offer_that_is_invalid_has_failed(tweaks):
     one = expired(part(700))
     one.join()
     one.offer(**dict({"deployment_id": 7}, **tweaks))

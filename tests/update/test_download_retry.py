@@ -123,7 +123,7 @@ def test_device_that_is_offline_does_not_give_up_but_waits():
         retry.broke()
 
 
-def test_day_is_over_after_24_hours_whoever_asks():
+def test_day_is_over_after_24_hours_for_every_caller():
     retry = Retry()
     retry.broke(5)
     retry.clock.advance(24 * HOUR - 1)

@@ -590,7 +590,7 @@ def test_server_that_does_not_listen():
         "",
     ],
 )
-def test_url_that_is_no_good_is_refused_before_anything_is_sent(url):
+def test_url_that_is_invalid_is_refused_before_anything_is_sent(url):
     transport = FakeTransport()
     with pytest.raises(UpdateError, match="^firmware_url: ") as caught:
         Downloader(transport, 1024, 10, 60_000).start(url, 1)

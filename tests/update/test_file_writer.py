@@ -228,7 +228,7 @@ def test_record_whose_image_is_missing_or_another_is_ignored(path, change):
 
 
 @pytest.mark.parametrize("record", [b"", b"{", b"[]", b"null", b'{"meta": {}}', b"\xff\xfe", b"7"])
-def test_record_that_is_none_is_ignored(path, record):
+def test_record_that_is_invalid_is_ignored(path, record):
     install(path, SECOND, b"new")
     (path.parent / "image.bin.json").write_bytes(record)
     writer = FileWriter(str(path), FIRST)

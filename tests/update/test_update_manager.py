@@ -461,7 +461,7 @@ def test_other_offer_after_the_installation_is_put_off_until_the_restart():
         ),
     ],
 )
-def test_offer_that_is_no_good_fails_before_anything_is_fetched_or_written(tweaks, reason):
+def test_offer_that_is_invalid_fails_before_anything_is_fetched_or_written(tweaks, reason):
     bench = Bench(*served()).offer(**tweaks)
     assert bench.statuses[0] == RECEIVED
     assert_failed(bench, "update: " + reason, aborts=0)

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What the server hears of an update when it was not there all the time, had forgotten it, or had to
+Reports of an update to a server that was not there all the time, had forgotten it, or had to
 make room for it; and when the board restarts.
 """
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Waiting times after failures: exact, with the dice in the test's hand."""
+"""Waiting times after failures: exact, with the test's randomness."""
 
 import pytest
 from support.fakes import FakeRandom

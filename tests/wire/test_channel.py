@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Phoenix channels: exact JSON out, every answer and every surprise in."""
+"""Phoenix channels: exact JSON out; every answer, expected or not, in."""
 
 import json
 from pathlib import Path

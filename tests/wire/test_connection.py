@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Getting an open WebSocket: signing, refusals, redirects, the clock; and what nobody may read."""
+"""Opening a WebSocket: signing, refusals, redirects, the clock; and secrets that stay secret."""
 
 import base64
 import hashlib
@@ -221,7 +221,7 @@ def test_right_clock_and_wrong_secret_wait_as_usual():
 
 
 @pytest.mark.parametrize("date", ["date: yesterday", "date:", "date: Mon, 99 Foo 2026 1:2:3 GMT"])
-def test_date_that_is_none_changes_nothing(date):
+def test_date_that_is_invalid_changes_nothing(date):
     desk = Desk(clock=FakeClock(unix_time=NOW))
     desk.connect().answer(401, date)
     desk.wait(0.2)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Bringing the Wi-Fi back, and restarting the board when that does not help."""
+"""Joining the Wi-Fi again, and restarting the board when that does not help."""
 
 from types import SimpleNamespace
 

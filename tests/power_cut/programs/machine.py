@@ -4,8 +4,8 @@
 """
 A board whose drive is simulated flash under the real FatFs. It does what CircuitPython does around
 Python code: ``/safemode.py``, ``/boot.py``, ``/code.py`` or what was set for the next run, each in
-a VM of its own, until somebody is content or the board stands still for ever. The launcher mounts
-a slot's image as on a board.
+a VM of its own, until the test's condition is met or the board stops. The launcher mounts a slot's
+image as on a board.
 
 All that these files import comes from the drive as well, but for the package: that is beside it,
 since no update writes the package that runs. The clock is a number: nobody waits.
