@@ -32,15 +32,15 @@ One session, as it goes over the wire::
 
 Contracts that fail silently, if a writer or a callback breaks them:
 
-* **The uuid must be that of the installed image.** An update counts as done when the device joins
-  with a uuid other than before, whichever. A uuid written into ``code.py`` and forgotten there
-  makes the server offer the same update again, three times, and then block the device for a day.
-  Let the writer tell it.
-* **Unconfirmed firmware gets no deployment.** A device that joins with ``firmware_validated:
-  false`` is left out until it confirms. With ``auto_confirm=False`` somebody must call
-  ``confirm_update()``.
+* **The uuid must be that of the installed image.** The server counts an update as done when the
+  device joins with any other uuid than before. A fixed uuid in ``code.py`` makes the server offer
+  the same update again, three times, and then block the device for a day. The writers of this
+  library report the right one.
+* **Unconfirmed firmware gets no deployment.** The server sends no deployment to a device that joins
+  with ``firmware_validated: false``, until it confirms. With ``auto_confirm=False`` the application
+  must call ``confirm_update()``.
 * **Saying no costs a day.** After ``failed`` or ``ignored`` the server offers a deployment's
-  updates again only after 24 hours. ``reschedule`` says when.
+  updates again only after 24 hours. After ``reschedule`` it does so when the delay is over.
 * **``platform`` and ``architecture`` must be letter for letter those of the uploaded firmware**,
   and ``version`` a SemVer: otherwise the device belongs to no deployment group.
 * **A chunk lives for one call.** The memoryview that ``fwup_chunk`` gets is overwritten by the
