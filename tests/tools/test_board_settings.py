@@ -11,7 +11,7 @@ import os
 
 import pytest
 from click.testing import CliRunner
-from nerveshub_tools import board_drive, board_settings
+from nerveshub_tools import board_drive, board_settings, settings_faults
 from nerveshub_tools.board_drive import Drive
 from nerveshub_tools.board_settings import Settings
 from nerveshub_tools.cli import main
@@ -269,3 +269,49 @@ def test_a_drive_that_fills_up_loses_no_settings(drive, monkeypatch):
     assert done.exit_code == 0, done.output
     assert written(drive) == GOOD + "NERVESHUB_DEVELOP = 1\n"
     assert not (drive / "settings.toml.old").exists()
+
+
+# Public keys
+
+KEYS = (
+    "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+    "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0ZgM=",
+)
+PRIVATE = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg=="
+
+
+def test_public_keys_of_files_come_into_the_settings_and_a_private_one_does_not(
+    drive, file, tmp_path
+):
+    for name, key in (("one.pub", KEYS[0]), ("two.pub", KEYS[1] + "\n"), ("one.priv", PRIVATE)):
+        (tmp_path / name).write_text(key)
+    words = ["--settings", file, "--yes", "--public-key", tmp_path / "one.pub"]
+    done = prepare(drive, *words, "--public-key", tmp_path / "one.priv")
+    assert done.exit_code == 1 and "one.priv: no public key of fwup" in done.output
+    assert PRIVATE not in done.output and not (drive / "settings.toml").exists()
+    assert prepare(drive, *words).exit_code == 0
+    assert f'NERVESHUB_PUBLIC_KEYS = "{KEYS[0]}"\n' in written(drive)
+    # Another time: the key that is new, beside the one that it replaces.
+    again = ["--yes", "--public-key", tmp_path / "one.pub", "--public-key", tmp_path / "two.pub"]
+    assert prepare(drive, *again).exit_code == 0
+    assert f'NERVESHUB_PUBLIC_KEYS = "{KEYS[0]} {KEYS[1]}"\n' in written(drive)
+    assert written(drive).count("NERVESHUB_PUBLIC_KEYS") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        (KEYS[0], True),
+        (" ".join(KEYS), True),
+        (",  ".join(KEYS), True),
+        (KEYS[0][:-1], False),
+        (KEYS[0] + KEYS[1], False),
+        (PRIVATE, False),
+        (f"{KEYS[0]} x", False),
+        (" ", False),
+    ],
+)
+def test_a_setting_that_holds_no_public_keys_is_told(text, good):
+    settings = Settings(with_value(GOOD.encode(), "NERVESHUB_PUBLIC_KEYS", text))
+    wrong = settings_faults.faults(settings)
+    assert [fault[:26] for fault in wrong] == [] if good else ["NERVESHUB_PUBLIC_KEYS must"]

@@ -51,10 +51,12 @@ class Desk:
 
     :param bool yes: answer all questions with yes
     :param bool ask: ask for what settings.toml lacks
+    :param dict values: settings of all boards, which come before those of their files
     """
 
-    def __init__(self, yes: bool = False, ask: bool = False) -> None:
+    def __init__(self, yes: bool = False, ask: bool = False, values: Optional[dict] = None) -> None:
         self._yes = yes
+        self._values = values or {}
         self._libraries: Dict[str, Library] = {}
         self._answers = Answers(tell, prompt if ask else None)
 
@@ -131,7 +133,7 @@ class Desk:
         if not data.strip():
             data = board_settings.template(**wish.settings).encode()
         before = data
-        for name, value in values.items():
+        for name, value in {**self._values, **values}.items():
             data = settings_changes.with_value(data, name, value)
         data = self._answers.complete(data)
         if file is None and data == before:

@@ -42,6 +42,9 @@ TEMPLATE = """\
 # Without this, the device is called by its chip's unique id.
 {NERVESHUB_IDENTIFIER}
 
+# Public keys (.pub files) whose releases the board takes, and no others; a space between two.
+{NERVESHUB_PUBLIC_KEYS}
+
 # A power supply that bounces within the first second must not start the safe mode for users, which
 # waits for one for ever. (Takes effect from CircuitPython 10.3 on.)
 CIRCUITPY_SAFE_MODE_DELAY = 0
@@ -62,6 +65,7 @@ PLACEHOLDERS = {
     "NERVESHUB_DEVICE_CERT": "/certs/device.pem",
     "NERVESHUB_DEVICE_KEY": "/certs/device-key.pem",
     "NERVESHUB_IDENTIFIER": "greenhouse-1",
+    "NERVESHUB_PUBLIC_KEYS": "44 characters",
 }
 _CERTIFICATE = ("NERVESHUB_DEVICE_CERT", "NERVESHUB_DEVICE_KEY")
 _SAFE_MODE = "CIRCUITPY_SAFE_MODE_DELAY = 0"

@@ -44,6 +44,12 @@ _OPTIONS = (
         "--settings", type=_FILE, help="A settings.toml for the board, kept on this computer."
     ),
     click.option(
+        "--public-key",
+        multiple=True,
+        type=_FILE,
+        help="A key (.pub) whose releases the board takes, and no others; may be given twice.",
+    ),
+    click.option(
         "--ask/--no-ask",
         default=None,
         help="Ask for what settings.toml lacks. By default on a terminal, without --yes.",
@@ -60,7 +66,7 @@ def _preparing(command):
 
     @functools.wraps(command)
     def run(  # noqa: PLR0913, PLR0917 - one for each option
-        app, slot_size, reset, library, library_zip, settings, ask, yes, **given
+        app, slot_size, reset, library, library_zip, settings, public_key, ask, yes, **given
     ) -> None:
         meta = {name: given.pop(name) for name in META}
         size = None if slot_size is None else slot_size * 1024
@@ -71,7 +77,8 @@ def _preparing(command):
             ask = not yes and sys.stdin.isatty()
         try:
             file = None if settings is None else settings_answers.read(settings)
-            command(Desk(yes, ask), wish, file, **given)
+            values = settings_answers.public_keys(public_key)
+            command(Desk(yes, ask, values), wish, file, **given)
         except (BoardError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -11,11 +11,12 @@ A secret is never an argument of a command, and never shown. Writes nothing.
 
 import os
 from pathlib import Path
-from typing import Callable, Collection, List, Mapping, Optional
+from typing import Callable, Collection, Iterable, List, Mapping, Optional
 
 from . import board_settings, settings_faults
 from .board_drive import BoardError
 from .board_settings import Settings
+from .release_rules import known_keys
 from .settings_changes import with_value
 
 _SECRETS = {"CIRCUITPY_WIFI_PASSWORD", "NERVESHUB_PRODUCT_SECRET"}
@@ -122,6 +123,22 @@ def read(path) -> bytes:
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise BoardError(f"{path} is UTF-16, which CircuitPython can't read: save it as UTF-8")
     return data.removeprefix(b"\xef\xbb\xbf")  # the first line would not be read behind such a mark
+
+
+def public_keys(files: Iterable) -> dict:
+    """
+    The setting with these public keys; nothing if there are none.
+
+    :param files: paths of ``.pub`` files
+    :raises BoardError: if one of them holds no public key
+    """
+    try:
+        keys = list(known_keys(files))
+    except ValueError as error:
+        raise BoardError(f"--public-key {error}") from None
+    except OSError as error:
+        raise BoardError(f"--public-key {error.filename}: {error.strerror}") from None
+    return {"NERVESHUB_PUBLIC_KEYS": " ".join(keys)} if keys else {}
 
 
 def check(data: bytes, name: str, circuitpython: tuple = board_settings.NEW) -> None:

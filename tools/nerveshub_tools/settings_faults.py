@@ -18,7 +18,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .board_settings import Settings
+from .signatures import key_bytes
 
+_KEYS = "NERVESHUB_PUBLIC_KEYS"
 _SECRET = ("NERVESHUB_PRODUCT_KEY", "NERVESHUB_PRODUCT_SECRET")
 _CERTIFICATE = ("NERVESHUB_DEVICE_CERT", "NERVESHUB_DEVICE_KEY")
 _ASCII = ("NERVESHUB_HOST", *_SECRET, *_CERTIFICATE)
@@ -36,7 +38,7 @@ def faults(settings: Settings, file: Optional[Callable[[str], Path]] = None) -> 
     :return: sentences, which hold no secret
     """
     words = _unreadable(settings)
-    words += _texts(settings) + _server(settings) + _credentials(settings)
+    words += _texts(settings) + _server(settings) + _credentials(settings) + _keys(settings)
     certificate = [settings.text(name) for name in _CERTIFICATE]
     if file is not None and all(certificate):
         words += _files(*certificate, file)
@@ -44,7 +46,7 @@ def faults(settings: Settings, file: Optional[Callable[[str], Path]] = None) -> 
 
 
 def _unreadable(settings: Settings) -> List[str]:
-    names = (*_ASCII, "NERVESHUB_IDENTIFIER", "NERVESHUB_PORT", "NERVESHUB_SSL")
+    names = (*_ASCII, "NERVESHUB_IDENTIFIER", "NERVESHUB_PORT", "NERVESHUB_SSL", _KEYS)
     return [f"{name} can't be read" for name in names if settings.is_void(name)]
 
 
@@ -100,6 +102,18 @@ def _credentials(settings: Settings) -> List[str]:
     if certificate and _FLAGS.get((settings.text("NERVESHUB_SSL") or "1").lower()) is False:
         words.append(f"{certificate[0]} needs TLS, and NERVESHUB_SSL switches it off")
     return words
+
+
+def _keys(settings: Settings) -> List[str]:
+    text = settings.text(_KEYS)
+    keys = (text or "").replace(",", " ").split()
+    try:
+        good = [key for key in keys if len(key) == 44 and key_bytes(key)]
+    except ValueError:
+        good = []
+    if text is None or (keys and keys == good):
+        return []
+    return [f"{_KEYS} must hold the 44 characters of .pub files, with a space between two"]
 
 
 def _files(certificate: str, key: str, file: Callable[[str], Path]) -> List[str]:
