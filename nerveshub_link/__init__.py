@@ -70,7 +70,7 @@ __repo__ = "https://github.com/nerveshub-link/nerveshub_link.git"
 import sys
 
 if sys.implementation.name == "circuitpython" and sys.implementation.version[:2] < (10, 1):
-    # Older ones know no SHA-256 in hashlib and take broken JSON for good.
+    # Older ones have no SHA-256 in hashlib (shared-module/hashlib/__init__.c).
     raise ImportError("nerveshub_link needs CircuitPython 10.1 or newer")
 
 from .client import APPLY, DOWNLOAD, IGNORE, Client, Decision, ignore, reschedule
