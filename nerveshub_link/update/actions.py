@@ -20,4 +20,4 @@ Action: the server may have forgotten the update, or is to forget it; join the d
 REBOOT = 3
 """Action: restart into the new firmware; call `UpdateManager.restart_noted` when that is sure."""
 BLOCKS = 4
-"""Action: one of the next steps blocks for long; let the server hear a heartbeat before it."""
+"""Action: one of the next steps blocks for long; send a heartbeat before it."""

@@ -5,8 +5,8 @@
 `nerveshub_link.update.fwup_writer`
 ====================================================
 
-The port to the flash: whoever stores firmware implements `FwupWriter`. The update manager
-downloads and verifies; a writer only writes, and knows what is installed.
+The port to the flash: what stores firmware implements `FwupWriter`. The update manager downloads
+and verifies; a writer only writes, and knows what is installed.
 
 The order of calls is ``fwup_begin``, ``fwup_chunk`` for each piece, then either ``fwup_finish``,
 after length and checksum proved right, or ``fwup_abort``. ``fwup_chunk`` and ``fwup_finish`` may
@@ -42,7 +42,7 @@ class FwupWriter:
     blocks_next = 0
     """
     Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked
-    before each chunk: the link sends a heartbeat first, and `Client.handle_blocking` hears of
+    before each chunk: the link sends a heartbeat first, and calls `Client.handle_blocking` with
     ``"erase"``.
     """
 

@@ -5,22 +5,22 @@
 `nerveshub_link.update.reports`
 ====================================================
 
-What the server hears of one update: statuses and progress, in order, each once, kept while the
-device is offline. Apart from the update manager because these rules are the server's, not the
-update's (its ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device_link.ex``):
+What the server is told about one update: statuses and progress, in order, each once, kept while the
+device is offline. Separate from the update manager because these are the server's rules (its
+``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device_link.ex``):
 
 * A status that it does not know, and a progress that is no integer, crash its channel.
 * So do ``failed``, ``ignored`` and ``rescheduled`` for an update that it has forgotten. It forgets
   one after 30 minutes without a change, and at a join without ``currently_downloading_uuid``. So
-  after 25 minutes of silence nothing is said any more, until the server offers the update again.
+  after 25 minutes without a report none is sent any more, until the server offers the update again.
 * A progress without its stage counts as written, and at 100 as completed.
-* An answer that comes while the server is still writing down its offer meets that row half made (a
-  unique index, once seen). So the first answer to an offer, whichever it is, is held for 200 ms.
+* An answer that arrives while the server still stores its offer can collide with that transaction
+  (seen once, on a unique index). So the first answer to an offer is held for 200 ms.
 
-What is said never changes what is done: nothing here raises. A report that can't be made, for want
-of memory, is kept like one of an offline device, and tried again each second. A progress is dropped
-instead, since the next one replaces it; so is what there is no memory to keep. What was dropped is
-counted.
+A report never changes what the device does: nothing here raises. A status that can't be made, for
+lack of memory, is kept like one of an offline device, and tried again each second. A progress is
+dropped instead, since the next one replaces it; so is a status that there is no memory to keep.
+What was dropped is counted.
 """
 
 from micropython import const
@@ -64,7 +64,7 @@ class UpdateReports:
 
     @property
     def waiting(self) -> bool:
-        """True if there is something that the server has not heard yet (read-only)."""
+        """True while a report is kept that could not be sent yet (read-only)."""
         return bool(self._kept)
 
     def begin(self, uuid, now: int) -> None:
