@@ -4,8 +4,8 @@
 """
 Measures what the library promises: ``python -m bench``, from the root of the repository.
 
-Absolute times tell about the machine. So everything here is a ratio of two things measured in one
-run, in turns, or it is bytes of the VM, or calls, which do not depend on the machine at all.
+Absolute times depend on the machine. So all results are ratios of two things measured alternately
+in one run, or bytes in the VM, or numbers of calls, which do not depend on the machine.
 """
 
 import sys

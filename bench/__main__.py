@@ -2,8 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-``python -m bench``: prints a table for each part. An aim that is missed is marked, and is no
-failure.
+``python -m bench``: prints a table for each part. A missed aim is marked, but is not a failure.
 
 The VM is found as the tests find it (``scripts/micropython.sh``). Where a 32-bit MicroPython can be
 had (``scripts/micropython.sh 32``), memory is measured in it, too: its pointers are as small as a
@@ -35,7 +34,7 @@ def find_vms(folder: str) -> list:
 
 
 def _find(*bits: str) -> str:
-    """Path of a MicroPython, "" if there is none; that of 32 bits may be missing without a word."""
+    """Path of a MicroPython, "" if there is none; only for that of 32 bits no reason is printed."""
     found = subprocess.run(
         ["sh", str(ROOT / "scripts" / "micropython.sh"), *bits],
         capture_output=True,

@@ -104,7 +104,7 @@ class _App(Client):
         self.rebooted = True
 
     def identify(self) -> None:
-        """A computer has no LED that the library's own way could blink."""
+        """A client with its own identify(), since a computer has no LED."""
 
 
 class _Health(HealthProvider):

@@ -2,8 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-A device on CPython whose callbacks do next to nothing: what is measured is the library. Around the
-update it has all that a real one has: health, logs with a line at each progress, archives.
+A device on CPython whose callbacks do almost nothing, so that the library is measured. Beside the
+update it has everything that a real device has: health, logs with a line at each progress,
+archives.
 """
 
 import socket

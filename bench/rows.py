@@ -10,9 +10,9 @@ from typing import Optional
 @dataclass
 class Row:
     """
-    :param str what: what was measured
-    :param str value: what came out, in words
-    :param str aim: what it should be, "" for a figure without an aim
+    :param str what: name of the measurement
+    :param str value: its result, in words
+    :param str aim: the wanted result, "" for a figure without an aim
     :param bool good: whether it is; None without an aim
     """
 

@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-The other side, in a process of its own and on raw sockets, so that it is not what is measured.
+The server, in its own process and on raw sockets, so that its work is not measured.
 
-It accepts every device, says "ok" to every join and heartbeat, wants health and logs, and offers an
-update to whoever joins with one of the manners below as its product key: they say how the image is
+It accepts every device, answers every join and heartbeat by "ok", asks for health and logs, and
+offers an update to a device whose product key is one of the names below: they tell how the image is
 served.
 """
 

@@ -73,7 +73,7 @@ def test_login_gives_up_when_nobody_lets_it_in_or_the_server_has_forgotten_it(fl
     async def forget(_seconds):
         fleet.hub.organization.logins.clear()
 
-    with pytest.raises(RestError, match="nobody has let us in"):
+    with pytest.raises(RestError, match="was not confirmed in the browser"):
         asyncio.run(log_in(nothing))
     with pytest.raises(RestError, match="has expired, or was refused"):
         asyncio.run(log_in(forget))
@@ -122,7 +122,7 @@ def test_the_environment_has_the_names_of_nerveshubs_own_command_line(fleet):
 
 def test_a_wrong_token_is_told_with_what_to_do(fleet):
     said = fleet.run("devices", code=1, NERVES_HUB_TOKEN="nhu_wrong")
-    assert "(HTTP 401). The token is not, or no longer, good for this server" in said
+    assert "(HTTP 401). The token is not valid for this server" in said
     assert "nhu_wrong" not in said
 
 
@@ -199,11 +199,11 @@ def test_a_ca_that_is_invalid_is_told(fleet, tmp_path):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"", "broke off"),
-        (b"hello\r\n\r\n", "broke off"),
+        (b"", "was lost"),
+        (b"hello\r\n\r\n", "was lost"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", "does not answer like NervesHub"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]", "does not answer like NervesHub"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi", "broke off"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi", "was lost"),
         (
             b'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"data":[{}]}',
             "the server's answer has no 'name'",
@@ -211,7 +211,7 @@ def test_a_ca_that_is_invalid_is_told(fleet, tmp_path):
         (
             b"HTTP/1.1 301 x\r\nlocation: https://there.example/a?t=secret\r\n"
             b"content-length: 0\r\n\r\n",
-            "sends us to https://there.example: use that address",
+            "redirects to https://there.example: use that address",
         ),
         (
             b"HTTP/1.1 302 x\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n",
@@ -262,7 +262,7 @@ def test_the_computers_proxy_is_used_but_not_for_this_computer(fleet):
         assert fleet.run("devices", "--json", **proxy, no_proxy="") == "[]"
         assert heard == []
         remote = {**proxy, "NERVES_HUB_URI": "https://hub.example", "no_proxy": ""}
-        assert "broke off" in fleet.run("devices", code=1, **remote)
+        assert "was lost" in fleet.run("devices", code=1, **remote)
     assert heard[0].startswith(b"CONNECT hub.example:443 ")
     assert fleet.hub.organization.token.encode() not in heard[0]
 

@@ -96,7 +96,7 @@ def test_what_a_board_does_is_told_in_lines(boards, capsys):
         "board-1: Traceback:",
         "board-1: OSError: 5",
         "board-1: safe mode (hard fault)",
-        "board-1: the watchdog has bitten",
+        "board-1: the watchdog has reset it",
         "board-1: prompt",
     ]
 

@@ -5,7 +5,7 @@
 `nerveshub_tools.api_tools`
 ================================================================================
 
-What the handlers of the operator's interface share: who may call, what came, how it is answered.
+Shared by the handlers of the operator's interface: access control, parsing of requests, answers.
 
 Separate because `nerveshub_tools.operator_api` and `nerveshub_tools.terminal_api` both need it.
 """
@@ -38,7 +38,7 @@ def is_trusted(request: web.Request) -> bool:
 
 @web.middleware
 async def guard(request: web.Request, handler: Callable) -> web.StreamResponse:
-    """Let nobody else in, and tell in JSON what went wrong."""
+    """Refuse requests from elsewhere, and report errors as JSON."""
     if not is_trusted(request):
         return error(403, "the operator's interface is for this computer only")
     try:

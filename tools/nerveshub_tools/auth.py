@@ -5,12 +5,12 @@
 `nerveshub_tools.auth`
 ================================================================================
 
-Who is at the door: the server's side of NervesHub shared-secret authentication.
+The server's side of NervesHub's shared-secret authentication.
 
-Separate because it is pure: headers and a time go in, an identifier or a `Refused` comes out, so
-the captured refusals and the golden vectors can be tested without a socket. The caller turns a
-`Refused` into an empty 401; the reason is for the hub's own list of violations, the real server
-does not tell it to the device.
+Without I/O: headers and a time go in, an identifier or a `Refused` comes out, so the captured
+refusals and the golden vectors can be tested without a socket. The caller turns a `Refused` into an
+empty 401; the reason is for the hub's own list of violations, the real server does not send it to
+the device.
 """
 
 import base64
@@ -30,7 +30,7 @@ _ALG = re.compile(r"NH1-HMAC-([A-Za-z0-9_]+)-(\d{1,9})-(\d{1,9})")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MACS = {"SFMyNTY": "sha256", "SFMzODQ": "sha384", "SFM1MTI": "sha512"}
 _KEY_ALPHABET = string.ascii_letters + string.digits + "/+-"
-# The server would try any key length and iteration count; a desk tool need not melt for it.
+# The server accepts any key length and iteration count; this tool limits the time they take.
 _MAX_KEY_LENGTH = 65_536
 _MAX_HASHES = 400_000
 _SHORTEST_DIGEST = 16

@@ -149,7 +149,7 @@ class Preparation(Plan):
         if self._prepared:
             self._tell("Prepared before: the slots and the record are as they were.")
             if self._wish.app is not None:
-                self._tell("--app was left out of account: --reset installs it anew.")
+                self._tell("--app was ignored: --reset installs it.")
             return
         reports = {
             slot: board_slots.examine(self._drive.file(board_slots.path_of(slot)))

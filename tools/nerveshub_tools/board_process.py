@@ -33,7 +33,7 @@ from .board_paths import DrivePaths
 from .board_storage import Mounts
 
 HUNG = 18
-"""Exit status after the watchdog has bitten."""
+"""Exit status after the watchdog has reset it."""
 CUT = 19
 """Exit status after the power went off."""
 _LOOK = 0.02

@@ -7,7 +7,7 @@
 
 The part of ``storage`` that mounts images, for `nerveshub_tools.board_modules.Board` on a computer,
 with the errors of CircuitPython's ``shared-module/storage/__init__.c``. In a small VM, the VM's own
-FatFs does it. Who shows a mounted image to the code is somebody else's work.
+FatFs does it. The images themselves are shown to the code by another object.
 """
 
 import errno

@@ -5,9 +5,9 @@
 `nerveshub_tools.changes`
 ================================================================================
 
-Waiting for something to become true of a hub, in asyncio: no thread sleeps, nothing is polled.
+Waits in asyncio for a condition of a hub: without a sleeping thread, without polling.
 
-Separate because a hub knows no event loop; `nerveshub_tools.hub_state.HubState.wait` is the same
+Separate because a hub has no event loop; `nerveshub_tools.hub_state.HubState.wait` does the same
 for threads.
 """
 

@@ -5,9 +5,9 @@
 `nerveshub_tools.child_process`
 ================================================================================
 
-Starts a module of these tools as a process that lives no longer than this one, and reads what it
-tells: options go in as a line of JSON on standard input, so that no secret stands in the process
-list; events come out, a JSON object a line.
+Starts a module of these tools as a process that ends with this one, and reads its events. Options
+are sent as a line of JSON on standard input, so that the process list shows no secret; events are
+received as JSON, one object per line.
 """
 
 import contextlib

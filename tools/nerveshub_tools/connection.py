@@ -5,10 +5,11 @@
 `nerveshub_tools.connection`
 ================================================================================
 
-One accepted websocket of a device, without the websocket: messages in, things to send out.
+The state of a device's accepted websocket, without the websocket: messages go in, items to send
+come out.
 
 Separate so that the same rules run over a real socket (`nerveshub_tools.server`) and in tests
-that replay captured frames with their own clock. Whoever owns the socket empties `outbox` in
+that replay captured frames with their own clock. The socket's owner sends the items of `outbox` in
 order whenever ``wake`` is called.
 """
 
@@ -133,7 +134,7 @@ class Connection:
         self.close(1011)
 
     def close(self, code: int) -> None:
-        """Close from the server's side. No channel says a word."""
+        """Close from the server's side, without messages of the channels."""
         self._put(Close(code))
         self.closing = True
         self.phoenix.terminate()

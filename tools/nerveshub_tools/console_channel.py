@@ -5,9 +5,8 @@
 `nerveshub_tools.console_channel`
 ================================================================================
 
-The ``console`` topic, as far as a device sees it: what it prints arrives as ``up``, its files as
-``file-data``; keys go down as ``dn`` (`nerveshub_tools.terminals`). Separate because it crashes on
-everything it does not know.
+The ``console`` topic of a device: its output arrives as ``up``, its files as ``file-data``; keys
+are sent as ``dn`` (`nerveshub_tools.terminals`). Separate because it crashes on unknown events.
 """
 
 from typing import Any

@@ -5,11 +5,11 @@
 `nerveshub_tools.demo`
 ================================================================================
 
-Three updates before your eyes: a hub with its own certificate, a simulated board that checks it,
-with the real boot guard and the real library on its drive. A good release, a bad one that crashes
-at its start, from which the board goes back by itself, and a good one again. It succeeds only if
-the board runs the last release in the end, byte for byte, has confirmed it, has reported what was
-wrong with the bad one, and did nothing that the real server would have refused.
+A demonstration of three updates: a hub with its own certificate, and a simulated board that
+verifies it, with the real boot guard and the real library on its drive. A good release, a bad one
+that crashes at its start, from which the board goes back by itself, and a good one again. It
+succeeds only if in the end the board runs the last release, byte for byte, has confirmed it, has
+reported the failure of the bad one, and did nothing that the real server would have refused.
 """
 
 import queue

@@ -5,8 +5,8 @@
 `nerveshub_tools.demo_timeline`
 ================================================================================
 
-What the demonstration prints: a word and a time for each step, a bar for the download, and which
-step is still missing.
+The demonstration's output: the name and time of each step, a bar for the download, and the step
+that is still missing.
 """
 
 import time

@@ -7,8 +7,9 @@
 
 The ``device`` topic: joins, update reports, and what the server pushes after a join.
 
-Separate because here the NervesHub rules for it stand together, including the ones that crash the
-server's channel. Everything happens on a `nerveshub_tools.devices.Device`; no clock but the hub's.
+Separate so that all of NervesHub's rules for this topic are in one place, including those that
+crash the server's channel. All changes are made to a `nerveshub_tools.devices.Device`, by the hub's
+clock.
 """
 
 import secrets

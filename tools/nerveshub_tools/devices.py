@@ -5,10 +5,10 @@
 `nerveshub_tools.devices`
 ================================================================================
 
-What the server remembers about a device, and how an update in flight changes it.
+The server's record of a device, and its changes by an update in flight.
 
-Separate because this is the server's database row: it outlives connections, and the channel and
-the operator both write it. No frames here; what the server would crash on is a `Crash`.
+Separate because this is the server's database row: it outlives connections, and the channel and the
+operator both write it. No frames here; input that would crash the server raises `Crash`.
 """
 
 from collections import deque

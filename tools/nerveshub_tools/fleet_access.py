@@ -56,7 +56,7 @@ _OPTIONS = (
     ),
 )
 _OURS = {
-    401: "The token is not, or no longer, good for this server: run nerveshub-link login.",
+    401: "The token is not valid for this server: run nerveshub-link login.",
     403: "Your role in the organization does not allow this.",
     404: "It is not there, or your user may not see it.",
     413: "The file is larger than this server takes.",

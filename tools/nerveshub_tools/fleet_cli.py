@@ -213,8 +213,8 @@ async def _connected(product: Product, identifier: str, otherwise: str) -> dict:
         seen = device["last_communication"]
         raise click.ClickException(
             plain(
-                f"{identifier} is not connected (last seen: {seen}): NervesHub says yes to this"
-                f" all the same, and the device {otherwise}"
+                f"{identifier} is not connected (last seen: {seen}): NervesHub accepts this"
+                f" nevertheless, and the device {otherwise}"
             )
         )
     return device

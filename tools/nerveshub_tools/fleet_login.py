@@ -93,4 +93,4 @@ async def from_browser(
         if token:
             return checked(token, "the server's answer")
         await sleep(_PAUSE)
-    raise RestError("nobody has let us in: try again")
+    raise RestError("the login was not confirmed in the browser: try again")

@@ -6,8 +6,8 @@
 ================================================================================
 
 The ``.fw`` file itself: a zip file of stored members, first the signature, then ``meta.conf``, then
-what that declares. `write` makes one. What is in it, others know: `nerveshub_tools.release_file`
-takes it apart, `nerveshub_tools.resign` gives it another signature. The format is stated in
+what that declares. `write` makes one, `nerveshub_tools.release_file` reads it,
+`nerveshub_tools.resign` gives it another signature. The format is stated in
 ``docs/release_format.rst``.
 """
 

@@ -5,8 +5,8 @@
 `nerveshub_tools.hub_folder`
 ================================================================================
 
-The folder that ``nerveshub-link hub`` serves: its firmware, also that which appears later, and the
-product's key and secret, which stay the same from start to start.
+The folder that ``nerveshub-link hub`` serves: its firmware, including files that appear later, and
+the product's key and secret, which are the same at each start.
 """
 
 import json
@@ -41,7 +41,7 @@ def kept_keys(folder) -> dict:
         except (KeyError, TypeError, ValueError):
             keys = {}
         if not keys or not all(isinstance(text, str) and text for text in keys.values()):
-            raise ValueError(f"{path} is damaged: remove it, and the hub makes up new keys")
+            raise ValueError(f"{path} is damaged: remove it, and the hub makes new keys")
         return keys
     keys = {name: new_key(prefix) for name, prefix in _NAMES.items()}
     new = path.with_name(KEYS + ".part")

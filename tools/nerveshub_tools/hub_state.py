@@ -5,7 +5,7 @@
 `nerveshub_tools.hub_state`
 ================================================================================
 
-What the development hub knows: devices, sockets, keys, firmware, and what went wrong.
+The development hub's state: devices, sockets, keys, firmware, and violations of the protocol.
 
 Separate from what an operator does with it (`nerveshub_tools.hub`) and from any I/O. One lock
 guards all state, so every public method may be called from any thread; `HubState.wait` sleeps on
@@ -29,11 +29,11 @@ from .presigned import LIFETIME, presign
 
 
 class OperatorError(Exception):
-    """Raised when the operator asks for what the server would not do now."""
+    """Raised when the server can't do now what the operator asks for."""
 
 
 def locked(method: Callable) -> Callable:
-    """Run a method under the hub's lock, then wake whoever waits for a change."""
+    """Run a method under the hub's lock, then wake all that wait for a change."""
 
     def call(self, *args, **kwargs):
         with self.changing():
@@ -81,7 +81,7 @@ class HubState:
         self.firmware_proxy_url: Optional[str] = None
         self.url_lifetime: Optional[int] = None
         """Seconds for which firmware addresses are good, like those of an object store; None for
-        addresses of the server's own files, which are good for ever"""
+        addresses of the server's own files, which are always valid"""
         self.download_faults = DownloadFaults()
         """What shall go wrong with downloads"""
         self.public_keys: List[str] = []
@@ -92,7 +92,7 @@ class HubState:
         self.violations: List[str] = []
         """Everything the real server would have refused or crashed on."""
         self.dropped: List[str] = []
-        """Everything it would have passed over in silence."""
+        """Everything that it would have ignored silently."""
         self.requests: List[tuple] = []
         """(method, path with query, headers) of every HTTP request, upgrades too"""
         self.redirects: List[tuple] = []

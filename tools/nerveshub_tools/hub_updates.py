@@ -5,7 +5,7 @@
 `nerveshub_tools.hub_updates`
 ================================================================================
 
-How updates leave the hub: pushed by hand, or offered to the devices of a deployment group.
+Sends updates: pushed by hand, or offered to the devices of a deployment group.
 
 Separate from the operator's other actions (`nerveshub_tools.hub`), and from the rules of a group
 (`nerveshub_tools.deployments`). No I/O; every method may be called from any thread.

@@ -5,9 +5,9 @@
 `nerveshub_tools.local_only`
 ================================================================================
 
-Does a request come from this computer, and not from some web page that is open on it?
+Tells whether a request comes from this computer, but not from a web page that is open on it.
 
-Separate because the operator's interface and the operator's page ask the same.
+Separate because the operator's interface and the operator's page both need it.
 """
 
 import ipaddress

@@ -23,9 +23,9 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>Development hub</title>
 button {{ font: inherit; padding: .4rem 1.2rem; }}</style>
 {}
 """
-_ASK = """<h1>Let a command line in?</h1>
-<p>{note} shows the code <b>{code}</b>? Then it is yours.</p>
-<form method="post"><button>Let it in</button></form>"""
+_ASK = """<h1>Log a command line in?</h1>
+<p>Does {note} show the code <b>{code}</b>? Then it is yours.</p>
+<form method="post"><button>Log it in</button></form>"""
 _DONE = "<h1>Done</h1><p>The command line has its token. Close this page.</p>"
 
 

@@ -5,11 +5,11 @@
 `nerveshub_tools.metadata`
 ================================================================================
 
-What firmware a device says it runs: from join parameters to one record.
+Makes a record of the firmware that a device runs, from its join parameters.
 
-Separate because the rules are many and have nothing to do with channels: two styles of parameters
-(``nerves_fw_*`` of fwup archives, ``esp_idf_*`` of raw images), required fields, versions that are
-no versions. `resolve` gives None where the server keeps what it had.
+Separate because the rules are many and independent of channels: two styles of parameters
+(``nerves_fw_*`` of fwup archives, ``esp_idf_*`` of raw images), required fields, invalid versions.
+`resolve` returns None where the server keeps its old record.
 """
 
 import re

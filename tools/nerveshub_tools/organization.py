@@ -5,10 +5,10 @@
 `nerveshub_tools.organization`
 ================================================================================
 
-What the hub knows beside devices and firmware: the organization, its user, names of signing keys,
+The hub's data beside devices and firmware: the organization, its user, names of signing keys,
 scripts, and command lines that are logging in.
 
-Separate because no device ever sees any of it; only `nerveshub_tools.rest_api` does.
+Separate because devices never see it; only `nerveshub_tools.rest_api` uses it.
 """
 
 import hmac

@@ -7,9 +7,9 @@
 
 Phoenix channels, version 2 of the JSON serializer, seen from the server: topics, joins, replies.
 
-Separate because it knows no NervesHub and no socket: text of a frame goes in, frames (lists of
-five) come out through ``send``. The caller gives a factory that makes a `Channel` for a topic,
-and closes the websocket with the code of a `SocketError`.
+Independent of NervesHub and of sockets: the text of a frame goes in, frames (lists of five) come
+out through ``send``. The caller passes a factory that makes a `Channel` for a topic, and closes the
+websocket with the code of a `SocketError`.
 """
 
 import json
@@ -138,7 +138,7 @@ class PhoenixSocket:
         except RecursionError:
             raise SocketError(1011, f"nested too deeply for this hub: {text[:40]!r}") from None
         if _LONE.search(text) and has_surrogate(message):
-            # Python's encoder writes them without a word; the server's decoder takes none.
+            # Python's encoder writes them silently; the server's decoder refuses them.
             raise SocketError(1011, f"half of a surrogate pair: {text[:40]!r}")
         # Elements after the fifth are ignored, fewer than five match nothing on the server.
         if not isinstance(message, list) or len(message) < 5:
@@ -226,6 +226,6 @@ class PhoenixSocket:
         self._end(channel, "phx_error", CHANNEL_CRASH)
 
     def terminate(self) -> None:
-        """The websocket is gone: end every channel without a word."""
+        """The websocket is closed: end every channel without a message."""
         while self.channels:
             self.channels.popitem()[1].terminated()

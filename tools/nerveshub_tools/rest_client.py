@@ -101,7 +101,7 @@ class RestClient:
     :param str uri: the server's address, such as ``https://manage.example.com``
     :param str token: the user's token; None only for a login
     :param str ca: path of a CA's certificate (PEM) to trust beside the computer's own
-    :raises RestError: if the address or the certificate is no good
+    :raises RestError: if the address or the certificate is invalid
     """
 
     def __init__(self, uri: str, token: Optional[str] = None, ca: Optional[str] = None) -> None:
@@ -141,7 +141,7 @@ class RestClient:
         :raises RestError: if the server is not reached or not understood
         """
         if {"", ".", ".."} & set(path):
-            raise RestError("nothing can be called that: a name is empty, or means a folder")
+            raise RestError("this name is not allowed: it is empty, or means a folder")
         url = f"{self.uri}/api/" + "/".join(quote(part, safe="") for part in path)
         url += "?" + urlencode(query) if query else ""
         # The computer's proxy, without its .netrc: that would replace the token by a password.
@@ -171,7 +171,7 @@ class RestClient:
         if 300 <= answer.status < 400:
             target = urlsplit(answer.headers.get("Location", ""))
             raise RestError(
-                f"{self._host} sends us to {target.scheme}://{target.netloc}: use that address"
+                f"{self._host} redirects to {target.scheme}://{target.netloc}: use that address"
                 if target.netloc
                 else f"{self._host} answers with a redirect: is the address right?"
             )
@@ -191,16 +191,15 @@ class RestClient:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             reason = getattr(error.certificate_error, "verify_message", "") or "not trusted"
             return (
-                f"the certificate of {self._host} is no good: {reason}. A CA of your own is named"
-                " with --ca"
+                f"the certificate of {self._host} is invalid: {reason}. For your own CA, use --ca"
             )
         if isinstance(error, aiohttp.ClientSSLError):
-            return f"{self._host} does not speak TLS as we do: is it https, is the port right?"
+            return f"the TLS handshake with {self._host} failed: is it https, is the port right?"
         if isinstance(error, aiohttp.ClientConnectorError):
             return f"cannot reach {self._host}: {error.strerror or 'unknown name?'}"
         if isinstance(error, asyncio.TimeoutError):
             return f"{self._host} did not answer in time"
-        return f"the connection to {self._host} broke off ({type(error).__name__})"
+        return f"the connection to {self._host} was lost ({type(error).__name__})"
 
     # Login, user
 

@@ -128,7 +128,7 @@ def _printer(name: str) -> Callable[[dict], None]:
             for line in (event["traceback"] or "").rstrip().splitlines():
                 tell(f"{name}: {line}")
         elif kind == "watchdog":
-            tell(f"{name}: the watchdog has bitten")
+            tell(f"{name}: the watchdog has reset it")
         elif kind == "safe_mode":
             tell(f"{name}: safe mode ({event['reason'].lower().replace('_', ' ')})")
         elif kind in {"prompt", "died"}:

@@ -5,9 +5,9 @@
 `nerveshub_tools.tokens`
 ================================================================================
 
-Where the user's token for NervesHub is: the environment, a file, or the computer's keyring. It is
-never an argument, which every user of the computer can see in the list of processes, and never
-printed.
+Reads and keeps the user's token for NervesHub: in the environment, a file, or the computer's
+keyring. It is never an argument, which every user of the computer can see in the list of processes,
+and never printed.
 
 Separate from the commands that need one.
 """

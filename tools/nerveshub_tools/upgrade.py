@@ -5,8 +5,8 @@
 `nerveshub_tools.upgrade`
 ================================================================================
 
-Is this request let in as a device's websocket? Path, origin, version, identity, headers: in the
-order in which the real server looks, answered as it answers.
+Decides whether a request is accepted as a device's websocket. Path, origin, version, identity and
+headers are checked in the real server's order, with its answers.
 
 Separate because it is a decision without I/O: a `Request` goes in, an identifier or an `Answer`
 comes out. The caller does the websocket handshake or sends the answer, and leaves the TCP
