@@ -9,14 +9,17 @@ Opens the WebSocket, and opens it again after a loss: waits for the network, sig
 follows redirects, explains refusals, corrects the clock, and backs off. The messages on the
 WebSocket are handled by `nerveshub_link.link`.
 
-=====================  ====================================  ====================================
-phase                  meaning                               how it ends
-=====================  ====================================  ====================================
-`WAITING_FOR_NETWORK`  no Wi-Fi, or joining it failed        network up: connect. Else again, later
-`WAITING`              back-off after a failure              the delay is over: connect
-`CONNECTING`           waiting for the upgrade's answer      accepted: open. Else: waiting
-`OPEN`                 messages go both ways                 connection lost: waiting
-=====================  ====================================  ====================================
+=====================  ==========================================================================
+phase                  meaning
+=====================  ==========================================================================
+`WAITING_FOR_NETWORK`  no Wi-Fi, or joining it failed
+`WAITING`              the pause before a connect: the back-off after a failure, or none
+`CONNECTING`           the upgrade request was sent, and its answer is due
+`OPEN`                 messages go both ways
+`CLOSED`               for good
+=====================  ==========================================================================
+
+Which phase follows which, ``_TABLE`` says.
 
 The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second. Once
 the device has been joined for a minute, the caller calls `Connection.succeeded`: only that resets
@@ -25,6 +28,7 @@ the back-off.
 
 from micropython import const
 
+from ..common.states import next_state
 from ..common.ticks import elapsed
 from ..errors import TransportError, describe
 from . import websocket
@@ -39,6 +43,33 @@ WAITING = "waiting"
 CONNECTING = "connecting"
 OPEN = "open"
 CLOSED = "closed"
+
+_NO_NETWORK = const(0)
+_NETWORK = const(1)
+_ASKED = const(2)
+_ACCEPTED = const(3)
+_LOST = const(4)
+_AGAIN = const(5)
+_CLOSE = const(6)
+
+# fmt: off
+_TABLE = (
+    # phase, event, next phase: what is done
+    WAITING, _NO_NETWORK, WAITING_FOR_NETWORK,  # the Wi-Fi is joined
+    WAITING_FOR_NETWORK, _NETWORK, WAITING,  # a connect follows in the same step
+    WAITING, _ASKED, CONNECTING,  # the connect has succeeded, and the upgrade request was sent
+    CONNECTING, _ACCEPTED, OPEN,  # the device topic is joined
+    CONNECTING, _LOST, WAITING,  # refused, or no answer: the back-off begins
+    OPEN, _LOST, WAITING,  # the back-off begins
+    WAITING_FOR_NETWORK, _AGAIN, WAITING,  # reconnect() was called: no pause
+    CONNECTING, _AGAIN, WAITING,  # a redirect, a corrected clock, reconnect(): no pause
+    OPEN, _AGAIN, WAITING,  # reconnect(), or room is made for a download: no pause
+    WAITING_FOR_NETWORK, _CLOSE, CLOSED,  # deinit() was called
+    WAITING, _CLOSE, CLOSED,  # deinit() was called
+    CONNECTING, _CLOSE, CLOSED,  # deinit() was called: the socket is closed
+    OPEN, _CLOSE, CLOSED,  # deinit() was called: a close frame is sent, the socket is closed
+)
+# fmt: on
 
 # Both of the server's endpoints have this path (device_endpoint.ex, endpoint.ex); 403 without vsn.
 _TARGET = "/device-socket/websocket?vsn=2.0.0"
@@ -120,7 +151,7 @@ class Connection:
         """
         event = self.socket.step()
         if event == websocket.OPENED:
-            self.phase = OPEN
+            self._go(_ACCEPTED)
             self.young = True
             self._clock_corrected = False
             head, self.socket.response = self.socket.response, None
@@ -178,7 +209,7 @@ class Connection:
             network = self._network
             if network is not None:
                 if not network.is_usable(now):
-                    self.phase = WAITING_FOR_NETWORK
+                    self._go(_NO_NETWORK)
                     self._log("info", "joining the Wi-Fi")
                     timeout = self._announce("wifi")
                     if self.phase == CLOSED:
@@ -186,8 +217,7 @@ class Connection:
                     network.connect(timeout, now)
                     if not network.is_up():
                         raise TransportError("the Wi-Fi gave no address")
-                if self.phase == WAITING_FOR_NETWORK:
-                    self.phase = WAITING
+                self._go(_NETWORK)
             timeout = self._announce("connect")
             if self.phase == CLOSED:
                 return  # as above
@@ -196,7 +226,7 @@ class Connection:
                 headers.update(self._sign())
                 self._before_open(timeout)
             self.socket.open(self._url, headers, timeout)
-            self.phase = CONNECTING
+            self._go(_ASKED)
             self._late = 0
             self._since = config.clock()  # not now: the connect blocked
             if network is not None:
@@ -232,7 +262,7 @@ class Connection:
         signed = self._config.use_secret
         if moved and head.status == 401 and signed and not self._clock_corrected:
             self._clock_corrected = True  # try again once; a second 401 has another cause
-            self._wait(0, now)
+            self._wait(_AGAIN, 0, now)
             return
         from .refusals import judge  # noqa: PLC0415 seldom needed
 
@@ -245,11 +275,13 @@ class Connection:
         else:
             self._url = url
             self._log("info", "redirected to " + url.shown)
-            self._wait(0, now)
+            self._wait(_AGAIN, 0, now)
 
-    def _wait(self, delay: int, now: int) -> None:
-        if self.phase not in (WAITING_FOR_NETWORK, CLOSED):
-            self.phase = WAITING
+    def _go(self, event: int) -> None:
+        self.phase = next_state(_TABLE, self.phase, event)
+
+    def _wait(self, event: int, delay: int, now: int) -> None:
+        self._go(event)
         self._since = now
         self._delay = delay
 
@@ -263,7 +295,7 @@ class Connection:
         self.socket.abort()
         self.reason = reason
         self._start_over()
-        self._wait(self._backoff.next(), now)
+        self._wait(_LOST, self._backoff.next(), now)
         self._log("error", reason)
 
     def reconnect(self, now: int) -> None:
@@ -280,13 +312,11 @@ class Connection:
         self.socket.close(1000)
         self.socket.abort()
         self._start_over()
-        if self.phase != CLOSED:
-            self.phase = WAITING
-        self._wait(0, now)
+        self._wait(_AGAIN, 0, now)
 
     def close(self, now: int) -> None:
         """Send a close frame, close without waiting, and stay closed."""
-        self.phase = CLOSED
+        self._go(_CLOSE)
         self.hang_up(now)
 
     def succeeded(self) -> None:

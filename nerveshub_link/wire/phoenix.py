@@ -20,6 +20,7 @@ import json
 
 from micropython import const
 
+from ..common.states import next_state
 from ..common.ticks import elapsed
 from ..errors import ProtocolError
 
@@ -52,6 +53,21 @@ _SHORT = const(2048)  # characters: too few for a number that takes long to pars
 _WAITING = const(0)
 _JOINING = const(1)
 _JOINED = const(2)
+_DUE = const(6)
+_LATE = const(7)
+
+# Events are the kinds above, and these two.
+# fmt: off
+_TABLE = (
+    # state, event, next state: what is done
+    _WAITING, _DUE, _JOINING,  # phx_join is sent: it was asked for, or the pause is over
+    _JOINING, JOINED, _JOINED,  # the count of failed joins begins at zero
+    _JOINING, REFUSED, _WAITING,  # one more failed join: the pause is twice as long
+    _JOINING, _LATE, _WAITING,  # no answer: as if it was refused
+    _JOINING, CRASHED, _WAITING,  # as if it was refused
+    _JOINED, CRASHED, _WAITING,  # as if it was refused
+)
+# fmt: on
 
 
 class _Topic:
@@ -105,7 +121,7 @@ class Channels:
 
     def _join(self, topic: str, entry, now: int) -> None:
         entry.join_ref = self._next_ref()
-        entry.state = _JOINING
+        entry.state = next_state(_TABLE, entry.state, _DUE)
         entry.since = now
         entry.late = 0
         self._write(entry.join_ref, entry.join_ref, topic, "phx_join", entry.payload())
@@ -201,7 +217,7 @@ class Channels:
             return None  # from a channel that this client has replaced
         if event in ("phx_error", "phx_close"):
             understood = (CRASHED, topic, event, payload)
-            self._lost(entry, now)
+            self._lost(entry, CRASHED, now)
             return understood
         if entry.state != _JOINED:
             return None
@@ -229,14 +245,14 @@ class Channels:
         # Allocate before any state changes: after a MemoryError the message is handled again.
         understood = None if kind is None else (kind, topic, None, response)
         if kind == JOINED:
-            entry.state = _JOINED
+            entry.state = next_state(_TABLE, entry.state, JOINED)
             entry.failures = 0
         elif kind in (REFUSED, CRASHED):
-            self._lost(entry, now)
+            self._lost(entry, kind, now)
         return understood
 
-    def _lost(self, entry, now: int) -> None:
-        entry.state = _WAITING
+    def _lost(self, entry, event: int, now: int) -> None:
+        entry.state = next_state(_TABLE, entry.state, event)
         entry.since = now
         entry.join_ref = None
         entry.failures += 1
@@ -277,7 +293,7 @@ class Channels:
                 if since >= self._reply_timeout:
                     entry.late += 1
                     if drained or entry.late >= _PATIENCE:
-                        self._lost(entry, now)
+                        self._lost(entry, _LATE, now)
             elif entry.state == _WAITING and since >= _REJOIN << min(entry.failures - 1, 6):
                 self._join(topic, entry, now)
         return True

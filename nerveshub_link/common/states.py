@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.common.states`
+====================================================
+
+State machines as tables. A table is one flat tuple, which takes the least memory: state, event,
+next state; state, event, next state; and so on. In the source each row is a line, and the comment
+behind it says what is done. ``scripts/draw_states.py`` draws these lines into the documentation.
+"""
+
+
+def next_state(table: tuple, state, event):
+    """
+    Look up what follows. Allocates nothing.
+
+    :param tuple table: the rows, one after the other
+    :param state: the present state
+    :param event: what happened
+    :return: the next state; the present one if the table has no such row
+    """
+    for at in range(0, len(table), 3):
+        if table[at] == state and table[at + 1] == event:
+            return table[at + 2]
+    return state
