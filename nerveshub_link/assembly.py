@@ -16,8 +16,8 @@ from .common.memory import load
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
     *"common.states wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head"
-    " wire.transport wire.websocket wire.connection device.trial device.restart device.topic dispatch"
-    " update.download_retry update.image_answer update.image_check update.downloader"
+    " wire.transport wire.websocket wire.connection device.trial device.restart device.topic"
+    " dispatch update.download_retry update.image_answer update.image_check update.downloader"
     " update.image_download update.reports update.manager".split(" ")
 )
 
