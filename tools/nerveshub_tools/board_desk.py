@@ -16,7 +16,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from . import board_settings, library_sources, settings_answers, settings_changes
+from . import (
+    board_settings,
+    library_sources,
+    settings_answers,
+    settings_changes,
+    settings_faults,
+)
 from .board_drive import BoardError, Drive
 from .board_library import Library
 from .settings_answers import Answers
@@ -52,11 +58,17 @@ class Desk:
     :param bool yes: answer all questions with yes
     :param bool ask: ask for what settings.toml lacks
     :param dict values: settings of all boards, which come before those of their files
+    :param DeviceCertificates certificates: gives each board a certificate of its own; or None
     """
 
-    def __init__(self, yes: bool = False, ask: bool = False, values: Optional[dict] = None) -> None:
+    def __init__(
+        self, yes: bool = False, ask: bool = False, values: Optional[dict] = None, certificates=None
+    ) -> None:
         self._yes = yes
         self._values = values or {}
+        self._certificates = certificates
+        if certificates is not None:
+            self._values = {**self._values, **certificates.settings}
         self._libraries: Dict[str, Library] = {}
         self._answers = Answers(tell, prompt if ask else None)
 
@@ -93,21 +105,25 @@ class Desk:
 
         wish = replace(wish, find=self._find)
         work = with_library("board_prepare").Preparation(drive, wish, self._ask, tell, progress)
-        bar.update(task, total=work.total)
         tell(f"{work.info.board_id}, CircuitPython {work.info.version}")
         if work.info.untried:
             tell(work.info.untried)
         settings = self._settings(drive, wish, file, values or {})
         if settings is not None:
             work.use_settings(settings)
+        device = self._certify(drive, work, settings)
+        bar.update(task, total=work.total)
         try:
-            return work.run()
+            done = work.run()
         except BoardError as error:
             raise BoardError(f"{error}. {work.unfinished()}".strip(" .")) from error
         except KeyboardInterrupt:
             raise BoardError(f"interrupted. {work.unfinished()}".strip(" .")) from None
         finally:
             bar.stop()
+        if done and device is not None:
+            tell(self._certificates.register(work.product, device))
+        return done
 
     def complete(self, file: Optional[bytes], given) -> bytes:
         """
@@ -117,7 +133,18 @@ class Desk:
         :param given: names of the settings that each board brings itself
         """
         data = file if file and file.strip() else board_settings.template().encode()
+        for name, value in self._values.items():
+            data = settings_changes.with_value(data, name, value)
         return settings_changes.with_advice(self._answers.complete(data, given))
+
+    def _certify(self, drive: Drive, work, settings: Optional[bytes]) -> Optional[str]:
+        """Let the board have a certificate, if that is wanted; gives the device's name then."""
+        if self._certificates is None:
+            return None
+        found = board_settings.Settings(board_settings.on(drive) if settings is None else settings)
+        device = found.text("NERVESHUB_IDENTIFIER")
+        work.use_files(self._certificates.files(drive, device))
+        return device
 
     def _find(self, drive: Drive, way: str, archives) -> Library:
         """The library; it is looked for once for each version of CircuitPython."""
@@ -140,6 +167,10 @@ class Desk:
             return None
         if file is not None:
             settings_answers.check(data, "the settings", board_settings.version_of(drive))
+        elif self._certificates is not None:
+            faults = settings_faults.faults(board_settings.Settings(data))
+            if faults:
+                raise BoardError(f"{board_settings.NAME}: " + "; ".join(faults))
         return settings_changes.with_advice(data)
 
     def _ask(self, text: str) -> bool:

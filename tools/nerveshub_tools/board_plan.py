@@ -127,6 +127,15 @@ class Plan:
         """Let this be the board's settings.toml. One that is there already is kept beside it."""
         self._settings = data
 
+    def use_files(self, files: Dict[str, bytes]) -> None:
+        """Let these files be on the drive, too: path to content. The board does not write them."""
+        self._files.update(files)
+
+    @property
+    def product(self) -> str:
+        """The product's name in NervesHub (read-only)."""
+        return self._meta["product"]
+
     @property
     def total(self) -> int:
         """Bytes that will be written, for a bar (read-only)."""

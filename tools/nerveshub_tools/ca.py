@@ -5,8 +5,9 @@
 `nerveshub_tools.ca`
 ================================================================================
 
-A certificate authority for tests, for the demonstration, for a desk. Not for a fleet: its key lies
-unprotected beside its certificate.
+A certificate authority for tests, for the demonstration, for a desk. Its key lies unprotected
+beside its certificate. `nerveshub_tools.device_certs` uses it for a fleet, too: NervesHub knows
+each of these certificates, and need not trust the authority.
 """
 
 import datetime
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -95,15 +96,41 @@ class Authority:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in identifier)
         return self._issue(f"client-{safe}", identifier, ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def device(self, identifier: str) -> Tuple[bytes, bytes]:
+        """
+        Certificate and key (PEM) of a device, which are written nowhere. Valid as long as the CA.
+
+        :raises ValueError: if the identifier is no common name: it has more than 64 characters
+        """
+        left = self._certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+        certificate, key = self._made(identifier, ExtendedKeyUsageOID.CLIENT_AUTH, left.days)
+        return certificate.public_bytes(serialization.Encoding.PEM), _pem_of(key)
+
+    def issued(self, certificate: bytes, identifier: str, key: bytes) -> bool:
+        """Is this (PEM) a certificate of this CA for the device, and the key that belongs to it?"""
+        try:
+            found = x509.load_pem_x509_certificate(certificate)
+            found.verify_directly_issued_by(self._certificate)
+            private = serialization.load_pem_private_key(key, None)
+        except (TypeError, ValueError, UnsupportedAlgorithm, InvalidSignature):
+            return False
+        names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        fits = private.public_key() == found.public_key()
+        return fits and [name.value for name in names] == [identifier]
+
     def _issue(self, file: str, name: str, usage, *extensions) -> Tuple[str, str]:
+        return self._write(file, *self._made(name, usage, _DAYS, *extensions))
+
+    def _made(self, name: str, usage, days: int, *extensions) -> tuple:
+        """A certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(subject, key.public_key()).add_extension(
+        builder = self._builder(subject, key.public_key(), days).add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True
         )
         for extension in (x509.ExtendedKeyUsage([usage]), *extensions):
             builder = builder.add_extension(extension, critical=False)
-        return self._write(file, builder.sign(self._key, hashes.SHA256()), key)
+        return builder.sign(self._key, hashes.SHA256()), key
 
     def _builder(self, subject, public_key, days: int = _DAYS) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
@@ -127,11 +154,13 @@ class Authority:
         cert_path, key_path = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         key_path.touch(mode=0o600)
-        key_path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        key_path.write_bytes(_pem_of(key))
         return str(cert_path), str(key_path)
+
+
+def _pem_of(key) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

@@ -21,7 +21,7 @@ from .rest_client import Refused, RestClient, RestError, check_uri
 from .rest_product import Product
 from .tokens import TokenError, find
 
-_OPTIONS = (
+SERVER_OPTIONS = (
     click.option(
         "--uri",
         envvar="NERVES_HUB_URI",
@@ -33,12 +33,6 @@ _OPTIONS = (
         envvar="NERVES_HUB_ORG",
         show_envvar=True,
         help="Organization; not needed if there is one.",
-    ),
-    click.option(
-        "--product",
-        envvar="NERVES_HUB_PRODUCT",
-        show_envvar=True,
-        help="Product; not needed if there is one.",
     ),
     click.option(
         "--token-file",
@@ -54,6 +48,13 @@ _OPTIONS = (
         type=click.Path(exists=True, dir_okay=False),
         help="CA to trust beside the computer's own (PEM).",
     ),
+)
+"""Which server, and whose token."""
+_PRODUCT = click.option(
+    "--product",
+    envvar="NERVES_HUB_PRODUCT",
+    show_envvar=True,
+    help="Product; not needed if there is one.",
 )
 _OURS = {
     401: "The token is not valid for this server: run nerveshub-link login.",
@@ -173,7 +174,7 @@ def fleet_command(name: str, needs_token: bool = True) -> Callable:
             except (RestError, TokenError) as error:
                 raise click.ClickException(plain(error)) from None
 
-        for option in reversed(_OPTIONS):
+        for option in reversed((*SERVER_OPTIONS, _PRODUCT)):
             run = option(run)
         return click.command(name)(run)
 

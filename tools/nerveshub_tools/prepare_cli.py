@@ -19,6 +19,8 @@ from . import board_fleet, fleet_table, settings_answers
 from .board_cli import META, described, slot_size_option
 from .board_desk import Desk, tell, with_library
 from .board_drive import BoardError, Drive
+from .device_certs import DeviceCertificates, registrar
+from .fleet_access import SERVER_OPTIONS
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _FOLDER = click.Path(exists=True, file_okay=False)
@@ -50,6 +52,13 @@ _OPTIONS = (
         help="A key (.pub) whose releases the board takes, and no others; may be given twice.",
     ),
     click.option(
+        "--device-cert",
+        metavar="FOLDER",
+        type=click.Path(file_okay=False),
+        help="Give the device a key and a certificate by the CA in this folder; it is made there.",
+    ),
+    *SERVER_OPTIONS,
+    click.option(
         "--ask/--no-ask",
         default=None,
         help="Ask for what settings.toml lacks. By default on a terminal, without --yes.",
@@ -68,6 +77,8 @@ def _preparing(command):
     def run(  # noqa: PLR0913, PLR0917 - one for each option
         app, slot_size, reset, library, library_zip, settings, public_key, ask, yes, **given
     ) -> None:
+        server = [given.pop(name) for name in ("uri", "org", "token_file", "ca")]
+        folder = given.pop("device_cert")
         meta = {name: given.pop(name) for name in META}
         size = None if slot_size is None else slot_size * 1024
         wish = with_library("board_prepare").Wish(
@@ -78,7 +89,8 @@ def _preparing(command):
         try:
             file = None if settings is None else settings_answers.read(settings)
             values = settings_answers.public_keys(public_key)
-            command(Desk(yes, ask, values), wish, file, **given)
+            certificates = folder and DeviceCertificates(folder, registrar(*server))
+            command(Desk(yes, ask, values, certificates), wish, file, **given)
         except (BoardError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 

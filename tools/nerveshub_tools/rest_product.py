@@ -114,6 +114,20 @@ class Product:
         """One device."""
         return (await self._call("GET", "devices", identifier))["data"]
 
+    async def create_device(self, identifier: str) -> dict:
+        """Make a device that has not connected yet."""
+        body = {"identifier": identifier, "tags": []}
+        return (await self._call("POST", "devices", json=body))["data"]
+
+    async def certificates(self, identifier: str) -> List[dict]:
+        """A device's certificates: ``serial``, ``not_before``, ``not_after``."""
+        return (await self._call("GET", "devices", identifier, "certificates"))["data"]
+
+    async def add_certificate(self, identifier: str, cert: str) -> dict:
+        """Let the server know a device's certificate: base64 of the PEM."""
+        path = ("devices", identifier, "certificates")
+        return (await self._call("POST", *path, json={"cert": cert}))["data"]
+
     async def upgrade(self, identifier: str, uuid: str) -> None:
         """Push a release to a device; ends its automatic updates."""
         await self._call("POST", "devices", identifier, "upgrade", json={"uuid": uuid})
