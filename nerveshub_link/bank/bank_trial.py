@@ -109,8 +109,9 @@ class BankTrial:
             self._save_quietly()
 
     def _unknown(self, why: str) -> None:
+        lowest = self.min_version
         self._record = _record({"v": self._version, "m": None, "n": 0})
-        self._record["why"] = why
+        self._record["why"], self._record["min"] = why, lowest
 
     def _new_runs(self, state: int, end) -> None:
         record = self._record
@@ -163,7 +164,7 @@ class BankTrial:
         record = self._record
         old = record["old"] or {"v": self._version, "m": None, "n": 0}
         self._record = _record(old)
-        for key in ("bad", "n", "tried"):
+        for key in ("bad", "n", "tried", "min"):
             self._record[key] = record.get(key)
         self._record["why"] = why
         self._record["rev"] = reverted
@@ -264,6 +265,11 @@ class BankTrial:
         """The last failure in words, or None (read-only)."""
         return self._record["why"] or None
 
+    @property
+    def min_version(self):
+        """Version below which no signed firmware is taken, or None (read-only)."""
+        return self._record.get("min") if self._record is not None else None
+
     def refused(self, uuid):
         """
         Tell why a deployment must not install a firmware.
@@ -283,7 +289,9 @@ class BankTrial:
 
     # Changes
 
-    def prepare(self, version: str, meta: dict, number: int, by_deployment: bool) -> dict:
+    def prepare(  # noqa: PLR0913, PLR0917 what is remembered
+        self, version: str, meta: dict, number: int, by_deployment: bool, lowest=None
+    ) -> dict:
         """
         Make the record of an installation, for `install`.
 
@@ -291,6 +299,7 @@ class BankTrial:
         :param dict meta: the update's metadata
         :param int number: minimum of the installation's number
         :param bool by_deployment: False for a push by hand
+        :param lowest: version below which none is taken once this one is confirmed, or None
         :return: the record
         :raises UpdateError: if a field of the metadata is missing
         :raises StateError: if the record does not fit into the NVM
@@ -309,6 +318,9 @@ class BankTrial:
         record["old"]["ok"] = 1
         record["bad"] = self._record["bad"]
         record["tried"] = counted(self._record.get("tried"), kept["uuid"], by_deployment)
+        record["min"] = self.min_version
+        if lowest is not None:
+            record["run"]["min"] = lowest
         record["n"] = number
         record["t"] = INSTALLING
         record["why"] = " " * _ROOM  # check that a failure's text will fit, too
@@ -361,6 +373,10 @@ class BankTrial:
             from ..update.bad_release import confirmed  # noqa: PLC0415 once for each install
 
             record["tried"] = confirmed(record["tried"], uuid)
+        if record["run"].get("min"):
+            from ..release.min_version import higher  # noqa: PLC0415 seldom needed
+
+            record["min"] = higher(self.min_version, record["run"]["min"])
         self._store.save(record)
         self._record = record
 
@@ -372,7 +388,8 @@ class BankTrial:
 
 def _record(run: dict) -> dict:
     return {
-        # v: os.uname().version, m: metadata, n: number of the installation, ok: was confirmed
+        # v: os.uname().version, m: metadata, n: number of the installation, ok: was confirmed, min:
+        # what "min" below becomes when this one is confirmed
         "run": run,
         "old": None,
         "t": CONFIRMED,
@@ -380,6 +397,7 @@ def _record(run: dict) -> dict:
         "wait": 0,
         "bad": None,  # [uuid, letter of _ENDS]: the last release that failed its trial
         "tried": None,  # see `nerveshub_link.update.bad_release`
+        "min": None,  # version below which no signed firmware is taken; it only rises
         "rev": "",
         "why": "",
         "tb": "",

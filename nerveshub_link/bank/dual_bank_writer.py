@@ -13,13 +13,12 @@ Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of 
 checked. The switch follows only after the whole image has been checked.
 """
 
-import hashlib
 import os
-from binascii import hexlify
 
 from adafruit_ticks import ticks_ms
 from micropython import const
 
+from ..common.memory import forget
 from ..common.ticks import elapsed
 from ..errors import UpdateError, printable
 from ..update.fwup_writer import FwupWriter
@@ -47,6 +46,10 @@ class DualBankWriter(FwupWriter):
     Construct it at the beginning of ``code.py``: it counts the starts of new firmware. After the
     last one it goes back, for which it resets the board.
 
+    :param public_keys: list of public keys, each the text of a ``.pub`` file, or its 32 bytes: from
+        then on only archives are taken that one of them has signed, and no ``.bin`` by itself. None
+        for those in NERVESHUB_PUBLIC_KEYS of ``settings.toml``, several with a space between; where
+        there is no such setting, signatures are not checked
     :param dict firmware_meta: metadata to report until the first update was installed, and if the
         NVM was lost
     :param int trial_starts: starts within which new firmware must be confirmed, 1 to 10
@@ -65,6 +68,7 @@ class DualBankWriter(FwupWriter):
     def __init__(  # noqa: PLR0913 most of them are for tests
         self,
         *,
+        public_keys=None,
         firmware_meta=None,
         trial_starts: int = 3,
         trial_timeout: int = 1800,
@@ -79,6 +83,10 @@ class DualBankWriter(FwupWriter):
         _check("trial_starts", trial_starts, 1, 10)
         _check("trial_timeout", trial_timeout, 60, 86400)
         _check("bank_size", bank_size, 4096, 1 << 25)
+        from ..release.public_keys import read_keys  # noqa: PLC0415 its memory is wanted back
+
+        self.public_keys = read_keys(public_keys)
+        forget("release.public_keys", "config.settings")
         dualbank = dualbank or _find_dualbank()
         if is_extended(dualbank):
             raise ValueError("DualBankWriter: " + HOW_TO_SHRINK)
@@ -110,10 +118,8 @@ class DualBankWriter(FwupWriter):
 
     def _clear(self) -> None:
         self._meta = None  # metadata of the running update
-        self._reader = None
+        self._reader = self._archive = None
         self._searches = ()
-        self._name = self._sha256 = self._hash = None  # of the image, from meta.conf
-        self._size = 0
         self._ended = False
         self._bank.forget()
 
@@ -222,107 +228,82 @@ class DualBankWriter(FwupWriter):
         if self._trial.installed_other:
             raise UpdateError(_RESTART_DUE)
         self._bank.begin(meta.get("uuid"), self._check_head)
-        self._prepare("?" * _VERSION, meta)
+        self._prepare("?" * _VERSION, meta, "9" * 29 if self.public_keys else None)
         self._meta = meta
 
-    def fwup_chunk(self, data: memoryview) -> None:
-        """Write the next bytes of an archive or of an image, which the first byte distinguishes."""
-        if not len(data):
-            return
-        if not self._searches:
-            self._searches = [Search(_BANNER, _VERSION, _is_version)]
-            if data[0] == 0x50:  # "PK"
-                from ..release.fw_reader import FwReader  # noqa: PLC0415 with such an update only
+    def fwup_chunk(self, data: memoryview):
+        """
+        Write the next bytes of an archive or of an image, which the first byte distinguishes.
 
-                self._reader = FwReader(self)
-            else:
-                self._searches.append(Search(self._board_id.encode(), 1, _is_whole))
-        if self._reader is None:
-            self.file_data(data)
+        :return: False while the archive's signature is checked: call it again, without data
+        """
+        if not self._searches and len(data):
+            self._look_at(data)
+        if self._reader is not None:
+            return self._reader.feed(data)
+        self.write(data)
+        return None
+
+    def _look_at(self, first) -> None:
+        self._searches = [Search(_BANNER, _VERSION, _is_version)]
+        if first[0] == 0x50:  # "PK"
+            from ..release.fw_reader import FwReader  # noqa: PLC0415 with such an update only
+            from .firmware_archive import FirmwareArchive  # noqa: PLC0415 likewise
+
+            lowest = self._trial.min_version
+            self._archive = FirmwareArchive(self._board_id, self, self.public_keys, lowest)
+            self._reader = FwReader(self._archive)
+        elif self.public_keys:
+            raise UpdateError(
+                "an image by itself is not signed, and this device takes signed ones only: pack it"
+                " with: nerveshub-link pack --private-key"
+            )
         else:
-            self._reader.feed(data)
+            self._searches.append(Search(self._board_id.encode(), 1, _is_whole))
 
-    # Called by the FwReader
+    # Called by the FirmwareArchive
 
-    def archive_meta(self, conf: bytes, signature) -> None:
-        """Check that the archive is for this board, and holds one image."""
-        from ..release.fwup_meta import (  # noqa: PLC0415 with such an update only
-            length_of,
-            resources,
-            value_of,
-        )
-
-        try:
-            platform = (value_of(conf, b"meta-platform") or b"").decode()
-            files = [(name.decode(), values) for name, values in resources(conf)]
-        except ValueError:  # UnicodeError is a ValueError
-            raise UpdateError("meta.conf is no UTF-8 text") from None
-        if platform != self._board_id:
-            raise UpdateError(
-                "the firmware is for %s, this board is %s"
-                % (printable(platform) or "an unnamed board", self._board_id)
-            )
-        if len(files) != 1 or not files[0][0].endswith(".bin"):
-            raise UpdateError(
-                "a firmware archive must hold one .bin file, this one holds "
-                + printable(", ".join([name for name, _ in files]) or "none")
-            )
-        self._name, values = files[0]
-        self._size = length_of(values)
-        self._sha256 = values.get(b"sha256")  # pack's; fwup has BLAKE2b only
-        if self._sha256 is not None:
-            self._hash = hashlib.new("sha256")
-
-    def file_begin(self, name: str, size: int) -> None:
-        """Check name and size of the image against ``meta.conf``, and that it fits in the bank."""
-        if name != self._name or size != self._size:
-            words = "'%s' has %d bytes, meta.conf says %d of %s"
-            raise UpdateError(words % (printable(name), size, self._size, printable(self._name)))
+    def check_size(self, size: int) -> None:
+        """Check that an image of so many bytes has room."""
         self._bank.check_size(size)
 
-    busy = False  # it takes all bytes at once
-
-    def file_data(self, view) -> int:
-        """Write the next bytes of the image; returns how many: all of them."""
-        if self._hash is not None:
-            self._hash.update(view)
+    def write(self, view) -> None:
+        """Write the next bytes of the image."""
         for search in self._searches:
             search.feed(view)
         self._bank.write(view)
-        return len(view)
+
+    def end(self) -> None:
+        """The image is complete."""
+        self._bank.end()
+        self._ended = True
 
     def _check_head(self, head) -> None:
         self.description = read_head(head, self._chip)
         self.log("info", "firmware: " + str(self.description))
-
-    def file_end(self) -> None:
-        """Check the complete image against ``meta.conf``."""
-        if self._hash is not None:
-            digest = hexlify(self._hash.digest())
-            if digest != self._sha256.lower():
-                raise UpdateError("the image's SHA-256 differs from meta.conf")
-        self._bank.end()
-        self._ended = True
 
     def fwup_finish(self) -> None:
         """Check that the image is complete and for this board, then switch to it."""
         if self._reader is not None:
             self._reader.finish()
         elif self._searches:
-            self.file_end()
+            self.end()
         if not self._ended:
             raise UpdateError("the update has no firmware image")
         if len(self._searches) > 1 and self._searches[1].found is None:
             raise UpdateError("the image is not for this board: %s is not in it" % self._board_id)
         version = (self._searches[0].found or b"").split(b";")[0]
-        self._trial.install(self._prepare(printable(version.decode()), self._meta))
+        lowest = self._archive.min_version if self._archive is not None else None
+        self._trial.install(self._prepare(printable(version.decode()), self._meta, lowest))
         self._clear()
 
-    def _prepare(self, version: str, meta: dict) -> dict:
-        return self._trial.prepare(version, meta, self.next_install, self.by_deployment)
+    def _prepare(self, version: str, meta: dict, lowest) -> dict:
+        return self._trial.prepare(version, meta, self.next_install, self.by_deployment, lowest)
 
     def fwup_abort(self) -> None:
         """Drop the update. The bank keeps its bytes, in case the same image comes again."""
+        if self._archive is not None:
+            self._archive.drop()
         self._clear()
         self._changed = self._clock()
 

@@ -6,5 +6,5 @@ The ``device`` topic except updates: join, confirmation, restart, archives.
 
 Input: events of the topic. Output: pushes, and calls of the application's callbacks.
 
-May call: common, update, wire.
+May call: common, release, update, wire.
 """

@@ -10,12 +10,11 @@ the organisation, including RSA keys in PEM (its ``lib/nerves_hub/accounts.ex``)
 are used, which are 32 bytes in base64. Imported when a list arrives.
 """
 
-import binascii
-
 from micropython import const
 
+from ..release.public_keys import decode
+
 _MOST = const(32)  # keys
-_LENGTH = const(44)  # of 32 bytes in base64
 
 
 def read_keys(payload: dict) -> list:
@@ -28,14 +27,7 @@ def read_keys(payload: dict) -> list:
     kept = []
     listed = payload.get("keys")
     for text in listed[:_MOST] if isinstance(listed, list) else ():
-        # Checked first, since a board's decoder skips invalid characters.
-        if not isinstance(text, str) or len(text) != _LENGTH or not text.endswith("="):
-            continue
-        try:
-            key = binascii.a2b_base64(text)
-            whole = len(key) == 32 and binascii.b2a_base64(key).strip() == text.encode()
-            if whole and key not in kept:
-                kept.append(key)
-        except ValueError:
-            pass
+        key = decode(text)
+        if key is not None and key not in kept:
+            kept.append(key)
     return kept

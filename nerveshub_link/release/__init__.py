@@ -6,5 +6,5 @@ What a ``.fw`` is, read as it arrives.
 
 In come the bytes of an archive; out come its metadata and its content, checked.
 
-May call: common, update.
+May call: common, config, update.
 """

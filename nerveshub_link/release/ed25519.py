@@ -6,7 +6,7 @@
 ====================================================
 
 Checks Ed25519 signatures (RFC 8032, section 5.1.7), in slices of some ten milliseconds on a board.
-A leaf, imported while a signature is checked. Nothing in it is secret, so nothing here takes the
+Imported while a signature is checked. Nothing in it is secret, so nothing here takes the
 same time for all inputs.
 
 The equation is the RFC's: ``[8][S]B = [8]R + [8][k]A``. Three things make it quick in a language in
@@ -30,6 +30,7 @@ from binascii import a2b_base64
 from micropython import const
 
 from . import sha512
+from .public_keys import is_key
 
 _P = (1 << 255) - 19
 _LOW = (1 << 256) - 1
@@ -58,22 +59,8 @@ _MULTIPLES = a2b_base64(
     b"4oEWK1lLkqfdRhd9vjsk9Zk+KMvTxly8iJYF4JjgnDIS0zRi+8g4rUCc2eSECaw+yeqcd1YsHTjaz7EX+Rq9Rl8C"
     b"lhdqOfV5qANOQLJ/jKuS9h+/1JjbLYk1oxaxEC9p94BvVQ=="
 )
-# y of the points whose order divides 8: as a public key, each of them fits signatures of nobody.
-_OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL = (0, 1, _P - 1, _OF_ORDER_8, _P - _OF_ORDER_8)
 _HALF = const(127)  # bits of half a scalar
 _SLICE = const(16)  # doublings at once
-
-
-def is_key(key: bytes) -> bool:
-    """
-    Tell whether a public key can be one: 32 bytes, a canonical number, and no point of small order,
-    such as 32 zeros. Whether it is a point at all shows when it is used.
-
-    :param bytes key: the key
-    """
-    y = _number(key) & ((1 << 255) - 1)
-    return len(key) == 32 and y < _P and y not in _SMALL
 
 
 def verify(key: bytes, signature: bytes, message: bytes) -> bool:

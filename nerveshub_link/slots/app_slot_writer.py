@@ -30,7 +30,7 @@ from ..common.memory import forget, load
 
 # From the bottom up, so that less of the heap is lost between them.
 load(
-    *"client update.fwup_writer release.fwup_meta release.fw_reader release.chunk_table"
+    *"client update.fwup_writer release.fw_reader release.chunk_table"
     " slots.slot_file slots.image_install slots.record".split(" ")
 )
 
@@ -70,24 +70,32 @@ class AppSlotWriter(FwupWriter):
     launcher resets the board if the application ends.
 
     :param str root: the drive
+    :param public_keys: list of public keys, each the text of a ``.pub`` file, or its 32 bytes: from
+        then on only releases are taken that one of them has signed. None for those in
+        NERVESHUB_PUBLIC_KEYS of ``settings.toml``, several with a space between; where there is no
+        such setting, signatures are not checked
     :param int trial_timeout: seconds from the start within which a new release must be confirmed;
         then the board goes back
     :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
-    :raises ValueError: if the drive was not prepared, or this application was not started by the
-        boot guard; the text says what to do
+    :raises ValueError: if a key is none, or the drive was not prepared, or this application was not
+        started by the boot guard; the text says what to do
 
     On a drive that code can't write to, or where the idle slot's file is lost or in pieces, the
     device joins all the same: `last_failure` and `AppSlotWriter.health` say why, and updates are
     put off with that reason.
     """
 
-    def __init__(self, root: str = "/", *, trial_timeout: int = 900, clock=ticks_ms) -> None:
+    def __init__(
+        self, root: str = "/", *, public_keys=None, trial_timeout: int = 900, clock=ticks_ms
+    ) -> None:
         if isinstance(trial_timeout, bool) or not isinstance(trial_timeout, int):
             raise ValueError("trial_timeout must be a whole number of seconds")
         if not 60 <= trial_timeout <= 86400:
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
         root = root.rstrip("/")
-        self._verifies = False  # is the release's signature checked here?
+        from ..release.public_keys import read_keys  # noqa: PLC0415 its memory is wanted back
+
+        self.public_keys = read_keys(public_keys)
         from . import slot_drive  # noqa: PLC0415 its memory is wanted back
 
         self._read_only = slot_drive.read_only(root)  # why, in words; None if code can write
@@ -101,10 +109,10 @@ class AppSlotWriter(FwupWriter):
         self._refuses = self._read_only or why  # why no update is taken, in words
         self._path = slot_drive.path_of(root, self._idle)
         # The slot whose chunks need not travel: only for releases that are verified here.
-        copies = self._verifies and running and not self._refuses
+        copies = self.public_keys and running and not self._refuses
         self._copies_from = slot_drive.path_of(root, running) if copies else None
         del slot_drive
-        forget("slots.slot_drive", "config.settings")
+        forget("slots.slot_drive", "release.public_keys", "config.settings")
         self._clock = clock
         self._trial_timeout = trial_timeout * 1000
         self._begun = clock()
@@ -225,9 +233,13 @@ class AppSlotWriter(FwupWriter):
         self._uuid = uuid = meta.get("uuid") or ""
         # Will there be room for what the boot guard may have to write down, should it go back?
         worst = {"bad": uuid, "why": "unconfirmed", "ends": "???", "crashes": 9, "safe": 9999}
+        if self.public_keys:
+            worst["soon"] = "9" * 29
         pack(0, dict(self._state, tried=[1 << 30, 3], rev=1, **worst))
         number = max(self._newest + 1, self.next_install)
-        self._install = ImageInstall(SlotFile(self._path), self._meta or {}, uuid, number)
+        slot, device = SlotFile(self._path), self._meta or {}
+        lowest = self._state.get("min")
+        self._install = ImageInstall(slot, device, uuid, number, self.public_keys, lowest)
         self._reader = FwReader(self._install)
         self._read = False
         self._parts = 1
@@ -296,6 +308,9 @@ class AppSlotWriter(FwupWriter):
             state = after_install(
                 self._state, self._idle, self._running, self._uuid, self.by_deployment
             )
+            state.pop("soon", None)
+            if self._install.min_version is not None:
+                state["soon"] = self._install.min_version
             self._install.commit()
             self._before = self._state
             self._remember(state)
@@ -346,6 +361,11 @@ class AppSlotWriter(FwupWriter):
 
             if confirmed(state["tried"], uuid) is None:
                 state.pop("tried")
+        soon = state.pop("soon", None)
+        if soon is not None and not state.get("rev"):
+            from ..release.min_version import higher  # noqa: PLC0415 seldom needed
+
+            state["min"] = higher(state.get("min"), soon)
         state["trial"] = 0
         self._remember(state)
         try:

@@ -11,7 +11,9 @@ is checked before the idle slot's header is erased, and nothing counts before th
 =====================  ============================================================================
 step                   what is checked
 =====================  ============================================================================
-``meta.conf``          product, platform, architecture, that the image has room
+``meta.conf``          with public keys: its signature, in slices, and that the version is not below
+                       a signed minimum. Then product, platform, architecture, that the image has
+                       room
 chunk table            its SHA-256, and its lengths against each other. Then the header is erased
 each chunk             the SHA-256 of the bytes as they came, then of the unpacked bytes; then it is
                        written where it differs from what is there
@@ -26,17 +28,16 @@ there.
 
 import gc
 import hashlib
-from binascii import crc32, unhexlify
+from binascii import crc32
 
 from micropython import const
 
+from ..common.memory import forget
 from ..errors import DownloadError, UpdateError, printable
-from ..release.chunk_table import CHUNK, ChunkTable, most_bytes, unpack
-from ..release.fwup_meta import length_of, resources, value_of
-from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header, texts_of
+from ..release.chunk_table import CHUNK, ChunkTable, unpack
+from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header
 
 _RESOURCE = b"app.img"
-_MAX_TABLE = const(65536)
 _SLICE = const(4)  # windows of 4 KB that one call of verify() reads
 
 
@@ -49,19 +50,28 @@ class ImageInstall:
         what is empty or missing is not checked
     :param str uuid: the release's, as the server told it
     :param int number: of this installation
+    :param tuple keys: public keys by one of which the release must be signed; none: by nobody
+    :param lowest: version below which a signed release is refused, or None
     """
 
-    def __init__(self, slot, device: dict, uuid: str, number: int) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 what one installation is
+        self, slot, device: dict, uuid: str, number: int, keys: tuple = (), lowest=None
+    ) -> None:
         self._slot = slot
         self._device = device
         self._uuid = uuid
         self._number = number
+        self._keys = keys
+        self._lowest = lowest
+        self._signed = self._conf = None  # while the signature is checked
+        self.min_version = None
+        """What a signed release says of older ones, text or None."""
         self.meta = None
         """What the release is: from its ``meta.conf``, and the uuid. None until that has come."""
         self.written = 0
         """Sectors that had to be written."""
         self.busy = False
-        """Has this call written as much as one ``poll()`` may? `work` makes it ready again."""
+        """Has this call done as much as one ``poll()`` may? `work` goes on."""
         self._committing = False  # may the slot hold this release's header?
         self._length = self._image_length = 0
         self._image_hash = self._table_hash = None
@@ -79,42 +89,26 @@ class ImageInstall:
     # What the FwReader calls
 
     def archive_meta(self, conf: bytes, signature) -> None:
-        """Check what the release says of itself."""
-        self._check_identity(conf)
-        found = [values for name, values in resources(conf) if name == _RESOURCE]
-        if len(found) != 1:
-            raise UpdateError("the release holds no app.img: make it with nerveshub-link pack")
-        values = found[0]
-        self._length = length_of(values)
-        self._image_hash = _hash_of(values, b"image-sha256")
-        self._table_hash = _hash_of(values, b"table-sha256")
-        image, table = length_of(values, b"image-length"), length_of(values, b"table-length")
-        if not image or image % SECTOR:
-            raise UpdateError("meta.conf: image-length %d is no number of sectors" % image)
-        if not 0 < table <= min(most_bytes(image), _MAX_TABLE):
-            raise UpdateError("meta.conf: table-length %d does not fit the image's" % table)
-        needed = image // SECTOR + -(-table // SECTOR)
-        if needed > self._slot.room:
-            words = "the image and its table have %d KB, a slot of this device has room for %d KB"
-            raise UpdateError(words % (-(-needed // 2), self._slot.room // 2))
-        self._image_length = image
-        gc.collect()  # the table wants its room in one piece
-        self._table_data = bytearray(table)
+        """Check what the release says of itself: at once, or when its signature was checked."""
+        if self._keys:
+            from ..release.signed_only import SignedOnly  # noqa: PLC0415 with public keys only
 
-    def _check_identity(self, conf: bytes) -> None:
-        meta = {"uuid": self._uuid}
-        try:
-            for key in ("product", "version", "platform", "architecture"):
-                meta[key] = (value_of(conf, b"meta-" + key.encode()) or b"").decode()
-        except ValueError:  # UnicodeError is a ValueError
-            raise UpdateError("meta.conf is no UTF-8 text") from None
-        for key in ("product", "platform", "architecture"):
-            wanted = self._device.get(key)
-            if wanted and meta[key] != wanted:
-                words = "the release is for %s %s, this device is %s"
-                raise UpdateError(words % (key, printable(meta[key]) or "none", wanted))
-        texts_of(meta)  # have they room in the header?
-        self.meta = meta
+            self._signed = SignedOnly(self._keys, conf, signature)
+            self._conf, self.busy = conf, True
+        else:
+            self._take_meta(conf)
+
+    def _take_meta(self, conf: bytes) -> None:
+        from .release_meta import ReleaseMeta  # noqa: PLC0415 its memory is wanted back
+
+        said = ReleaseMeta(conf, self._device, self._uuid, self._slot.room)
+        if self._keys:
+            said.check_version(self._lowest)
+        self.meta, self.min_version = said.meta, said.min_version
+        self._length, self._image_length = said.length, said.image_length
+        self._image_hash, self._table_hash = said.image_hash, said.table_hash
+        forget("slots.release_meta", "release.fwup_meta", "release.min_version")
+        self._table_data = bytearray(said.table_length)  # wants its room in one piece
 
     def file_begin(self, name: str, size: int) -> None:
         """Check that the resource has the length that ``meta.conf`` says."""
@@ -152,7 +146,13 @@ class ImageInstall:
         return at
 
     def work(self) -> None:
-        """Get ready to write the next window: called at the next ``poll()``."""
+        """At the next ``poll()``: check a slice of the signature, or get ready for more bytes."""
+        if self._signed is not None:
+            if not self._signed.step():
+                return
+            conf = self._conf
+            self._signed = self._conf = None
+            self._take_meta(conf)
         self.busy = False
 
     def file_end(self) -> None:
@@ -292,6 +292,8 @@ class ImageInstall:
 
     def abort(self) -> None:
         """Erase the header if it may be there already: a release that was refused never starts."""
+        if self._signed is not None:
+            self._signed.drop()
         try:
             if self._committing:
                 self.revoke()
@@ -308,17 +310,6 @@ class ImageInstall:
         self._slot.write(HEADER_AT, empty)
         if not self._slot.holds(HEADER_AT, empty):
             raise _unreadable("the slot's header")
-
-
-def _hash_of(values: dict, key: bytes) -> bytes:
-    text = values.get(key, b"")
-    try:
-        if len(text) == 64:
-            return unhexlify(text)
-    except ValueError:
-        pass
-    words = "meta.conf: %s of app.img is no SHA-256: make the release with nerveshub-link pack"
-    raise UpdateError(words % key.decode())
 
 
 def _unreadable(what: str) -> UpdateError:

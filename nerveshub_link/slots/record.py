@@ -38,6 +38,9 @@ key                   meaning
                       without a confirmation; the key is 30 bits of the CRC-32 of its uuid. A push
                       by hand of that release and its confirmation remove it
 ``rev``               1 from going back until the next installation
+``min``               version below which no signed release is taken, such as ``"1.2.0"``; it only
+                      rises
+``soon``              what ``min`` becomes when the release on trial is confirmed
 ``tb``                end of the last traceback, or another word on the last failure
 ``make``              sectors of each slot file, until the board has made them at its first start
 ``split``             the slots whose files are not in one piece, ``"a"``, ``"b"`` or ``"ab"``

@@ -67,22 +67,26 @@ def with_one_changed(files, grown=0, path="lib/pack1/m65.mpy"):
     return {**files, path: bytes(data)}
 
 
-def archive(files, meta=None):
+def archive(files, meta=None, signer=None, **more):
     """
-    Pack an application, unsigned.
+    Pack an application.
 
     :param dict files: path -> bytes
     :param dict meta: what is other than `META`
+    :param signer: `support.signing.Signer`; None for an unsigned archive
+    :param more: further keys of the resource; ``_`` in their names stands for ``-``
     """
-    return wrap(container.make(fat_image.build(files)), meta)
+    return wrap(container.make(fat_image.build(files)), meta, signer, **more)
 
 
-def wrap(made, meta=None):
+def wrap(made, meta=None, signer=None, **more):
     """
     Put a container into an archive.
 
     :param Container made: the container
     :param dict meta: what is other than `META`
     """
-    conf = packer.meta_conf(dict(META, **(meta or {})), made.resource())
-    return join(Member("meta.conf", conf), Member("data/app.img", made.data))
+    keys = {key.replace("_", "-"): value for key, value in more.items()}
+    conf = packer.meta_conf(dict(META, **(meta or {})), made.resource(more=keys))
+    signature = [] if signer is None else [Member("meta.conf.ed25519", signer.sign(conf))]
+    return join(*signature, Member("meta.conf", conf), Member("data/app.img", made.data))

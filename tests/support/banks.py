@@ -312,5 +312,7 @@ def install(writer, data, meta, piece=4096):
     """An update, as the update manager does it."""
     writer.fwup_begin(len(data), meta)
     for start in range(0, len(data), piece):
-        writer.fwup_chunk(memoryview(data)[start : start + piece])
+        view = memoryview(data)[start : start + piece]
+        while writer.fwup_chunk(view) is False:
+            view = memoryview(b"")
     writer.fwup_finish()

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: MIT
 """Ed25519 for tests: vectors of others, and another implementation to sign with."""
 
+import base64
 import json
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _DATA = Path(__file__).resolve().parents[1] / "data"
@@ -32,8 +32,17 @@ class Signer:
 
     def __init__(self, number: int = 1) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
-        raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
-        self.public = self._key.public_key().public_bytes(*raw)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    @property
+    def text(self) -> str:
+        """The public key as it stands in a ``.pub`` file."""
+        return base64.b64encode(self.public).decode()
+
+    @property
+    def private_text(self) -> str:
+        """The private key as it stands in a ``.priv`` file."""
+        return base64.b64encode(self._key.private_bytes_raw() + self.public).decode()
 
     def sign(self, message: bytes) -> bytes:
         """The signature."""

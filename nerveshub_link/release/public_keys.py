@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.release.public_keys`
+====================================================
+
+The public keys whose signatures a device takes: from an option, or from ``settings.toml``, where
+the rescue application has them, too. Read once, while a writer is made; a key is 32 bytes from then
+on. Why a key is refused is said here, and nothing of the key itself.
+"""
+
+import binascii
+
+_SETTING = "NERVESHUB_PUBLIC_KEYS"
+_PRIME = (1 << 255) - 19
+# y of the points whose order divides 8: as a public key, each of them fits signatures that anybody
+# can make up.
+_OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL = (0, 1, _PRIME - 1, _OF_ORDER_8, _PRIME - _OF_ORDER_8)
+
+
+def read_keys(given=None) -> tuple:
+    """
+    Read the option ``public_keys`` of a writer.
+
+    :param given: a list of keys, each the text of a ``.pub`` file, or its 32 bytes; None for those
+        in NERVESHUB_PUBLIC_KEYS of ``settings.toml``, with a space or a comma between
+    :return: the keys, each 32 bytes; empty if None was given and there is no such setting
+    :raises ValueError: if one of them is no key; the text says which option, and what to do
+    """
+    name = "public_keys"
+    if given is None:
+        from ..config.settings import read_text  # noqa: PLC0415 seldom needed
+
+        name = _SETTING
+        text = read_text(name)
+        if text is None:
+            return ()
+        given = text.replace(",", " ").split()
+    elif not isinstance(given, (list, tuple)):
+        raise ValueError("public_keys must be a list of keys")
+    if not given:
+        raise ValueError(name + " holds no key: leave it out, or give the text of a .pub file")
+    keys = []
+    for value in given:
+        key = _read(name, value)
+        if key not in keys:
+            keys.append(key)
+    return tuple(keys)
+
+
+def _read(name: str, value) -> bytes:
+    key = value if isinstance(value, (bytes, bytearray)) else decode(value)
+    if isinstance(value, str) and len(value.strip()) == 88:
+        raise ValueError(
+            "%s: a key of 64 bytes is a private one, which belongs on no board: take the .pub file"
+            % name
+        )
+    if key is None or len(key) != 32:
+        raise ValueError(
+            "%s: each key must be the 44 characters of a .pub file, as nerveshub-link keygen or"
+            " fwup -g write it" % name
+        )
+    if not is_key(key):
+        raise ValueError(
+            "%s: one key is no key that signatures can be checked with: take the .pub file again"
+            % name
+        )
+    return bytes(key)
+
+
+def decode(text):
+    """
+    Decode a key as ``fwup -g`` writes it.
+
+    :param str text: base64 of 32 bytes
+    :return: the bytes; None if it is anything else
+    """
+    text = text.strip() if isinstance(text, str) else ""
+    # Checked first: a board's decoder passes over what is not base64.
+    if len(text) != 44 or not text.endswith("="):
+        return None
+    try:
+        key = binascii.a2b_base64(text)
+    except ValueError:
+        return None
+    whole = len(key) == 32 and binascii.b2a_base64(key).strip() == text.encode()
+    return key if whole else None
+
+
+def is_key(key: bytes) -> bool:
+    """
+    Tell whether a public key can be one: 32 bytes, a canonical number, and no point of small order,
+    such as 32 zeros. Whether it is a point at all shows when it is used.
+
+    :param bytes key: the key
+    """
+    y = int.from_bytes(key, "little") & ((1 << 255) - 1)
+    return len(key) == 32 and y < _PRIME and y not in _SMALL

@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.release.signed_only`
+====================================================
+
+What a device that was given public keys asks of each archive before it believes a word of it: an
+Ed25519 signature over the bytes of ``meta.conf``, as fwup makes it (its ``src/fwup_sign.c``), by
+one of these keys. Without it nothing that ``meta.conf`` says counts. Checked in slices, since all
+of it takes some tenths of a second on a board, and once more for each key that does not fit.
+"""
+
+from ..common.memory import forget
+from ..errors import UpdateError
+
+_SIGN = "sign it with: nerveshub-link sign --key"
+
+
+class SignedOnly:
+    """
+    Checks one archive.
+
+    :param tuple keys: public keys, each 32 bytes
+    :param bytes conf: the archive's ``meta.conf``
+    :param signature: 64 bytes, or None
+    :raises UpdateError: if there is no signature
+    """
+
+    def __init__(self, keys: tuple, conf: bytes, signature) -> None:
+        if signature is None:
+            raise UpdateError("it is not signed, and this device takes signed ones only: " + _SIGN)
+        self._keys = keys
+        self._conf = conf
+        self._signature = signature
+        self._next = 0  # key
+        self._slices = None
+
+    def step(self) -> bool:
+        """
+        Do a slice of the work.
+
+        :return: True if the signature is right; False if there is more to do
+        :raises UpdateError: if it is that of none of the keys
+        """
+        from .ed25519 import verification  # noqa: PLC0415 while a signature is checked only
+
+        if self._slices is None:
+            if self._next == len(self._keys):
+                self.drop()
+                raise UpdateError(
+                    "the signature is not by %s: %s"
+                    % (
+                        "the key that this device was given"
+                        if len(self._keys) == 1
+                        else "one of the %d keys that this device was given" % len(self._keys),
+                        _SIGN,
+                    )
+                )
+            key = self._keys[self._next]
+            self._next += 1
+            self._slices = verification(key, self._signature, self._conf)
+        outcome = next(self._slices)
+        if outcome is False:
+            self._slices = None
+        elif outcome:
+            self.drop()
+        return bool(outcome)
+
+    def drop(self) -> None:
+        """Give the memory back: what comes behind the signature wants it."""
+        self._slices = None
+        forget("release.ed25519", "release.sha512", "release.public_keys")
