@@ -30,8 +30,8 @@ from ..common.memory import forget, load
 
 # From the bottom up, so that less of the heap is lost between them.
 load(
-    *"client update.fwup_writer release.fw_reader release.chunk_table"
-    " slots.slot_file slots.image_install slots.record".split(" ")
+    *"client update.fwup_writer release.fwup_meta release.fw_reader release.chunk_table"
+    " slots.slot_file slots.release_meta slots.image_install slots.record".split(" ")
 )
 
 from adafruit_ticks import ticks_ms

@@ -32,9 +32,9 @@ from binascii import crc32
 
 from micropython import const
 
-from ..common.memory import forget
 from ..errors import DownloadError, UpdateError, printable
 from ..release.chunk_table import CHUNK, ChunkTable, unpack
+from .release_meta import ReleaseMeta
 from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header
 
 _RESOURCE = b"app.img"
@@ -99,15 +99,13 @@ class ImageInstall:
             self._take_meta(conf)
 
     def _take_meta(self, conf: bytes) -> None:
-        from .release_meta import ReleaseMeta  # noqa: PLC0415 its memory is wanted back
-
         said = ReleaseMeta(conf, self._device, self._uuid, self._slot.room)
         if self._keys:
             said.check_version(self._lowest)
         self.meta, self.min_version = said.meta, said.min_version
         self._length, self._image_length = said.length, said.image_length
         self._image_hash, self._table_hash = said.image_hash, said.table_hash
-        forget("slots.release_meta", "release.fwup_meta", "release.min_version")
+        gc.collect()
         self._table_data = bytearray(said.table_length)  # wants its room in one piece
 
     def file_begin(self, name: str, size: int) -> None:
