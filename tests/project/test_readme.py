@@ -6,8 +6,10 @@
 import re
 import textwrap
 
+import click
 import hub_replay
 from nerveshub_tools.ca import Authority
+from nerveshub_tools.cli import main
 from nerveshub_tools.packer import pack
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
@@ -16,6 +18,7 @@ from support.board import META, TIMEOUT, application, new_drive, running
 
 assert hub_replay  # it puts the tools of the working tree on the path
 
+PAGES = [checkout.ROOT / "README.rst", *sorted((checkout.ROOT / "docs").glob("**/*.rst"))]
 README = (checkout.ROOT / "README.rst").read_text("utf-8")
 BOARDS = [
     line.split("\t")
@@ -100,7 +103,7 @@ def test_the_page_of_settings_lists_those_that_library_and_guard_read():
 def test_no_row_of_a_table_is_cut_in_two():
     # In a table of "=" each line with a text in its first column begins a row of its own.
     cut = []
-    for page in [checkout.ROOT / "README.rst", *sorted((checkout.ROOT / "docs").glob("**/*.rst"))]:
+    for page in PAGES:
         columns = []
         for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
             if re.fullmatch(r" *=+( +=+)+", line):
@@ -112,3 +115,33 @@ def test_no_row_of_a_table_is_cut_in_two():
                 if first.endswith(",") or not rest:
                     cut.append(f"{page.name}:{number}: {first}")
     assert cut == []
+
+
+def commands() -> list:
+    """Every ``nerveshub-link`` line in a block of code, its options, and where it stands."""
+    found = []
+    for page in [*PAGES, checkout.ROOT / "tools" / "README.md"]:
+        text = page.read_text("utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^ +(?:\.venv/bin/)?nerveshub-link (.+)$", text, re.M):
+            words = line.partition(" #")[0].split()
+            found.append((page.name, words))
+    return found
+
+
+def test_the_commands_of_the_documentation_exist_with_their_options():
+    unknown = []
+    for page, words in commands():
+        command = main
+        while isinstance(command, click.Group) and words and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        known = {
+            name for option in command.params for name in (*option.opts, *option.secondary_opts)
+        }
+        wrong = [
+            word for word in words if word.startswith("--") and word.split("=")[0] not in known
+        ]
+        if isinstance(command, click.Group) and words and words[0] != "--help":
+            wrong.append(words[0])
+        unknown += [f"{page}: {word}" for word in wrong if word != "--help"]
+    assert len(commands()) > 30
+    assert unknown == []
