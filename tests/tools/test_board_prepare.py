@@ -494,6 +494,24 @@ def interrupt_at(monkeypatch, name):
     monkeypatch.setattr(Drive, method, stop)
 
 
+def test_a_board_that_is_unplugged_in_the_middle_is_told_in_a_sentence(drive, monkeypatch):
+    def gone(self, name, data):
+        raise OSError(errno.EIO, "Input/output error", str(self.file(name)))
+
+    monkeypatch.setattr(Drive, "holds", gone)
+    done = prepare(drive, *PRODUCT)
+    words = " ".join(done.output.split())
+    assert "Input/output error. Was the board unplugged?. Half of it is there:" not in words
+    assert "Input/output error. Was the board unplugged? Half of it is there: nothing" in words
+    monkeypatch.setattr(Drive, "info", lambda self: gone(self, "boot_out.txt", b""))
+    for command in (("prepare", drive, *PRODUCT), ("status", drive)):
+        done = run(*command)
+        assert done.exit_code == 1
+        assert "boot_out.txt: Input/output error. Was the board unplugged?" in (
+            " ".join(done.output.split())
+        )
+
+
 def test_the_question_is_asked_before_a_bar_is_drawn_over_it(drive, monkeypatch):
     events = []
     start, confirm = Progress.start, click.confirm

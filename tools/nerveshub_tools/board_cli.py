@@ -17,7 +17,7 @@ from rich.table import Table
 
 from . import archive_packer, board_settings, keys, packer, settings_changes
 from .board_desk import with_library
-from .board_drive import BoardError, Drive
+from .board_drive import BoardError, Drive, in_words
 
 _FOLDER = click.Path(exists=True, file_okay=False)
 _DESCRIBED = (
@@ -83,8 +83,8 @@ def status(path) -> None:
     try:
         look = board_status.Status(Drive(path), lambda *cells: table.add_row(*map(_plain, cells)))
         good = look.run()
-    except BoardError as error:
-        raise click.ClickException(str(error)) from error
+    except (BoardError, OSError) as error:
+        raise click.ClickException(_plain_line(in_words(error))) from error
     console.print(table)
     for fault in look.faults:
         console.print("[bold red]wrong[/bold red]:", _plain(fault), soft_wrap=True)
@@ -107,8 +107,8 @@ def develop(path, switch) -> None:
         new = settings_changes.with_develop(old, switch == "on")
         if new != old:
             settings_changes.rewrite(drive, new)
-    except BoardError as error:
-        raise click.ClickException(str(error)) from error
+    except (BoardError, OSError) as error:
+        raise click.ClickException(_plain_line(in_words(error))) from error
     owner = "the computer: no updates" if switch == "on" else "the board's code"
     click.echo(f"After the next reset, the drive is for {owner}. Eject it, and press reset.")
 
@@ -122,8 +122,8 @@ def pull(path, output, slot) -> None:
     board_pull = with_library("board_pull")
     try:
         report = board_pull.pull(Drive(path), output, slot)
-    except BoardError as error:
-        raise click.ClickException(_plain_line(error)) from error
+    except (BoardError, OSError) as error:
+        raise click.ClickException(_plain_line(in_words(error))) from error
     meta = report.header.meta
     click.echo(
         _plain_line(

@@ -23,7 +23,7 @@ from . import (
     settings_changes,
     settings_faults,
 )
-from .board_drive import BoardError, Drive
+from .board_drive import BoardError, Drive, in_words
 from .board_library import Library
 from .settings_answers import Answers
 
@@ -115,10 +115,10 @@ class Desk:
         bar.update(task, total=work.total)
         try:
             done = work.run()
-        except BoardError as error:
-            raise BoardError(f"{error}. {work.unfinished()}".strip(" .")) from error
+        except (BoardError, OSError) as error:
+            raise BoardError(_joined(in_words(error), work.unfinished())) from error
         except KeyboardInterrupt:
-            raise BoardError(f"interrupted. {work.unfinished()}".strip(" .")) from None
+            raise BoardError(_joined("interrupted", work.unfinished())) from None
         finally:
             bar.stop()
         if done and device is not None:
@@ -176,3 +176,9 @@ class Desk:
     def _ask(self, text: str) -> bool:
         tell(text)
         return self._yes or click.confirm("Go on?")
+
+
+def _joined(first: str, second: str) -> str:
+    """Two sentences; the second one may be missing."""
+    end = "" if first.endswith("?") else "."
+    return f"{first}{end} {second}" if second else first

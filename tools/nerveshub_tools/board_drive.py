@@ -305,6 +305,14 @@ class Drive:
         return BoardError(f"{name} can't be written: {error.strerror or error}")
 
 
+def in_words(error: Exception) -> str:
+    """What a person is told: of the system's error the file, and what may have happened."""
+    if not isinstance(error, OSError):
+        return str(error)
+    name = f"{error.filename}: " if error.filename else ""
+    return f"{name}{error.strerror or error}. Was the board unplugged?"
+
+
 def kilobytes(size: int) -> str:
     """Bytes in words."""
     return f"{(size + 1023) // 1024:,} KB"

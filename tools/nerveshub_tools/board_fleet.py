@@ -9,6 +9,7 @@ Prepares the boards of a table (`nerveshub_tools.fleet_table`), one after the ot
 plugged in: the drives of this computer, and the wait for the next one.
 """
 
+import os
 import re
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
 from . import board_settings
-from .board_drive import BOOT_OUT, BoardError, Drive
+from .board_drive import BOOT_OUT, BoardError, Drive, in_words
 from .fleet_table import IDENTIFIER, Done, Row
 
 _PAUSE = 1  # second between two looks; a drive that was seen gets one to settle
@@ -39,14 +40,17 @@ def mounted() -> List[Path]:
     elif sys.platform == "darwin":
         places = list(Path("/Volumes").glob("*"))
     else:
-        with open("/proc/mounts", "rb") as file:
-            places = [Path(_unescaped(line.split()[1])) for line in file if b" vfat " in line]
+        try:
+            with open("/proc/mounts", "rb") as file:
+                places = [Path(_unescaped(line.split()[1])) for line in file if b" vfat " in line]
+        except FileNotFoundError:  # other systems that mount there
+            places = list(Path("/media").glob("*")) + list(Path("/media").glob("*/*"))
     return [path for path in places if _is_file(path / BOOT_OUT)]
 
 
 def _unescaped(place: bytes) -> str:
     """A path of /proc/mounts, which writes blanks in octal."""
-    return re.sub(rb"\\(\d{3})", lambda found: bytes((int(found[1], 8),)), place).decode()
+    return os.fsdecode(re.sub(rb"\\(\d{3})", lambda found: bytes((int(found[1], 8),)), place))
 
 
 def _is_file(path: Path) -> bool:
@@ -140,7 +144,7 @@ class FleetRun:
                 return
             board_id = drive.info().board_id
         except (BoardError, ValueError, OSError) as error:
-            self._tell(f"{path}: {error}")
+            self._tell(f"{path}: {in_words(error)}")
             self._tell("Unplug it, and plug it in again; or another board")
             return
         self._done.add(row.identifier, uid, board_id)

@@ -18,7 +18,7 @@ import click
 from . import board_fleet, fleet_table, settings_answers
 from .board_cli import META, described, slot_size_option
 from .board_desk import Desk, tell, with_library
-from .board_drive import BoardError, Drive
+from .board_drive import BoardError, Drive, in_words
 from .device_certs import DeviceCertificates, registrar
 from .fleet_access import SERVER_OPTIONS
 
@@ -91,8 +91,8 @@ def _preparing(command):
             values = settings_answers.public_keys(public_key)
             certificates = folder and DeviceCertificates(folder, registrar(*server))
             command(Desk(yes, ask, values, certificates), wish, file, **given)
-        except (BoardError, ValueError) as error:
-            raise click.ClickException(str(error)) from error
+        except (BoardError, ValueError, OSError) as error:
+            raise click.ClickException(in_words(error)) from error
 
     for option in reversed(_OPTIONS):
         run = option(run)
