@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from nerveshub_tools.server import HubThread
 from support import slots
 from support.applications import META, archive, many_files, with_one_changed
-from support.hub_delta import update
+from support.hub_delta import SIGNER, update
 from support.machine import Machine
 
 from nerveshub_link.slots import slot_file
@@ -45,7 +45,7 @@ def measure(short: bool = False) -> list:
 
 
 def _measure(hub, what: str, files: dict, later: dict, percent) -> list:
-    release, size = archive(later), sum(map(len, files.values()))
+    release, size = archive(later, signer=SIGNER), sum(map(len, files.values()))
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(Path(folder))
         slots.make_empty(folder, _SECTORS)

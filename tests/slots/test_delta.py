@@ -17,6 +17,7 @@ from support.applications import META, archive, many_files, with_one_changed
 from support.fakes import END, FakeClock
 from support.machine import Machine
 from support.parts import PartServer
+from support.signing import Signer
 from support.update_bench import COMPLETED
 
 from nerveshub_link import AppSlotWriter
@@ -27,7 +28,8 @@ FILES = many_files()
 SIZE = sum(len(data) for data in FILES.values())
 CHANGED = with_one_changed(FILES)
 GROWN = with_one_changed(FILES, grown=1500)
-RELEASE = archive(CHANGED)
+SIGNER = Signer()
+RELEASE = archive(CHANGED, signer=SIGNER)
 IMAGE = fat_image.build(CHANGED).data
 SECTORS = 700
 OLD = dict(META, uuid="old", version="1.0.0")
@@ -77,9 +79,8 @@ def board(tmp_path, monkeypatch):
 
 
 def bench(machine, changes=None, release=RELEASE, keeps=True, signed=True):
-    writer = AppSlotWriter(machine.root, clock=FakeClock())
-    if signed and sys.modules["nh_launcher"].slot:
-        writer._copies_from = str(slots.path_of(machine.root, "a"))
+    keys = [SIGNER.public] if signed else None
+    writer = AppSlotWriter(machine.root, public_keys=keys, clock=FakeClock())
     server = PartServer(release, changes, keeps)
     one = update_bench.Bench(transport=server, writer=writer, chunk_size=4096, download_retries=3)
     writer.log = one.log.log
@@ -129,7 +130,7 @@ def test_the_tools_foretell_what_travels(machine, seed, keeps):
     files = dict(FILES)
     for path in random_.sample(sorted(FILES), random_.choice((0, 1, 3, 9, 27, 81))):
         files = with_one_changed(files, random_.choice((0, 0, 600)), path)
-    release = archive(files)
+    release = archive(files, signer=SIGNER)
     one = update(machine, release=release, keeps=keeps)
     after, begin = container.make(fat_image.build(files)), release.index(b"NHct")
     size = len(release)
@@ -141,7 +142,7 @@ def test_the_tools_foretell_what_travels(machine, seed, keeps):
 
 
 def test_of_one_changed_file_of_82_that_grows_eight_percent_travel(machine):
-    one = update(machine, release=archive(GROWN))
+    one = update(machine, release=archive(GROWN, signer=SIGNER))
     assert one.transport.travelled <= SIZE * 8 // 100
     assert_installed(machine, one, fat_image.build(GROWN).data)
 
@@ -160,6 +161,14 @@ def test_unless_the_release_is_verified_here_all_of_it_travels(machine):
     assert_installed(machine, one)
 
 
+def test_of_a_release_of_another_signer_the_first_part_comes_and_nothing_is_erased(machine):
+    before = slots.path_of(machine.root, "b").read_bytes()
+    one = update(machine, release=archive(CHANGED, signer=Signer(2)))
+    assert one.transport.ranges == [FIRST]
+    assert one.statuses[-1]["status"] == "failed"
+    assert slots.path_of(machine.root, "b").read_bytes() == before
+
+
 def test_where_the_rescue_application_runs_there_is_nothing_to_copy(machine, monkeypatch):
     monkeypatch.setattr(sys.modules["nh_launcher"], "slot", "")
     one = update(machine)
@@ -169,7 +178,7 @@ def test_where_the_rescue_application_runs_there_is_nothing_to_copy(machine, mon
 
 def test_of_another_application_all_travels_and_is_checked(machine):
     other = many_files(count=60, size=180_000, seed=2)
-    one = update(machine, release=archive(other))
+    one = update(machine, release=archive(other, signer=SIGNER))
     assert one.transport.ranges == [FIRST, REST]
     assert len(one.transport.opened) == 1
     assert "too little of it is in the running slot" in one.log.text
@@ -178,14 +187,14 @@ def test_of_another_application_all_travels_and_is_checked(machine):
 
 
 def test_the_same_release_anew_is_copied_but_for_its_table(machine):
-    one = update(machine, release=archive(FILES))
+    one = update(machine, release=archive(FILES, signer=SIGNER))
     assert one.transport.ranges == [FIRST]
     assert_installed(machine, one, fat_image.build(FILES).data)
 
 
 def test_a_longer_table_comes_in_a_second_part(machine):
     more = {**CHANGED, **{"lib/z%02d.py" % number: b"%d\n" % number for number in range(40)}}
-    one = update(machine, release=archive(more))
+    one = update(machine, release=archive(more, signer=SIGNER))
     assert one.transport.ranges[0] == FIRST
     table = len(container.make(fat_image.build(more)).table)
     end = one.transport.data.index(b"NHct") + table
@@ -198,7 +207,7 @@ def test_with_changes_everywhere_eight_parts_come_and_the_greatest_gaps_do_not(m
     files = dict(FILES)
     for path in sorted(FILES)[::6]:
         files = with_one_changed(files, path=path)
-    one = update(machine, release=archive(files))
+    one = update(machine, release=archive(files, signer=SIGNER))
     assert len(one.transport.ranges) == 8 and len(one.transport.opened) == 1
     assert one.transport.travelled < len(one.transport.data) * 6 // 10
     assert_installed(machine, one, fat_image.build(files).data)
@@ -208,7 +217,7 @@ def test_a_server_that_closes_each_connection_gets_few_requests(machine):
     files = dict(FILES)
     for path in sorted(FILES)[::6]:
         files = with_one_changed(files, path=path)
-    one = update(machine, release=archive(files), keeps=False)
+    one = update(machine, release=archive(files, signer=SIGNER), keeps=False)
     spans = [text[6:].split("-") for text in one.transport.ranges[1:]]
     gaps = [int(later[0]) - int(before[1]) for before, later in zip(spans, spans[1:])]
     assert min(gaps) > 16_000 and len(spans) == 2
@@ -338,7 +347,7 @@ def test_after_many_breaks_the_rest_comes_in_one_part(machine):
     files = dict(FILES)
     for path in sorted(FILES)[::6]:
         files = with_one_changed(files, path=path)
-    one = update(machine, dict.fromkeys(range(12), cut), release=archive(files))
+    one = update(machine, dict.fromkeys(range(12), cut), release=archive(files, signer=SIGNER))
     assert len(one.transport.ranges) == 12 + 2
     assert_installed(machine, one, fat_image.build(files).data)
 
@@ -363,7 +372,7 @@ def test_a_break_before_the_table_has_come_resumes_there(machine, count):
 
 def test_a_break_in_the_middle_of_a_chunk_resumes_at_its_beginning(machine):
     files = with_one_changed(with_one_changed(FILES), path="lib/pack3/m43.mpy")
-    whole = archive(files)
+    whole = archive(files, signer=SIGNER)
     one = bench(machine, {3: lambda answer: [answer[:-2500], END]}, release=whole)
     one.offer(whole).run(100)
     broken, again = [text[6:].split("-") for text in one.transport.ranges[3:5]]

@@ -16,7 +16,7 @@ from nerveshub_tools.download_faults import Fault
 from nerveshub_tools.server import HubThread
 from support import slots
 from support.applications import META, archive, many_files, with_one_changed
-from support.hub_delta import NEW, update
+from support.hub_delta import NEW, SIGNER, update
 from support.machine import Machine
 
 from nerveshub_link.slots import slot_file
@@ -25,7 +25,7 @@ from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
 FILES = many_files()
 SIZE = sum(len(data) for data in FILES.values())
 CHANGED = with_one_changed(FILES)
-RELEASE = archive(CHANGED)
+RELEASE = archive(CHANGED, signer=SIGNER)
 SECTORS = 700
 OLD = dict(META, uuid="old", version="1.0.0")
 
@@ -65,7 +65,7 @@ def foretold(release, files):
 @pytest.mark.parametrize("grown, percent", [(0, 4), (1500, 8)])
 def test_one_changed_file_of_82(hub, machine, grown, percent):
     files = with_one_changed(FILES, grown)
-    release = archive(files)
+    release = archive(files, signer=SIGNER)
     served, log = update(hub, machine.root, release)
     assert hub.downloads.body_bytes(NEW["uuid"], "dev-1") <= SIZE * percent // 100
     assert served == foretold(release, files)

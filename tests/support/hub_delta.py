@@ -5,12 +5,13 @@
 
 from nerveshub_link import AppSlotWriter
 
-from . import slots
 from .applications import META
 from .fakes import FakeClock
 from .hub_board import Board
+from .signing import Signer
 
 NEW = dict(META, uuid="new")
+SIGNER = Signer()
 
 
 def update(hub, root, release, *faults):
@@ -19,14 +20,14 @@ def update(hub, root, release, *faults):
 
     :param hub: a `HubThread`; it forgets what it has served before
     :param str root: the device's drive
+    :param bytes release: signed by `SIGNER`
     :param faults: what the hub does to each download
     :return: the ranges that the hub has served, and the device's log
     """
     hub.download_faults.clear()
     hub.downloads.entries.clear()
     hub.add_firmware(release, NEW)
-    writer = AppSlotWriter(root, clock=FakeClock())
-    writer._copies_from = str(slots.path_of(root, "a"))
+    writer = AppSlotWriter(root, public_keys=[SIGNER.public], clock=FakeClock())
     with Board(hub, fwup_writer=writer, download_retries=3) as one:
         one.join()
         hub.download_faults.add(*faults)

@@ -9,6 +9,7 @@ from nerveshub_tools.server import HubThread
 from support import slots
 from support.applications import META, application, archive
 from support.machine import Machine
+from support.signing import Signer
 from support.vm import Vm, build
 
 from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
@@ -17,11 +18,14 @@ pytestmark = pytest.mark.vm
 
 FILES = application(300_000)
 LATER = {**FILES, "code.py": b"print('later')\n", "lib/more.py": b"MORE = 1\n" * 900}
+SIGNER = Signer()
 SECTORS = 700
 # Heap in KB, a few above what was measured, for pointers of 64 and 32 bits, which a board has.
 WRITER_HEAP = (124, 98)
 # With the link and the shims beside it.
 SESSION_HEAP = (276, 206)
+# A signed release, of which only what changed travels, may take so many KB more.
+SIGNED = 8
 
 
 @pytest.fixture(scope="module", params=["64 bits", "32 bits"])
@@ -57,7 +61,20 @@ def test_an_image_of_300_kilobytes_is_written_by_chunks(vm, machine, tmp_path_fa
     assert_to_be_tried(machine, "b", FILES)
 
 
-def session(vm, hub, machine, slot, until):
+def test_of_a_signed_release_what_changed_is_fetched_and_the_rest_copied(
+    vm, machine, tmp_path_factory
+):
+    machine.install("a", FILES, number=1, **dict(META, uuid="old", version="1.0.0"))
+    path = tmp_path_factory.mktemp("archive") / "app.fw"
+    path.write_bytes(archive(LATER, signer=SIGNER))
+    options = {"drive": machine.root, "archive": str(path), "meta": dict(META, uuid="new")}
+    options["public_keys"] = [SIGNER.text]
+    result = vm.run("slots", options, heap=(WRITER_HEAP[vm.is_32_bit] + SIGNED) * 1024)
+    assert result.one("installed")["travelled"] < len(path.read_bytes()) // 10, result
+    assert_to_be_tried(machine, "b", LATER)
+
+
+def session(vm, hub, machine, slot, until, **options):
     options = {
         "host": "localhost",
         "port": hub.port,
@@ -68,14 +85,17 @@ def session(vm, hub, machine, slot, until):
         "drive": machine.root,
         "slot": slot,
         "link": {"confirm_after": 0},
+        **options,
     }
-    result = vm.run("session", options, heap=SESSION_HEAP[vm.is_32_bit] * 1024)
+    heap = SESSION_HEAP[vm.is_32_bit] + (SIGNED if "public_keys" in options else 0)
+    result = vm.run("session", options, heap=heap * 1024)
     assert not result.all("gave_up"), result
     assert result.one("end")["error"] is None, result
     return result
 
 
 def test_join_update_trial_confirmation_and_the_next_update_by_real_sockets(vm, machine):
+    """The next one is signed, so only what changed travels."""
     with HubThread() as hub:
         hub.deploy(hub.add_firmware(archive(FILES), dict(META, uuid="new")))
         assert session(vm, hub, machine, "a", "reboot").one("reboot")
@@ -85,7 +105,10 @@ def test_join_update_trial_confirmation_and_the_next_update_by_real_sockets(vm, 
         assert machine.record["run"] == "b" and not machine.record["trial"]
 
         meta = dict(META, uuid="later", version="1.2.0")
-        hub.deploy(hub.add_firmware(archive(LATER, {"version": "1.2.0"}), meta))
-        assert session(vm, hub, machine, "b", "reboot").one("reboot")
+        release = archive(LATER, {"version": "1.2.0"}, SIGNER)
+        hub.deploy(hub.add_firmware(release, meta))
+        keys = {"public_keys": [SIGNER.text]}
+        assert session(vm, hub, machine, "b", "reboot", **keys).one("reboot")
         assert_to_be_tried(machine, "a", LATER)
+        assert hub.downloads.body_bytes("later") < len(release) // 10
         assert hub.violations == []

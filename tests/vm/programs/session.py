@@ -12,7 +12,8 @@ Prints one JSON line for each thing that happens. Options (JSON, on standard inp
   (an update was); ``"confirmed"`` (the release on trial was)
 * ``hurry``: True to let the pauses between two tries of a download pass at once
 * ``extensions``: True for health and logging; ``link``: further options of NervesHubLink
-* ``drive``: a prepared drive, of which ``slot`` runs: updates are written by AppSlotWriter
+* ``drive``: a prepared drive, of which ``slot`` runs: updates are written by AppSlotWriter, which
+  gets ``public_keys``
 * ``stall``: each so-manieth send finds the buffer full; ``seconds``: when to give up; ``memory``:
   True to tell what is in use
 """
@@ -115,7 +116,8 @@ def make(options, clock, app):
     if "drive" in options:
         import session_slots
 
-        given["fwup_writer"] = session_slots.slot_writer(options["drive"], options["slot"], clock)
+        drive, slot, keys = options["drive"], options["slot"], options.get("public_keys")
+        given["fwup_writer"] = session_slots.slot_writer(drive, slot, clock, keys)
     else:
         given["fwup_writer"] = Writer()
     if options.get("extensions"):

@@ -13,13 +13,13 @@ class Launcher:
     armed = 0
 
 
-def slot_writer(drive, slot, clock):
+def slot_writer(drive, slot, clock, public_keys):
     """The writer of an application that the launcher has started out of a slot."""
     from nerveshub_link import AppSlotWriter
 
     Launcher.slot = slot
     sys.modules["nh_launcher"] = Launcher
-    return AppSlotWriter(drive, clock=clock)
+    return AppSlotWriter(drive, public_keys=public_keys, clock=clock)
 
 
 def confirmed(link, clock):

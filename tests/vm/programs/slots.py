@@ -4,7 +4,7 @@
 """
 An update of an application in its slot, without a network: the archive comes from a file, in pieces
 as a download hands them out, and only those parts that the writer asks for. Options: ``drive``
-(slot a runs), ``archive``, ``meta``.
+(slot a runs), ``archive``, ``meta``, ``public_keys``.
 """
 
 import gc
@@ -29,7 +29,7 @@ def main(options):
     from nerveshub_link import AppSlotWriter
 
     sys.modules["nh_launcher"] = Launcher
-    writer = AppSlotWriter(options["drive"])
+    writer = AppSlotWriter(options["drive"], public_keys=options.get("public_keys"))
     size = os.stat(options["archive"])[6]
     part = 0, writer.fwup_first or size
     travelled = 0
