@@ -79,6 +79,7 @@ class UpdateManager:
 
     def __init__(self, config, downloader, push, call, log) -> None:
         self._config = config
+        self._installed = 0  # when; set here, since a new attribute needs memory
         self._looked = None  # the last `now`: within a millisecond nothing becomes late
         self._image = ImageDownload(config, downloader, self._say)
         self._call = call

@@ -63,6 +63,15 @@ def test_whole_update_says_exactly_this():
     assert bench.writer.heard[0] == ("fwup_begin", len(IMAGE), update(IMAGE)["firmware_meta"])
 
 
+def test_nothing_of_the_manager_grows_when_an_update_is_installed():
+    # A new attribute needs memory, and without that an installed update would be taken back.
+    bench = Bench(*served())
+    before = set(vars(bench.manager))
+    bench.offer().run(500)
+    assert bench.actions == [updates.REBOOT]
+    assert set(vars(bench.manager)) == before
+
+
 class ThriceWriter(RecordingWriter):
     """Needs three calls for each chunk; keeps what it did not get to within the first one."""
 
