@@ -10,7 +10,7 @@ VENV := .venv/bin
 .PHONY: help demo test check vm browser bench docs clean
 
 help:
-	@echo "make demo   updates on this machine: a good one, a bad one and the way back, a good one"
+	@echo "make demo   updates on this machine: good, forged, bad and the way back, good again"
 	@echo "make test   linter, formatter and all tests"
 	@echo "make check  linter and formatter alone"
 	@echo "make bench  measure memory and speed"

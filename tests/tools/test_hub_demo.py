@@ -14,7 +14,8 @@ import pytest
 from nerveshub_tools import board_slots, demo_application, simulated_board
 from nerveshub_tools import demo as demo_module
 from nerveshub_tools.ca import Authority
-from nerveshub_tools.demo import STEPS, Demo
+from nerveshub_tools.demo import STEPS, Demo, Release
+from nerveshub_tools.hub import Hub
 from nerveshub_tools.server import HubThread
 from nerveshub_tools.simulated_device import FACTORY, SimulatedDevice
 from nerveshub_tools.tls import ServerTls
@@ -118,7 +119,12 @@ def test_demo_shows_every_step_in_order_succeeds_and_would_notice_what_is_wrong_
     code, output = play()
     assert code == 0, output
     assert re.findall(r"\d s  ([a-z]+(?: back)?) ", output) == list(STEPS)
-    assert output.count("100 %") == 3
+    assert output.count("100 %") == 1
+    assert output.count("refused      fwup_chunk: the signature is not by") == 1
+    saved = re.findall(
+        r"saved +([\d,]+) of ([\d,]+) bytes travelled \(\d+ %\): the rest was", output
+    )
+    assert len(saved) == 2
     assert output.count("RuntimeError: the sensor of version 1.2.0 does not answer") == 4
     assert STEPS.count("crashed") == 3
     assert output.splitlines()[-1] == "The board runs its newest release."
@@ -127,6 +133,43 @@ def test_demo_shows_every_step_in_order_succeeds_and_would_notice_what_is_wrong_
     ]
     assert unlike == []
     assert len(said) == len(WRONG)
+
+
+def pushed(tmp_path, nature):
+    """A demonstration in which a release of 1,000 bytes was pushed."""
+    demo = Demo(Console(file=io.StringIO()))
+    archive = tmp_path / "x.fw"
+    archive.write_bytes(bytes(1000))
+    demo._pushed = Release("1.1.1", nature, archive=archive, uuid="new")
+    demo._drive = tmp_path
+    for path in map(board_slots.path_of, board_slots.SLOTS):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(b"slot")
+    demo._slots = demo._read_slots()
+    return demo
+
+
+def test_demo_fails_when_a_forged_release_runs_or_leaves_something_or_is_refused_for_another_reason(
+    tmp_path,
+):
+    demo = pushed(tmp_path, "is signed with another key")
+    runs = {"nerves_fw_uuid": "new", "nerves_fw_version": "1.1.1", "meta": {}}
+    with pytest.raises(demo_module.Failed, match="the board came back on new"):
+        demo._joined(None, runs)
+    with pytest.raises(demo_module.Failed, match="refuses a forged release, but says too long"):
+        demo._status(None, {"status": "failed", "reason": "too long"})
+    (tmp_path / board_slots.path_of("b")).write_bytes(b"else")
+    with pytest.raises(demo_module.Failed, match="has left something in a slot"):
+        demo._status(None, {"status": "failed", "reason": "the signature is not by the key"})
+
+
+def test_demo_fails_when_what_was_there_travels_all_the_same(tmp_path):
+    demo, hub = pushed(tmp_path, "is well"), Hub()
+    hub.downloads.begin("new", None, 200, 0).sent = 501
+    with pytest.raises(demo_module.Failed, match="501 of 1,000 bytes travelled, and most of it"):
+        demo._saved(hub)
+    hub.downloads.entries[0].sent = 28
+    assert demo._saved(hub).startswith("28 of 1,000 bytes travelled (3 %)")
 
 
 def test_demo_fails_when_an_archive_is_not_what_was_announced(monkeypatch):
@@ -149,7 +192,7 @@ def test_demo_fails_when_it_takes_too_long():
 
 def test_demo_fails_when_the_good_release_crashes(monkeypatch):
     monkeypatch.setattr(
-        demo_module, "write", lambda *words: demo_application.write(words[0], words[1], True)
+        demo_module, "write", lambda *words: demo_application.write(*words[:2], True, *words[3:])
     )
     code, output = play()
     assert code == 1
@@ -158,7 +201,7 @@ def test_demo_fails_when_the_good_release_crashes(monkeypatch):
 
 def test_demo_fails_when_the_bad_release_is_kept(monkeypatch):
     monkeypatch.setattr(
-        demo_module, "write", lambda *words: demo_application.write(words[0], words[1], False)
+        demo_module, "write", lambda *words: demo_application.write(*words[:2], False, *words[3:])
     )
     code, output = play()
     assert code == 1

@@ -59,7 +59,7 @@ for _command in (prepare, fleet, simulate):
 @main.command()
 @click.option("--timeout", default=90, show_default=True, help="Seconds for the whole run.")
 def demo(timeout: float) -> None:
-    """Update a simulated board: a good release, a bad one that it goes back from, a good one."""
+    """Update a simulated board: a good release, a forged one, a bad one and back, a good one."""
     check_system()
     sys.exit(with_library("demo").Demo(timeout=timeout).run())
 

@@ -5,11 +5,13 @@
 `nerveshub_tools.demo`
 ================================================================================
 
-A demonstration of three updates: a hub with its own certificate, and a simulated board that
-verifies it, with the real boot guard and the real library on its drive. A good release, a bad one
-that crashes at its start, from which the board goes back by itself, and a good one again. It
-succeeds only if in the end the board runs the last release, byte for byte, has confirmed it, has
-reported the failure of the bad one, and did nothing that the real server would have refused.
+A demonstration of four updates: a hub with its own certificate, and a simulated board that verifies
+it, with the real boot guard and the real library on its drive, and a public key in its settings. A
+good release; one that is signed with another key, which the board refuses; a bad one that crashes
+at its start, from which the board goes back by itself; and a good one again. Of the last two only
+what changed travels. It succeeds only if in the end the board runs the last release, byte for byte,
+has confirmed it, has reported what was wrong with the others, and did nothing that the real server
+would have refused.
 """
 
 import queue
@@ -17,7 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from rich.console import Console
 from rich.markup import escape
@@ -35,14 +37,24 @@ from .tls import ServerTls
 
 IDENTIFIER = "demo-board"
 META = {"product": "demo", "platform": "simulated", "architecture": "xtensa"}
-UPDATES = (("1.1.0", False), ("1.2.0", True), ("1.3.0", False))
-"""Versions, and whether they are bad."""
+UPDATES = (
+    ("1.1.0", "is well"),
+    ("1.1.1", "is signed with another key"),
+    ("1.2.0", "crashes at its start"),
+    ("1.3.0", "is well"),
+)
+"""Versions, and what they are like."""
 SIZE = 200_000
 TIMEOUT = 90
-_UPDATE = "received started downloading verified updating completed rebooting".split()
-_GOOD = (*_UPDATE, "rejoined", "validated")
-_BAD = (*_UPDATE, "crashed", "crashed", "crashed", "went back", "reported")
-STEPS = ("connected", "joined", *_GOOD, *_BAD, *_GOOD)
+_LOAD, _INSTALL = ("received", "started"), ("updating", "completed")
+_KEPT = ("rebooting", "rejoined", "validated")
+_LEFT = ("rebooting", "crashed", "crashed", "crashed", "went back", "reported")
+STEPS = ("connected", "joined")
+STEPS += (*_LOAD, "downloading", "verified", *_INSTALL, *_KEPT)
+STEPS += (*_LOAD, "refused")
+# Hardly anything is downloaded: too little for a progress.
+STEPS += (*_LOAD, "verified", "saved", *_INSTALL, *_LEFT)
+STEPS += (*_LOAD, "verified", "saved", *_INSTALL, *_KEPT)
 """The words of the timeline, in the only right order."""
 _RATE = 1_000_000
 
@@ -57,14 +69,24 @@ class Release:
     One release of the application.
 
     :param str version: its version
-    :param bool bad: does it crash?
+    :param str nature: what it is like, as in `UPDATES`
     """
 
     version: str
-    bad: bool = False
+    nature: str = ""
     folder: Optional[Path] = None
     archive: Optional[Path] = None
     uuid: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Does it crash? (read-only)"""
+        return self.nature.startswith("crashes")
+
+    @property
+    def forged(self) -> bool:
+        """Is it signed with another key? (read-only)"""
+        return self.nature.startswith("is signed")
 
     def __str__(self) -> str:
         return f"version {self.version}, {self.uuid}"
@@ -101,6 +123,8 @@ class Demo:
         self._last = self._waiting[-1]
         self._running = self._first
         self._pushed: Optional[Release] = None
+        self._drive: Optional[Path] = None
+        self._slots: List[bytes] = []  # before the last update
 
     def run(self) -> int:
         """Play it; 0 if all went well, else 1."""
@@ -115,14 +139,17 @@ class Demo:
         return 0
 
     def _play(self, folder: Path) -> None:
-        _, private = make_keys(folder / "signing")
-        key = read_key(private)
+        public, private = make_keys(folder / "signing")
+        keys = {False: read_key(private), True: read_key(make_keys(folder / "another")[1])}
         for release in (self._first, *self._waiting):
+            # What comes after the first update shares this file with it.
+            assets = "old" if release is self._first else "new"
             release.folder = write(
-                folder / release.version, release.version, release.bad, self._size
+                folder / release.version, release.version, release.bad, self._size, assets
             )
             release.archive = folder / f"demo-{release.version}.fw"
             meta = {**META, "version": release.version}
+            key = keys[release.forged]
             release.uuid = pack(release.folder, release.archive, meta, key=key).uuid
         authority = Authority(folder / "ca")
         tls = ServerTls(*authority.server())
@@ -132,7 +159,8 @@ class Demo:
             for release in self._waiting:
                 meta = {**META, "version": release.version, "uuid": release.uuid}
                 hub.add_firmware(release.archive.read_bytes(), meta)
-            drive = self._make_drive(folder / "CIRCUITPY", hub)
+            self._drive = drive = folder / "CIRCUITPY"
+            self._make_drive(drive, hub, public.read_text().strip())
             board = SimulatedBoard(
                 drive,
                 lambda event: self._happened.put((IDENTIFIER, "board", event["event"], event)),
@@ -142,14 +170,16 @@ class Demo:
                 self._watch(hub)
             self._check(hub, board)
 
-    def _make_drive(self, folder: Path, hub) -> Path:
+    def _make_drive(self, folder: Path, hub, public_key: str) -> None:
         make_drive(
             folder,
             app=str(self._first.folder),
             meta={**META, "version": self._first.version},
-            settings=_settings(hub),
+            settings={**_settings(hub), "NERVESHUB_PUBLIC_KEYS": public_key},
         )
-        return folder
+
+    def _read_slots(self) -> List[bytes]:
+        return [(self._drive / path_of(slot)).read_bytes() for slot in SLOTS]
 
     def _watch(self, hub) -> None:
         deadline = time.monotonic() + self._timeout
@@ -183,9 +213,9 @@ class Demo:
         elif event == "phx_join":
             self._joined(hub, payload)
         elif event == "status_update":
-            self._status(payload)
+            self._status(hub, payload)
         elif event == "fwup_progress":
-            self._progress(payload)
+            self._progress(hub, payload)
         elif event == "rebooting":
             step("rebooting", "into the new release, on trial")
         elif event == "firmware_validated":
@@ -199,7 +229,7 @@ class Demo:
         if pushed is None and uuid == self._first.uuid:
             self._timeline.step("joined", f"running {running}")
             self._push_next(hub)
-        elif pushed and uuid == pushed.uuid and not pushed.bad:
+        elif pushed and uuid == pushed.uuid and not pushed.bad and not pushed.forged:
             trial = "" if meta["firmware_validated"] else ", not yet validated"
             self._timeline.step("rejoined", f"now on {running}{trial}")
             self._running = pushed
@@ -215,12 +245,21 @@ class Demo:
             return
         self._pushed = release = self._waiting.pop(0)
         size = release.archive.stat().st_size
-        nature = "crashes at its start" if release.bad else "is well"
-        self._timeline.heading(f"An update to {release}: it {nature}", size)
+        self._timeline.heading(f"An update to {release}: it {release.nature}", size)
+        self._slots = self._read_slots()
         hub.push_update(IDENTIFIER, release.uuid, **self._tweaks)
 
-    def _status(self, payload: dict) -> None:
+    def _status(self, hub, payload: dict) -> None:
         status = payload["status"]
+        if status == "failed" and self._pushed.forged:
+            reason = str(payload.get("reason"))
+            if "signature" not in reason:
+                raise Failed(f"the board refuses a forged release, but says {reason}")
+            if self._read_slots() != self._slots:
+                raise Failed("a forged release has left something in a slot")
+            self._timeline.step("refused", reason)
+            self._push_next(hub)
+            return
         texts = {
             "received": "the offer",
             "started": f"{self._pushed.archive.stat().st_size:,} bytes over HTTPS",
@@ -230,14 +269,26 @@ class Demo:
             raise Failed(f"the board reports {payload}")
         self._timeline.step(status, texts[status])
 
-    def _progress(self, payload: dict) -> None:
+    def _progress(self, hub, payload: dict) -> None:
         if payload.get("stage") == "downloading":
             self._timeline.step("downloading", "progress as the board reports it:")
-            self._timeline.percent(payload["value"])
+            if self._timeline.seen[-1] == "downloading":
+                self._timeline.percent(payload["value"])
         else:
             # The stage changes only after these proved right.
-            self._timeline.step("verified", "length and SHA-256 are what the hub announced")
+            self._timeline.step("verified", "its signature, and the SHA-256 of all that is signed")
+            if self._timeline.missing == "saved":
+                self._timeline.step("saved", self._saved(hub))
             self._timeline.step("updating", "the image is read back, then the slot gets its header")
+
+    def _saved(self, hub) -> str:
+        """How much of the release travelled, as the hub has counted it."""
+        release = self._pushed
+        size, sent = release.archive.stat().st_size, hub.downloads.body_bytes(release.uuid)
+        if sent * 2 > size:
+            raise Failed(f"{sent:,} of {size:,} bytes travelled, and most of it was there")
+        percent = -(-sent * 100 // size)
+        return f"{sent:,} of {size:,} bytes travelled ({percent} %): the rest was on the board"
 
     def _logged(self, hub, payload: dict) -> None:
         """The board tells in its log what went wrong in earlier starts."""
