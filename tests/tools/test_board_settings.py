@@ -6,6 +6,7 @@
 None that was there is lost, and no secret is shown.
 """
 
+import contextlib
 import errno
 import os
 
@@ -17,6 +18,8 @@ from nerveshub_tools.board_settings import Settings
 from nerveshub_tools.cli import main
 from nerveshub_tools.settings_answers import Answers
 from nerveshub_tools.settings_changes import with_value
+
+from nerveshub_link.release.public_keys import read_keys
 
 BOOT_OUT = """\
 Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3
@@ -311,7 +314,9 @@ def test_public_keys_of_files_come_into_the_settings_and_a_private_one_does_not(
         (" ", False),
     ],
 )
-def test_a_setting_that_holds_no_public_keys_is_told(text, good):
+def test_a_setting_that_holds_no_public_keys_is_told_before_the_library_refuses_it(text, good):
     settings = Settings(with_value(GOOD.encode(), "NERVESHUB_PUBLIC_KEYS", text))
     wrong = settings_faults.faults(settings)
     assert [fault[:26] for fault in wrong] == [] if good else ["NERVESHUB_PUBLIC_KEYS must"]
+    with contextlib.nullcontext() if good else pytest.raises(ValueError):
+        read_keys(text.replace(",", " ").split())
