@@ -14,6 +14,7 @@ from nerveshub_tools.board_fleet import FleetRun
 from nerveshub_tools.board_library import Library
 from nerveshub_tools.cli import main
 from nerveshub_tools.fleet_table import Done, read
+from nerveshub_tools.keys import make_keys
 
 BOOT_OUT = """\
 Adafruit CircuitPython 10.1.0 on 2026-02-02; Adafruit QT Py ESP32-S3 no psram with ESP32S3
@@ -223,6 +224,14 @@ def test_a_table_that_is_wrong_is_refused_with_its_line(tmp_path, text, words):
     with pytest.raises(BoardError) as refused:
         read(path)
     assert words in str(refused.value)
+
+
+def test_the_content_of_a_file_that_is_no_table_is_not_shown(tmp_path):
+    _, private = make_keys(tmp_path / "key")
+    with pytest.raises(BoardError) as refused:
+        read(private)
+    assert "key.priv: the first line is neither identifier nor" in str(refused.value)
+    assert private.read_text()[:20] not in str(refused.value)
 
 
 def test_a_table_that_is_no_utf_8_is_told(tmp_path):

@@ -21,6 +21,7 @@ from . import settings_answers, settings_changes
 from .board_drive import BoardError
 
 IDENTIFIER = "NERVESHUB_IDENTIFIER"
+_WORD = re.compile(r"[\w .-]{1,30}")
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
 # Settings of CircuitPython that are texts; all its others are numbers, which stand without quotes.
 _TEXTS = {
@@ -110,8 +111,10 @@ def _column(title: str, name: str) -> Optional[str]:
         return None
     setting = IDENTIFIER if title == "identifier" else title
     if not _SETTING.fullmatch(setting):
+        # A file that is no table may begin with a secret.
+        shown = f"column {title!r}" if _WORD.fullmatch(title) else "first line"
         raise BoardError(
-            f"{name}: the column {title!r} is neither identifier nor called like a setting, such as"
+            f"{name}: the {shown} is neither identifier nor called like a setting, such as"
             " NERVESHUB_PRODUCT_KEY. Put a # before the name of a column that is not for the board"
         )
     if setting.startswith("CIRCUITPY_") and setting not in _TEXTS:
