@@ -118,6 +118,22 @@ def test_status_tells_why_it_went_back(drive, app):
     assert "safe mode 2 starts" in words
 
 
+def test_status_tells_whose_releases_the_board_takes_and_from_which_version_on(drive, app):
+    prepare(drive, "--app", app, *RELEASE)
+    _, words = status(drive)
+    assert "takes only" not in words and "lowest" not in words
+    keys = (
+        "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo= PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="
+    )
+    with open(drive / "settings.toml", "a", encoding="utf-8") as file:
+        file.write(f'NERVESHUB_PUBLIC_KEYS = "{keys}"\n')
+    remember(drive, run="a", min="1.2.0")
+    code, words = status(drive)
+    assert code == 0, words
+    assert "takes only releases signed by 11qYAYKx..., PUAXw+hD... (public keys)" in words
+    assert "lowest no release below 1.2.0 is taken any more" in words
+
+
 def wrong(drive):
     code, words = status(drive)
     assert code == 1

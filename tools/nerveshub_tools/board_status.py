@@ -107,6 +107,8 @@ class Status:
             self._tell("safe mode", f"{state['safe']} starts without ten steady minutes in between")
         if state.get("tb"):
             self._tell("last words", state["tb"])
+        if state.get("min"):
+            self._tell("lowest", f"no release below {state['min']} is taken any more")
         run = state["run"]
         if run in slots and not slots[run].whole:
             self.faults.append(
@@ -190,6 +192,10 @@ class Status:
         self.faults += [f"{board_settings.NAME}: {fault}" for fault in faults]
         for remark in settings.remarks() + board_settings.misnamed(self._drive):
             self._tell("", remark)
+        keys = (settings.text("NERVESHUB_PUBLIC_KEYS") or "").replace(",", " ").split()
+        if keys:
+            shown = ", ".join(key[:8] + "..." for key in keys)
+            self._tell("takes", f"only releases signed by {shown} (public keys)")
         if settings.develops():
             self._tell("develop", "NERVESHUB_DEVELOP leaves the drive to the computer: no updates")
 
