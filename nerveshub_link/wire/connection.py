@@ -28,6 +28,7 @@ the back-off.
 
 from micropython import const
 
+from ..common.memory import forget
 from ..common.states import next_state
 from ..common.ticks import elapsed
 from ..errors import TransportError, describe
@@ -102,11 +103,6 @@ class Connection:
             from .wifi_radio import WifiRadio  # noqa: PLC0415
 
             self._network = WifiRadio(config, now)
-        self._build_headers = None
-        if config.use_secret:
-            from .signing import build_headers  # noqa: PLC0415
-
-            self._build_headers = build_headers
         self._backoff = Backoff(
             config.backoff_minimum * 1000, config.backoff_maximum * 1000, config.random
         )
@@ -222,7 +218,7 @@ class Connection:
             if self.phase == CLOSED:
                 return  # as above
             headers = {"User-Agent": "nerveshub_link"}
-            if self._build_headers is not None:
+            if config.use_secret:
                 headers.update(self._sign())
                 self._before_open(timeout)
             self.socket.open(self._url, headers, timeout)
@@ -249,9 +245,16 @@ class Connection:
             self._log("warning", "the clock is not set: asking the server for the time")
         config = self._config
         seconds = max(self.time.now() - _CLOCK_SLACK, 0)
-        return self._build_headers(
-            config.product_key, config.product_secret, config.identifier, seconds
-        )
+        # For a connect only: 2 KB that the rest of the session has.
+        from .signing import build_headers  # noqa: PLC0415
+
+        try:
+            return build_headers(
+                config.product_key, config.product_secret, config.identifier, seconds
+            )
+        finally:
+            del build_headers
+            forget("wire.signing")
 
     def _refused(self, head, now: int) -> None:
         if self._network is not None:

@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import sys
 from types import SimpleNamespace
+from unittest import mock
 
 from nerveshub_tools import fat_image
 from nerveshub_tools.board_modules import WATCHDOG_MODES, Board
@@ -19,8 +20,7 @@ from nerveshub_link import AppSlotWriter, HealthProvider
 from nerveshub_link.slots import slot_file
 from nerveshub_link.slots.record import DeviceState
 from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
-from nerveshub_link.wire import transport
-from nerveshub_link.wire.signing import build_headers
+from nerveshub_link.wire import signing, transport
 
 from .applications import META, archive
 from .desk import CLIENT_METHODS, Desk, Log, RecordingClient
@@ -115,8 +115,13 @@ class Session:
     def live(self):
         """Go through everything."""
         select = transport.select
+        # Two rounds instead of 1,000, each of which is four calls of a seam.
+        headers = functools.partial(signing.build_headers, alg="NH1-HMAC-sha256-2-32")
         try:
-            with self._seams.inside_library():
+            with (
+                mock.patch.object(signing, "build_headers", headers),
+                self._seams.inside_library(),
+            ):
                 self._first()
                 if self._installed:
                     self._second()
@@ -182,9 +187,6 @@ class Session:
             confirm_after=5,
             chunk_size=1024,
         ).link
-        # Two rounds instead of 1,000, each of which is four calls of a seam.
-        headers = functools.partial(build_headers, alg="NH1-HMAC-sha256-2-32")
-        self._link._connection._build_headers = headers
         self._hub.face(network, clock)
         self._seams.on = True
 
