@@ -42,7 +42,7 @@ class _Probe:
         raise _Stop
 
 
-class WriterChoice(FwupWriter):
+class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
     """
     Chooses among writers.
 
@@ -201,6 +201,13 @@ class WriterChoice(FwupWriter):
                 piece, self._next = self._next, b""
         self._busy = self._chosen.fwup_chunk(piece) is False
         return not (self._busy or len(self._kept) or len(self._next))
+
+    @property
+    def public_keys(self) -> tuple:
+        """Those of the chosen one; before, those of the first, if all have some (read-only)."""
+        writers = self._writers if self._chosen is None else (self._chosen,)
+        found = [getattr(writer, "public_keys", ()) for writer in writers]
+        return found[0] if all(found) else ()
 
     @property
     def fwup_first(self) -> int:

@@ -46,6 +46,12 @@ class FwupWriter:
     ``"erase"``.
     """
 
+    public_keys = ()
+    """
+    If the writer takes signed releases only: the keys by one of which they must be signed, each 32
+    bytes. An update needs no checksum of the server then.
+    """
+
     fwup_first = 0
     """
     0 if the writer takes the image whole. A writer that can do with parts of it, and verifies them

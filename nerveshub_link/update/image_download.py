@@ -27,6 +27,8 @@ from .image_check import ImageCheck
 
 _SOON = const(1000)  # milliseconds
 
+_UNVERIFIED = "update not verified, as allowed"
+
 NO_ROOM = 5
 """Result, beside those of `nerveshub_link.update.downloader`: no memory for the connection."""
 EXPIRED = 6
@@ -227,15 +229,22 @@ class ImageDownload:
             return False
 
     @property
+    def _signed(self) -> bool:
+        return bool(getattr(self._config.fwup_writer, "public_keys", ()))
+
+    @property
     def verdict(self) -> str:
-        """Who has verified the image, in words for the log (read-only)."""
+        """What has verified the image, in words for the log (read-only)."""
+        words = []
+        if self._offer.checksum is not None and not self.partial:
+            words.append("its checksum")
+        if self.partial or self._signed:
+            words.append("its signature")
+        text = "update verified by " + " and ".join(words) if words else _UNVERIFIED
         if self.partial:
-            loader = self.loader
-            words = "update verified by its signature: %d KB of %d KB travelled"
-            return words % (-(-loader.travelled // 1024), -(-loader.total // 1024))
-        return (
-            "update not verified, as allowed" if self._offer.checksum is None else "update verified"
-        )
+            travelled, total = self.loader.travelled, self.loader.total
+            text += ": %d KB of %d KB travelled" % (-(-travelled // 1024), -(-total // 1024))
+        return text
 
     def broke(self, error: Exception, now: int, lost: bool = False) -> int:
         """
@@ -257,8 +266,9 @@ class ImageDownload:
         then = getattr(error, "then", None)
         received, total = loader.received, loader.total
         # Before all that may find no memory: bytes that come behind lost ones must not be taken.
-        if lost or then == "restart" or self._offer.checksum is None:
-            loader.restart()  # without a checksum nobody would notice halves of two images
+        unchecked = self._offer.checksum is None and not self._signed
+        if lost or then == "restart" or unchecked:
+            loader.restart()  # without a check nobody would notice halves of two images
         else:
             loader.hang_up()
         try:

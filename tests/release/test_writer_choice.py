@@ -138,6 +138,16 @@ def test_another_writer_gets_all_although_one_would_take_parts():
     assert span == (300, 0)
 
 
+def test_releases_count_as_signed_only_if_the_one_that_is_chosen_asks_for_it():
+    signed, other = application(), firmware()
+    signed.public_keys = (bytes(32),)
+    choice = WriterChoice((signed, other))
+    assert choice.public_keys == ()  # an image for the other one may come
+    choice.fwup_begin(100, NEW_META)
+    feed(choice.fwup_chunk, memoryview(archive())[:300])
+    assert choice.public_keys == (bytes(32),)
+
+
 class Slow(Picky):
     """Needs three calls for each piece, and must get no other one meanwhile."""
 

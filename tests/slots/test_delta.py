@@ -109,7 +109,7 @@ def assert_not_installed(machine, one):
 def assert_whole(one):
     """All of the image came last, and was checked."""
     assert one.transport.ranges[-1] is None or one.transport.ranges[-1].endswith("-")
-    assert "update verified\n" in one.log.text + "\n"
+    assert "update verified by its checksum" in one.log.text
 
 
 # What travels
@@ -167,6 +167,19 @@ def test_of_a_release_of_another_signer_the_first_part_comes_and_nothing_is_eras
     assert one.transport.ranges == [FIRST]
     assert one.statuses[-1]["status"] == "failed"
     assert slots.path_of(machine.root, "b").read_bytes() == before
+
+
+def test_a_signed_release_needs_no_checksum_of_the_server(machine):
+    one = bench(machine).offer(RELEASE, checksum=None).run(100)
+    assert "update verified by its signature" in one.log.text
+    assert_installed(machine, one)
+
+
+def test_without_a_checksum_a_signed_release_resumes_after_a_break(machine):
+    one = bench(machine, {2: lambda answer: [answer[:-100], END]})
+    one.offer(RELEASE, checksum=None).run(100)
+    assert None not in one.transport.ranges
+    assert_installed(machine, one)
 
 
 def test_where_the_rescue_application_runs_there_is_nothing_to_copy(machine, monkeypatch):

@@ -56,7 +56,9 @@ def assert_whole(one):
     one.writer.heard = one.writer.heard[begins[-1] :]
     assert one.writer.image == IMAGE
     assert one.statuses[-1] == COMPLETED
-    assert "update verified" in [text.partition(": ")[2] for _, text in one.log.lines]
+    assert "update verified by its checksum" in [
+        text.partition(": ")[2] for _, text in one.log.lines
+    ]
 
 
 def test_parts_come_over_one_connection_and_what_is_between_them_does_not():
