@@ -15,6 +15,7 @@ from nerveshub_tools.server import HubThread
 from nerveshub_tools.tls import ServerTls
 from support import checkout
 from support.board import META, TIMEOUT, application, new_drive, running
+from support.vm import HEAP_32_BIT, HEAP_FOR_TLS
 
 assert hub_replay  # it puts the tools of the working tree on the path
 
@@ -86,6 +87,25 @@ def test_the_numbers_of_boards_are_those_of_circuitpython():
     # One of them has no module dualbank: boards/deshipu_ugame_s3/mpconfigboard.mk.
     large = len([row for row in BOARDS if row[4] != "4MB"])
     assert re.search(rf"8 MB flash or more: {large - 1}\b", README)
+
+
+def limit(module: str, pattern: str) -> int:
+    """A number of KB in the source of a test."""
+    text = (checkout.ROOT / "tests" / "vm" / module).read_text("utf-8")
+    return int(re.search(pattern, text)[1])
+
+
+def test_the_heap_that_the_page_about_memory_tells_is_what_the_tests_give():
+    page = (checkout.ROOT / "docs" / "compatibility.rst").read_text("utf-8")
+    slots = limit("test_vm_slots.py", r"SESSION_HEAP = \(\d+, (\d+)\)")
+    heaps = [
+        HEAP_32_BIT // 1024,
+        (HEAP_32_BIT + HEAP_FOR_TLS) // 1024,
+        slots,
+        slots + limit("test_vm_slots.py", r"SIGNED = (\d+)"),
+        limit("test_vm_extensions.py", r"\((\d+) if vm.is_32_bit"),
+    ]
+    assert [int(told) for told in re.findall(r"^      - (\d+) KB$", page, re.M)] == heaps
 
 
 def test_the_page_of_settings_lists_those_that_library_and_guard_read():
