@@ -126,7 +126,8 @@ class Delta:
     def __init__(self, install, path: str, begin: int, parts: int) -> None:
         self._install = install
         self._table = install._table
-        self._begin = begin + len(install._table_data)
+        self._counted = 0  # chunks in front of the next place
+        self._place = begin + len(install._table_data)
         self._slot = SlotFile(path)
         self._header = header = self._slot.header()
         if header is not None and header.table_length > _MOST_TABLE:
@@ -301,7 +302,7 @@ class Delta:
         if self._source(number) != _DOWNLOAD:
             install._have = 0
             if self._copy(number):
-                return False
+                return self._offset(number + 1)
             self._forget(number, number + 1)
             self._torn = True
         return self._ask(number)
@@ -337,8 +338,8 @@ class Delta:
         return start + self._install._have, stop
 
     def _offset(self, number: int) -> int:
-        """Where a chunk begins in the archive."""
-        at = self._begin
-        for before in range(number):
-            at += self._table.row(before)[1]
-        return at
+        """Where a chunk begins in the archive; not one in front of the last that was asked for."""
+        while self._counted < number:
+            self._place += self._table.row(self._counted)[1]
+            self._counted += 1
+        return self._place

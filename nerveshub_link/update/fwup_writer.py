@@ -221,8 +221,9 @@ class FwupWriter:
         :return: (start, stop): the bytes from ``start`` to ``stop - 1``, which come next; ``start``
             may lie before ``received`` by what the writer wants to see again. With a ``stop`` of 0
             all that is left comes, and if nothing was left out, the server's checksum counts. False
-            if there is more to do before: it is called again at the next ``poll()``. None if no
-            more is needed
+            if there is more to do before, or for the progress, how many bytes of the image are
+            there by now, whatever way they came: it is called again at the next ``poll()``. None if
+            no more is needed
         """
         return received, 0
 

@@ -299,7 +299,7 @@ class UpdateManager:
         elif result == HEAD:
             self._begin(now)
         elif result == DONE:
-            self._next_part()
+            self._next_part(now)
         elif result == NO_ROOM:
             return NEED_ROOM
         elif result == EXPIRED:
@@ -315,11 +315,14 @@ class UpdateManager:
         self._doing = _BETWEEN
         loader = self._image.loader
         loader.taken()
-        percent = loader.received * 100 // loader.total
+        self._downloaded(now, loader.received)
+
+    def _downloaded(self, now: int, count: int) -> None:
+        percent = count * 100 // self._image.loader.total
         if percent > self._percent:  # a part may begin a chunk anew
             self._progress(now, percent, "downloading")
 
-    def _next_part(self) -> None:
+    def _next_part(self, now: int) -> None:
         """All is there; or a part of the image is, or broke off: what does the writer need next?"""
         loader = self._image.loader
         if not loader.stop:
@@ -328,8 +331,12 @@ class UpdateManager:
         self._doing = "fwup_next"
         span = self._config.fwup_writer.fwup_next(loader.received, loader.kept)
         self._doing = _BETWEEN
-        if span is not False and self.state != CLOSED:
+        if self.state == CLOSED:
+            return  # by the writer
+        if span is None or isinstance(span, tuple):
             self._image.fetch(span)
+        elif span:
+            self._downloaded(now, span)
 
     def _begin(self, now: int) -> None:
         """The image begins, or begins again, and then what was written before is of no use."""

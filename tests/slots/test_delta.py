@@ -154,6 +154,12 @@ def test_the_log_tells_what_travels_and_what_was_saved(machine):
     assert "update verified by its signature: 9 KB of 166 KB travelled" in text
 
 
+def test_progress_counts_what_is_copied_and_never_goes_back(machine):
+    percents = [value for stage, value in update(machine).progress if stage == "downloading"]
+    assert len(percents) > 10 and percents == sorted(set(percents))
+    assert all(isinstance(percent, int) for percent in percents)
+
+
 def test_unless_the_release_is_verified_here_all_of_it_travels(machine):
     one = update(machine, signed=False)
     assert one.transport.ranges == [None]

@@ -110,6 +110,12 @@ def test_a_writer_with_work_to_do_is_asked_again_at_the_next_poll():
     assert one.transport.ranges == [FIRST, LATER]
 
 
+def test_what_is_there_without_a_download_counts_in_the_progress():
+    one = bench(800, 1200, (1500, 1600), None).offer().run(600)
+    assert [value for stage, value in one.progress if stage == "downloading"] == [0, 15, 40, 60, 80]
+    assert one.transport.ranges == [FIRST, "bytes=1500-1599"]
+
+
 def test_progress_never_goes_back_when_bytes_come_once_more():
     one = bench((900, 1100), (1000, 1900), (1850, 0), chunk_size=64).offer().run(600)
     percents = [value for stage, value in one.progress if stage == "downloading"]
