@@ -26,7 +26,7 @@ import gc
 
 from micropython import const
 
-from .common.callbacks import LEVELS, Callbacks
+from .common.callbacks import LEVELS
 from .common.memory import forget
 from .common.ticks import elapsed
 from .errors import describe, keep_timeout, timeouts
@@ -34,32 +34,6 @@ from .update import actions
 
 _TICK = const(25)  # milliseconds between two looks at the timers
 _NO_WORDS = "fault: out of memory"  # made before memory is short
-
-
-# What is needed once, while a link is made, is imported in functions of its own: a function that
-# runs keeps what its variables hold, and the memory of these modules would not be free behind them.
-# Not by "from . import x": on a board that asks the package's __getattr__ first.
-
-
-def _configure(ssl_context, options: dict):
-    from .config.options import configure  # noqa: PLC0415 see above
-
-    config = configure(ssl_context, options)
-    del configure
-    forget("config.options", "config.metadata", "config.settings", "common.known_secrets")
-    return config
-
-
-def _assemble(link, config, socket_pool, ssl_context) -> tuple:
-    # The buffer is taken first: behind the parts the heap may be too fragmented for it.
-    downloads = config.fwup_writer is not None or config.archive_folder
-    buffer = bytearray(config.chunk_size if downloads else 0)
-    from .assembly import assemble  # noqa: PLC0415 see above
-
-    parts = assemble(link, config, socket_pool, ssl_context, link._reporter, buffer)
-    del assemble
-    forget("assembly", "extensions.setup")
-    return parts
 
 
 class NervesHubLink:
@@ -186,7 +160,22 @@ class NervesHubLink:
         random=None,
         urandom=None,
     ) -> None:
-        self._config = config = _configure(
+        from .construct import construct  # noqa: PLC0415 its memory is free again behind it
+
+        (
+            self._config,
+            self._reporter,
+            self._connection,
+            self._channels,
+            self._device,
+            self._updates,
+            self._restart,
+            self._dispatch,
+            self._archives,
+            self._logs,
+        ) = construct(
+            self,
+            socket_pool,
             ssl_context,
             {
                 "host": host,
@@ -200,7 +189,6 @@ class NervesHubLink:
                 "firmware_meta": firmware_meta,
                 "client": client,
                 "fwup_writer": fwup_writer,
-                "join_writers": _join_writers,
                 "extensions": extensions,
                 "console": console,
                 "scripts": scripts,
@@ -236,19 +224,10 @@ class NervesHubLink:
                 "urandom": urandom,
             },
         )
-        self._clock = config.clock
-        self._reporter = Callbacks(config.logger)
+        del construct
+        forget("construct")
+        self._clock = self._config.clock
         self._log = self._reporter.log
-        (
-            self._connection,
-            self._channels,
-            self._device,
-            self._updates,
-            self._restart,
-            self._dispatch,
-            self._archives,
-            self._logs,
-        ) = _assemble(self, config, socket_pool, ssl_context)
         self._ticked = self._clock()
         self._polling = False
         self._closed = False
@@ -265,20 +244,9 @@ class NervesHubLink:
         :param options: as the constructor's; they win over the settings
         :raises ValueError: as the constructor
         """
-        from adafruit_connection_manager import (  # noqa: PLC0415 this way of making a link only
-            get_radio_socketpool,
-            get_radio_ssl_context,
-        )
+        from .construct import from_settings  # noqa: PLC0415 this way of making a link only
 
-        from .config.settings import read_settings  # noqa: PLC0415
-
-        settings = read_settings()
-        # Other radios can't be brought back by the link.
-        settings["radio"] = radio if hasattr(radio, "enabled") else None
-        settings.update(options)
-        if "host" not in settings:
-            raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
-        return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
+        return from_settings(cls, radio, options)
 
     def __enter__(self):
         return self
@@ -466,9 +434,3 @@ class NervesHubLink:
         except Exception as another:
             keep_timeout(another)
             self._reporter.last_error = "fault while handling a fault"
-
-
-def _join_writers(writers):
-    from .release.writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
-
-    return WriterChoice(writers)

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.construct`
+====================================================
+
+How a link is made: the options are checked first, and the memory for that is free again before the
+parts are made. Needed once: so it is a module of its own, which gives its memory back, too.
+"""
+
+from .common.callbacks import Callbacks
+from .common.memory import forget
+
+# Each module that is needed for a moment is imported in a function of its own: a function that runs
+# keeps what its variables hold, and the memory of these modules would not be free behind them. Not
+# by "from . import x": on a board that asks the package's __getattr__ first.
+
+
+def construct(link, socket_pool, ssl_context, options: dict) -> tuple:
+    """
+    Make what a link consists of.
+
+    :param NervesHubLink link: the link
+    :param socket_pool: a socket pool
+    :param ssl_context: an SSL context, or None
+    :param dict options: all options that `NervesHubLink` names, by name
+    :return: the `Config`, the `Callbacks`, and what `nerveshub_link.assembly.assemble` returns
+    :raises ValueError: for any mistake in the options, with the option's name
+    """
+    config = _configure(ssl_context, options)
+    reporter = Callbacks(config.logger)
+    # The buffer is taken first: behind the parts the heap may be too fragmented for it.
+    downloads = config.fwup_writer is not None or config.archive_folder
+    buffer = bytearray(config.chunk_size if downloads else 0)
+    return (config, reporter) + _assemble(link, config, socket_pool, ssl_context, reporter, buffer)
+
+
+def _configure(ssl_context, options: dict):
+    from .config.options import configure  # noqa: PLC0415 see above
+
+    options["join_writers"] = _join_writers
+    config = configure(ssl_context, options)
+    del configure
+    forget("config.options", "config.metadata", "config.settings", "common.known_secrets")
+    return config
+
+
+def _join_writers(writers):
+    from .release.writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
+
+    return WriterChoice(writers)
+
+
+def _assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:  # noqa: PLR0913, PLR0917
+    from .assembly import assemble  # noqa: PLC0415 see above
+
+    parts = assemble(link, config, socket_pool, ssl_context, reporter, buffer)
+    del assemble
+    forget("assembly", "extensions.setup")
+    return parts
+
+
+def from_settings(cls, radio, options: dict):
+    """
+    Make a link from ``settings.toml``, see `NervesHubLink.from_settings`.
+
+    :param type cls: `NervesHubLink`, or a class derived from it
+    :param radio: ``wifi.radio``, or another that ``adafruit_connection_manager`` knows
+    :param dict options: they win over the settings
+    :raises ValueError: for any mistake in the settings or options, with the name
+    """
+    from adafruit_connection_manager import (  # noqa: PLC0415 this way of making a link only
+        get_radio_socketpool,
+        get_radio_ssl_context,
+    )
+
+    from .config.settings import read_settings  # noqa: PLC0415
+
+    settings = read_settings()
+    # Other radios can't be brought back by the link.
+    settings["radio"] = radio if hasattr(radio, "enabled") else None
+    settings.update(options)
+    if "host" not in settings:
+        raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
+    return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
