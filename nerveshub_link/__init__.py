@@ -77,9 +77,9 @@ from .client import APPLY, DOWNLOAD, IGNORE, Client, Decision, ignore, reschedul
 from .errors import NervesHubError, ProtocolError, TransportError, UpdateError
 from .update.fwup_writer import FwupWriter
 
-# Their memory is taken when they are asked for: most are parts that not every board needs, and of
-# the link itself a program that only writes or looks at what is installed needs nothing.
-# One text: a table of short ones would cost a board several times as much.
+# Imported at first use, to save memory: not every board needs all parts, and a program that only
+# uses a writer does not need the link. One text, since a table of short texts would take several
+# times the memory on a board.
 _ON_DEMAND = (
     "AppSlotWriter slots.app_slot_writer"
     " BoardHealth extensions.board_health"

@@ -5,9 +5,9 @@
 `nerveshub_tools.board_modules`
 ================================================================================
 
-What only a board has: ``supervisor``, ``microcontroller``, ``watchdog``, ``storage``, ``alarm``, as
-far as the boot guard and the library touch them. They offer nothing that CircuitPython 10 lacks
-(``tests/guard/test_board_api.py`` holds them against its stubs), and have the real ones' traps:
+Stand-ins for a board's modules ``supervisor``, ``microcontroller``, ``watchdog``, ``storage`` and
+``alarm``, as far as the boot guard and the library use them. They have no names that CircuitPython
+10 lacks (``tests/guard/test_board_api.py`` compares them with its stubs), and the real ones' traps:
 
 * what was set for the next run is gone after it, and after a hard reset; file and folder must
   exist;

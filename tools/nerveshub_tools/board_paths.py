@@ -58,7 +58,7 @@ class DrivePaths:
         self._computer: tuple = ()  # where this computer's own modules come from
 
     def install(self) -> None:
-        """Put it in place. There is no way back: the process is the board's."""
+        """Install it, for the rest of this process."""
         _Loader.paths = self
         self._computer = tuple(os.path.abspath(path) for path in sys.path if path)
         for name in _ONE_PATH:
@@ -239,7 +239,7 @@ def _opens(arguments: dict) -> bool:
 
 
 class _Finder(importlib.machinery.FileFinder):
-    """Finds modules; their ``__file__`` is as the board's code would say it."""
+    """Finds modules; their ``__file__`` is a path of the board."""
 
     def find_spec(self, fullname, target=None):
         spec = super().find_spec(fullname, target)

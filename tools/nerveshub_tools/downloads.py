@@ -5,7 +5,7 @@
 `nerveshub_tools.downloads`
 ================================================================================
 
-Firmware over HTTP, the ways a NervesHub device meets it:
+Serves firmware over HTTP, in all ways that a NervesHub device may meet:
 
 * ``/firmware/1/<uuid>.fw``: the server's static files, with its own idea of ``Range``;
 * ``/s3/<uuid>.fw?X-Amz-Signature=...``: a presigned address of an object store. It is good for
@@ -13,9 +13,9 @@ Firmware over HTTP, the ways a NervesHub device meets it:
 * ``/proxy?firmware=<base64url of an address>``: an organisation's firmware proxy;
 * ``/redirect/<n>/...``: n redirects, then the rest of the path.
 
-Separate from the hub's websocket because nothing is shared but the store of firmware. What goes
-wrong on purpose, ``hub.download_faults`` says; what has gone out, ``hub.downloads``. Faults of the
-network below HTTP are not here: a test that needs them has a proxy, or writes a broken server.
+Separate from the hub's websocket because they share only the store of firmware.
+``hub.download_faults`` has the planned faults, ``hub.downloads`` counts the bytes. Faults of the
+network below HTTP are not here: a test that needs them has a proxy, or its own broken server.
 """
 
 import asyncio

@@ -129,7 +129,7 @@ class ExtensionsChannel(Channel):
         meta = payload.get("meta")
         time = meta.get("time") if isinstance(meta, dict) else None
         stamped = isinstance(payload.get("timestamp"), str)
-        # An integer meta.time is dropped without a word: it has to be text, in microseconds.
+        # An integer meta.time is dropped silently: it must be a text, in microseconds.
         if not stamped and not (isinstance(time, str) and time.isascii() and time.isdigit()):
             return False
         now = self._hub.clock()

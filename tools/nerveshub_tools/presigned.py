@@ -5,10 +5,9 @@
 `nerveshub_tools.presigned`
 ================================================================================
 
-Presigned addresses of an object store: good for one file, for GET, until they expire. All of it
-stands in their query, which is a credential therefore. From the store's documentation, not
-captured; the signature is simpler than the store's. No I/O: `nerveshub_tools.downloads` serves
-them.
+Presigned addresses of an object store: valid for one file, for GET, until they expire. All of that
+is in their query, which is therefore a credential. From the store's documentation, not captured;
+the signature is simpler than the store's. No I/O: `nerveshub_tools.downloads` serves them.
 """
 
 import hashlib
@@ -42,7 +41,7 @@ def presign(
 
 
 def refusal(secret: str, uuid: str, query: Mapping[str, str], now: float) -> Optional[str]:
-    """The store's code for why this query is not good, None if it is."""
+    """The store's error code for an invalid query, None if it is valid."""
     wanted, given = _signature(secret, uuid, query), query.get("X-Amz-Signature", "")
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         return "SignatureDoesNotMatch"

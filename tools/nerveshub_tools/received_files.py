@@ -25,7 +25,7 @@ _UNDER_WAY = 4
 
 @dataclass(frozen=True)
 class ReceivedFile:
-    """A file that came whole."""
+    """A file that was received completely."""
 
     name: str
     """As the device says; not to be trusted as a path."""
@@ -37,7 +37,7 @@ class FileReceiver:
     """
     :param files: where whole files are put, the newest last
     :param clock: gives the time
-    :param complain: called with a text for each message that makes no sense
+    :param complain: called with a text for each invalid message
     """
 
     def __init__(self, files: List[ReceivedFile], clock: Callable[[], float], complain) -> None:

@@ -9,7 +9,7 @@ NervesHub's REST API, at the paths of the real server: who am I, organization, p
 keys, firmware, scripts, and the beginning of a login. Devices and deployment groups have modules
 of their own.
 
-Separate from `nerveshub_tools.operator_api`, which has what the server has no call for, and needs
+Separate from `nerveshub_tools.operator_api`, whose calls the server does not have, and which needs
 no token. Source: calls of a real server, which the tests play to this one.
 """
 

@@ -5,12 +5,12 @@
 `nerveshub_tools.rest_client`
 ================================================================================
 
-NervesHub's REST API, from this side: the connection, login, organizations and signing keys.
-`nerveshub_tools.rest_product` has what is below a product.
+A client of NervesHub's REST API: the connection, login, organizations and signing keys.
+`nerveshub_tools.rest_product` has the calls below a product.
 
 Separate from the commands (`nerveshub_tools.fleet_cli`), which decide what to call and what to
-tell. Certificates are always checked, a token never goes over plain HTTP to another computer, and
-no error text holds a token or an address with one in it. Source of the calls: a captured server
+show. Certificates are always verified, a token is never sent over plain HTTP to another computer,
+and no error text holds a token or an address with one in it. Source of the calls: a captured server
 (facts 46 to 53 of tests/data/transcripts/README.md) and its OpenAPI document.
 """
 
@@ -33,15 +33,15 @@ _LOCAL = {"localhost", "localhost.localdomain"}
 
 
 class RestError(Exception):
-    """The server was not reached, or not understood. The text is for a person."""
+    """The server was not reached, or its answer not understood. The text is for the user."""
 
 
 class Refused(RestError):
     """
-    The server said no.
+    The server refused a call.
 
-    :param int status: of its answer
-    :param list words: what it said, a sentence each
+    :param int status: status of its answer
+    :param list words: its reasons, a sentence each
     """
 
     def __init__(self, status: int, words: List[str]) -> None:
@@ -51,7 +51,7 @@ class Refused(RestError):
 
 
 class Answer(dict):
-    """An object of the server's. A field that is not there is the server's fault, and told so."""
+    """An object of the server's. A missing field raises an error that blames the server."""
 
     def __missing__(self, key: str) -> Any:
         raise RestError(
@@ -208,7 +208,7 @@ class RestClient:
         return (await self.call("POST", "auth", "cli_session", json={"note": note}))["data"]
 
     async def check_login(self, session: str) -> Optional[str]:
-        """The user's token, None as long as nobody has let us in."""
+        """The user's token, None until the login was confirmed."""
         found = (await self.call("GET", "auth", "cli_session", session))["data"]
         return found.get("user_token") if found.get("status") == "ready" else None
 

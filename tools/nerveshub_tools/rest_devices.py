@@ -8,8 +8,8 @@
 Devices over NervesHub's REST API: lists, records, and what an operator does with one.
 
 Separate because devices have two kinds of paths, ``/api/devices/ID`` and one below the product, and
-`nerveshub_tools.rest_api` has all the rest. What the real server answers for a device that is not
-connected, this answers, too: 204, and nothing happens.
+`nerveshub_tools.rest_api` has all the rest. For a device that is not connected the answer is 204,
+without any effect, as on the real server.
 """
 
 import base64

@@ -5,7 +5,7 @@
 `nerveshub_tools.rest_tools`
 ================================================================================
 
-What the handlers of NervesHub's REST API share: who may call, the server's words for errors, times.
+Shared by the handlers of NervesHub's REST API: access control, the server's error texts, times.
 
 Separate because several modules need it: `nerveshub_tools.rest_api`, ``rest_devices`` and
 ``rest_deployments``. Status codes and texts are those of a captured server.
@@ -30,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def for_users(handler: Handler) -> Handler:
-    """Let in who has the user's token and asks for the hub's organization and product."""
+    """Accept requests with the user's token, for the hub's organization and product."""
 
     @functools.wraps(handler)
     async def checked(request: web.Request) -> web.Response:

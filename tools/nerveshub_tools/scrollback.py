@@ -5,10 +5,10 @@
 `nerveshub_tools.scrollback`
 ================================================================================
 
-The last lines that a device printed on a terminal, as the server keeps them for who opens it later.
+The last lines that a device printed on a terminal, which the server keeps for later readers.
 
-Separate because it is text alone: it counts what went by, so that a reader can ask for what came
-since the last time.
+Separate because it is text alone: it counts all characters, so that a reader can ask for the text
+since its last call.
 """
 
 LINES = 1024

@@ -8,8 +8,8 @@
 The hub on one port: websockets of devices, firmware downloads, the operator's interface.
 
 Separate because this is the only module that listens. It moves messages between aiohttp and
-`nerveshub_tools.connection.Connection`; what they mean is decided elsewhere. `HubThread` runs it
-in a thread of its own, for tests and programs that are not asynchronous.
+`nerveshub_tools.connection.Connection`, which interprets them. `HubThread` runs it in its own
+thread, for tests and programs that are not asynchronous.
 """
 
 import asyncio
@@ -142,7 +142,7 @@ class Server:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening
                 loop.call_soon_threadsafe(wake.set)
 
-        # Before the handshake goes out: whoever has seen that finds the device connected.
+        # Before the handshake is sent: a client that has seen it must find the device connected.
         connection = self._hub.connect(identifier, woken)
         sender = None
         try:

@@ -5,9 +5,9 @@
 `nerveshub_tools.signatures`
 ================================================================================
 
-By which key is a fwup archive (``.fw``) signed?
+Finds the key by which a fwup archive (``.fw``) is signed.
 
-Separate because the hub asks it when an archive arrives, and the command line before it sends one.
+Separate because the hub needs it when an archive arrives, and the command line before it sends one.
 """
 
 import base64
@@ -43,7 +43,7 @@ def is_archive(path) -> bool:
 
 
 def is_signed(path) -> bool:
-    """Has the archive a signature at all, by whomever?"""
+    """Tell whether the archive has a signature, by any key."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.getinfo(SIGNATURE).file_size == _SIZE
@@ -53,7 +53,7 @@ def is_signed(path) -> bool:
 
 def signer(path, keys: Iterable[str]) -> Optional[str]:
     """
-    Which of these keys has signed the archive?
+    Find the key that has signed the archive.
 
     The signature covers ``meta.conf``, byte for byte, as fwup makes it.
 

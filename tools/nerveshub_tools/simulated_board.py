@@ -5,9 +5,9 @@
 `nerveshub_tools.simulated_board`
 ================================================================================
 
-A board without a board: a folder is its drive, laid out by ``board prepare``, with the real boot
-guard, the real library and an application that does not know the difference. Each run of a file is
-a process of its own (`nerveshub_tools.board_process`); this is the supervisor between them.
+A simulated board: a folder is its drive, laid out by ``board prepare``, with the real boot guard,
+the real library and an unchanged application. Each run of a file is its own process
+(`nerveshub_tools.board_process`); this module is the supervisor that starts them.
 
 ===========================  =======================================================================
 what happens                 what comes next, as with CircuitPython
@@ -22,7 +22,7 @@ Ctrl-C                       an exception like any other, but that it disarms th
 the end of any run           no image is mounted any longer; files open for writing are closed,
                              which writes their folders. A reset closes nothing
 watchdog                     a reset that says so
-brownout, hard fault         safe mode: ``safemode.py`` alone, then it waits for ever
+brownout, hard fault         safe mode: ``safemode.py`` alone, then it waits
 ===========================  =======================================================================
 """
 

@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Cuts the power in every write of each phase, in several places of each, and looks what becomes of
-the board. Prints JSON lines. Options: ``seconds`` for each phase, 0 to try every cut; ``doubles``:
-of so many cuts, in the recovery from one the power is cut again.
+Cuts the power in every write of each phase, at several places of each, and checks the board after
+that. Prints JSON lines. Options: ``seconds`` for each phase, 0 to try every cut; ``doubles``: after
+each so-many-th cut, the power is cut again during the recovery.
 """
 
 import json

@@ -29,7 +29,7 @@ _BOOT_OUT = (
 
 
 class Content(BaseException):
-    """Raised within the application: all is as it should be, the run may end."""
+    """Raised within the application to end the run: its condition is met."""
 
 
 class Prompt(Exception):

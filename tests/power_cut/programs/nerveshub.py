@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What the applications see of the world: they ``import outside`` and call ``serve``. That stands for
-the link and for NervesHub: a join, an update if another release is wanted, a confirmation.
+The applications' environment: they ``import outside`` and call ``serve``, which stands for the link
+and for NervesHub: a join, an update if another release is wanted, a confirmation.
 """
 
 import os

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-An application that fetches something itself with adafruit_requests, over the same socket pool, and
-a link that takes an update meanwhile.
+An application that uses adafruit_requests, over the same socket pool, and a link that takes an
+update meanwhile.
 
 Options (JSON, on standard input): ``host``, ``port``, ``product_key``, ``product_secret``; ``ca``:
 PEM text, for TLS; ``url``: what is fetched; ``sockets``: how many the board has; ``close_all``: in

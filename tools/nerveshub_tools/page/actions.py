@@ -27,7 +27,7 @@ _DOTS = {"offline": "dot off", "connecting": "dot trial", "on trial": "dot trial
 
 
 def act(method, *args) -> bool:
-    """Do what the operator wants, and say why it did not go."""
+    """Do an operator's action, and show why it failed."""
     try:
         method(*args)
     except (OperatorError, ValueError) as error:
@@ -56,7 +56,7 @@ class HeadPanel:
     @staticmethod
     def _button(hub, identifier: str, icon: str, text: str, done: str):
         def click() -> None:
-            # The protocol has no answer: that it was sent is all there is to tell.
+            # The protocol has no answer: only that it was sent can be shown.
             if act(getattr(hub, text.lower()), identifier):
                 ui.notify(done, type="positive")
 

@@ -7,7 +7,7 @@
 
 The page on a port of its own: on this computer only, in the hub's event loop.
 
-Separate because it knows sockets and who may come in, and nothing of what the page shows.
+Separate because it handles sockets and access, independently of the page's content.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class _Server(uvicorn.Server):
 
 
 class _Guard:
-    """Lets nobody in but this computer, and no page of another site (see `is_local`)."""
+    """Accepts requests of this computer only, and none of another site (see `is_local`)."""
 
     def __init__(self, app) -> None:
         self.app = app

@@ -5,7 +5,7 @@
 `nerveshub_tools.page.summary`
 ================================================================================
 
-What the page says about a device, in a few words.
+Short texts about a device for the page.
 
 Separate because it is text and numbers alone, without anything of a browser.
 """
