@@ -45,8 +45,8 @@ def main(options):
                     piece = view[:0]
                 at += count
                 travelled += count
-            part = None if at == size else False
-            while part is False:
+            part = None if at == size else 0
+            while part is not None and not isinstance(part, tuple):
                 part = writer.fwup_next(at, True)
     slices = 1
     while writer.fwup_finish() is False:
