@@ -5,9 +5,8 @@
 `nerveshub_link.bank.firmware_archive`
 ====================================================
 
-A ``.fw`` with one firmware image in it; the sink of a `FwReader`. Checks what ``meta.conf`` says,
-and that the image is what that names. Imported with such an update only: `DualBankWriter` takes
-images by themselves, too.
+Checks a ``.fw`` archive with one firmware image, and passes the image on; the sink of a `FwReader`.
+Imported with such an update only, since `DualBankWriter` also accepts bare images.
 """
 
 import hashlib
@@ -23,7 +22,8 @@ class FirmwareArchive:
 
     :param str board_id: ``meta-platform`` of archives for this board
     :param image: gets the image: ``check_size(count)``, ``write(view)``, ``end()``
-    :param tuple keys: public keys by one of which the archive must be signed; none: by nobody
+    :param tuple keys: public keys, by one of which the archive must be signed; empty to accept
+        unsigned archives
     :param lowest: version below which a signed archive is refused, or None
     """
 
@@ -34,16 +34,20 @@ class FirmwareArchive:
         self._lowest = lowest
         self._signed = self._conf = None  # while the signature is checked
         self.busy = False
-        """True while the signature is checked: `work` goes on with it."""
-        self._name = self._sha256 = self._hash = None  # of the image, as meta.conf names it
+        """True while the signature is checked, by `work`."""
+        self._name = self._sha256 = self._hash = None  # of the image, from meta.conf
         self._size = 0
         self.min_version = None
-        """What signed firmware says of older ones, text or None."""
+        """Lowest version that the signed firmware allows from now on, text or None."""
 
     def archive_meta(self, conf: bytes, signature) -> None:
         """
-        Check that the archive is for this board, and holds one image: at once, or when its
+        Check that the archive is for this board, and holds one image: at once, or after its
         signature was checked.
+
+        :param bytes conf: the ``meta.conf``
+        :param signature: 64 bytes, or None
+        :raises UpdateError: if the archive is refused
         """
         if self._keys:
             from ..release.signed_only import SignedOnly  # noqa: PLC0415 with public keys only
@@ -62,7 +66,7 @@ class FirmwareArchive:
             self.busy = False
 
     def drop(self) -> None:
-        """Give the memory back that a signature takes while it is checked."""
+        """Free the memory of a signature that is being checked."""
         if self._signed is not None:
             self._signed.drop()
 
@@ -92,7 +96,7 @@ class FirmwareArchive:
             self._check_signed(version, values.get(b"min-version"))
 
     def _check_signed(self, version: str, wanted) -> None:
-        """What is signed must cover the image, and must not be too old."""
+        """Check that the signature covers the image, and that the version is allowed."""
         from ..release.min_version import check  # noqa: PLC0415 with public keys only
 
         if self._sha256 is None:

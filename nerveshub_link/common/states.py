@@ -5,19 +5,19 @@
 `nerveshub_link.common.states`
 ====================================================
 
-State machines as tables. A table is one flat tuple, which takes the least memory: state, event,
-next state; state, event, next state; and so on. In the source each row is a line, and the comment
-behind it says what is done. ``scripts/draw_states.py`` draws these lines into the documentation.
+State machines as tables. A table is one flat tuple, to save memory: state, event, next state;
+state, event, next state; and so on. In the source each row is a line, and the comment after it
+names the action. ``scripts/draw_states.py`` draws these lines into the documentation.
 """
 
 
 def next_state(table: tuple, state, event):
     """
-    Look up what follows. Allocates nothing.
+    Look up the next state. Allocates nothing.
 
     :param tuple table: the rows, one after the other
     :param state: the present state
-    :param event: what happened
+    :param event: the event
     :return: the next state; the present one if the table has no such row
     """
     for at in range(0, len(table), 3):

@@ -5,9 +5,9 @@
 `nerveshub_link.device.restart`
 ====================================================
 
-The restart of the board: whoever wants one asks here (an update, the server, a trial that failed,
-the local shell). The server is told ``rebooting`` first, and `Client.reboot` is called a moment
-after that was sent, or after two seconds if it can't be sent.
+Restarts the board: after an update, at the server's request, after a failed trial, or by the local
+shell. ``rebooting`` is sent to the server first, and `Client.reboot` is called 250 ms after that,
+or after two seconds if it can't be sent.
 """
 
 from micropython import const
@@ -16,7 +16,7 @@ from ..common.ticks import elapsed
 from ..errors import describe
 
 _FLUSH_TIMEOUT = const(2000)
-_GOODBYE = const(250)  # "flushed" means that the network stack has it: let it go out, too
+_GOODBYE = const(250)  # time for the network stack to send the last message
 _RETRY = const(60 * 1000)  # after a `Client.reboot` that raised
 
 
@@ -27,7 +27,7 @@ class Restart:
     :param Client client: its ``reboot`` restarts the board
     :param push: function of event and payload that sends to the device topic
     :param UpdateManager updates: aborted before the restart
-    :param call: function that calls a callback of the user and survives its exceptions
+    :param call: function that calls a callback of the application and catches its exceptions
     :param log: function of level and text
     """
 
@@ -42,20 +42,20 @@ class Restart:
 
     @property
     def due(self) -> bool:
-        """True while a restart was asked for and has not happened (read-only)."""
+        """True if a restart was requested and has not happened yet (read-only)."""
         return self._since is not None
 
     def ask(self, now: int) -> None:
         """
-        Say ``rebooting`` and restart a moment after that is sent. If `Client.reboot` raises, it is
-        called again each minute. While a restart is due, this does nothing: whoever asks again and
-        again does not put it off.
+        Send ``rebooting``, and restart soon after it was sent. If `Client.reboot` raises, it is
+        called again each minute. Further requests are ignored, so that they can't delay the
+        restart.
 
         :param int now: ticks in milliseconds
         """
         if self._since is not None:
             return
-        # First: whether it can be said or not, the restart comes.
+        # Before push(): the restart must happen even if that raises.
         self._since = now
         self._wait = _GOODBYE
         try:
@@ -65,19 +65,19 @@ class Restart:
 
     def tick(self, now: int, flushed: bool) -> None:
         """
-        Restart when it is time.
+        Restart when it is due.
 
         :param int now: ticks in milliseconds
-        :param bool flushed: True if nothing waits to be sent
+        :param bool flushed: True if no message is queued
         """
         if self._since is None:
             return
         waited = elapsed(now, self._since)
         if not flushed and waited < _FLUSH_TIMEOUT:
-            # The moment begins when it is sent.
+            # The 250 ms begin when the message is sent.
             self._wait = max(self._wait, min(waited + _GOODBYE, _FLUSH_TIMEOUT))
         elif waited >= self._wait:
-            # First: also what is no Exception, such as Ctrl-C, must not make the restart forgotten.
+            # Before the calls: after a Ctrl-C in them, the restart must be tried again.
             self._since, self._wait = now, _RETRY
             self._updates.abort()
             if self._call(self._client.reboot):

@@ -5,15 +5,15 @@
 `nerveshub_link.device.script_answers`
 ====================================================
 
-Answers to scripts that were not run. Apart from the topic because few boards ever need them:
-imported with scripts, or when one comes although they are off.
+Answers scripts that were not run. Not in the topic, because few boards need it: imported with the
+option ``scripts``, or when a script comes without it.
 """
 
 
 class ScriptAnswers:
     """
-    What is owed to operators whose scripts were not run: whoever announces version 2.1.0 must
-    answer, or the operator waits for 30 seconds.
+    Answers to scripts that were not run. A device that announces version 2.1.0 must answer every
+    script, or the operator waits for 30 seconds.
 
     :param push: function of event and payload that sends to the device topic
     """
@@ -24,16 +24,16 @@ class ScriptAnswers:
 
     def refuse(self, ref, reason: str) -> None:
         """
-        Answer a script by an error. If there is no memory for that now, `settle` tries again.
+        Answer a script with an error. If there is no memory for that now, `settle` tries again.
 
-        :param str ref: the script's
-        :param str reason: for the operator
+        :param str ref: the script's ref
+        :param str reason: the reason, for the operator
         """
         self._owed.append((ref, reason))
         self.settle()
 
     def settle(self) -> None:
-        """Send the answers that are owed."""
+        """Send the queued answers."""
         while self._owed:
             ref, reason = self._owed[0]
             try:
@@ -42,4 +42,4 @@ class ScriptAnswers:
                 self._push("scripts/run", answer)
             except MemoryError:
                 return
-            self._owed.pop(0)  # also if nothing is joined: the server has forgotten it then
+            self._owed.pop(0)  # also if not joined: the server does not wait any more then

@@ -5,12 +5,12 @@
 `nerveshub_link.device.trial`
 ====================================================
 
-What the writer says of the firmware that runs: its metadata, whether it is confirmed, and whether
-its trial is over. Made before the connection, which feeds the trial's watchdog through it; so it
-knows no topic: `nerveshub_link.device.topic` tells the server.
+The state of the running firmware, by the writer: its metadata, whether it is confirmed, and whether
+its trial is over. Made before the connection, which feeds the trial's watchdog through it; reports
+to the server are sent by `nerveshub_link.device.topic`.
 
-A writer may raise at any call. A device whose writer raises must come online all the same, so that
-it can be repaired.
+A writer may raise at any call. The device must come online nevertheless, so that it can be
+repaired.
 """
 
 from micropython import const
@@ -19,14 +19,14 @@ from ..common.ticks import elapsed
 from ..errors import describe
 
 _RETRY = const(60 * 1000)  # after a confirmation or a writer's poll() that raised
-_PAUSE = const(90 * 1000)  # between two calls of NervesHubLink.poll: more proves nothing
+_PAUSE = const(90 * 1000)  # longest time between two calls of poll() that counts as steady
 
 
 class Trial:
     """
-    The firmware that runs.
+    The running firmware.
 
-    :param Config config: ``fwup_writer``, ``known_meta``, ``confirm_after``
+    :param Config config: its ``fwup_writer``, ``known_meta`` and ``confirm_after`` are used
     :param log: function of level and text
     """
 
@@ -39,22 +39,22 @@ class Trial:
         """True if the running firmware is known to be confirmed."""
         self.going_back = False
         """True once the writer has recorded that the trial has failed: a restart is due."""
-        self._asked_back = False  # by the writer, and nobody has acted on it yet
-        self._steady = 0  # milliseconds joined and polled, towards
-        self._wait = 0
+        self._asked_back = False  # True if the writer has asked for a restart since the last poll
+        self._steady = 0  # milliseconds joined and polled so far
+        self._wait = 0  # milliseconds needed for a confirmation
         self._slow_told = False
         self._ticked = 0
-        self._failed_at = 0  # when the writer's poll() raised
-        self._pause = 0  # for so long it is not called
+        self._failed_at = 0  # ticks when the writer's poll() raised
+        self._pause = 0  # milliseconds for which it is not called after that
 
     def metadata(self) -> dict:
-        """Return what runs; what was known last, should the writer raise."""
+        """Return the running firmware's metadata; if the writer raises, the last known ones."""
         self._meta = self._ask("firmware_meta", self._config.running_meta, None) or self._meta
         return self._meta
 
     def report(self) -> dict:
         """
-        Return what a join tells: ``firmware_validated``, and ``firmware_auto_revert_detected``.
+        Return the values of a join: ``firmware_validated`` and ``firmware_auto_revert_detected``.
         """
         validated, reverted = True, False
         writer = self._writer
@@ -63,7 +63,7 @@ class Trial:
             reverted = self._ask("firmware_auto_reverted", writer.firmware_auto_reverted, False)
         self.confirmed = bool(validated)
         told = {"firmware_auto_revert_detected": bool(reverted)}
-        if validated is not None:  # else the server takes it for unknown, which bars no update
+        if validated is not None:  # if it is missing, the server still sends updates
             told["firmware_validated"] = bool(validated)
         return told
 
@@ -89,11 +89,11 @@ class Trial:
 
     def poll(self, now: int, restarting: bool) -> bool:
         """
-        Call the writer, also while a restart is due: until then its watchdog must be fed.
+        Call the writer's ``poll``, also while a restart is due, since it feeds the watchdog.
 
         :param int now: ticks in milliseconds
         :param bool restarting: True if a restart is due already
-        :return: True if the board must restart, to go back to the firmware before
+        :return: True if the board must restart, to go back to the old firmware
         """
         self._ticked = now
         self._poll_writer(now)
@@ -108,7 +108,7 @@ class Trial:
         Let the writer feed its watchdog, right before a step that blocks. Never raises.
 
         :param int timeout: seconds that each wait in that step may last
-        :return: the same, or less while there is a watchdog that is not fed meanwhile
+        :return: the same, or less if a watchdog must be fed again soon
         """
         self._poll_writer(self._ticked)
         seconds = getattr(self._writer, "watchdog_seconds", None)
@@ -134,7 +134,7 @@ class Trial:
             self._failed_at, self._pause = now, _RETRY
 
     def begin(self) -> None:
-        """Count from now on: the device has just joined."""
+        """Begin to count the time until the confirmation: the device has just joined."""
         self._steady = 0
         self._slow_told = False
         self._wait = self._config.confirm_after * 1000
@@ -144,7 +144,7 @@ class Trial:
         Count time during which the device was joined and polled.
 
         :param int passed: milliseconds since the last call
-        :return: True if it is enough for a confirmation
+        :return: True if the time for a confirmation is reached
         """
         if passed <= _PAUSE:
             self._steady += passed
@@ -155,13 +155,13 @@ class Trial:
         return self._steady >= self._wait
 
     def count_again(self) -> None:
-        """The confirmation failed: count anew, for a minute at least."""
+        """Count again, for at least a minute, after a failed confirmation."""
         self._steady = 0
         self._wait = max(self._config.confirm_after * 1000, _RETRY)
 
     def confirm(self) -> bool:
         """
-        Confirm the running firmware, if that is due.
+        Confirm the running firmware, if it is not confirmed yet.
 
         :return: False if the writer failed
         """

@@ -5,22 +5,22 @@
 `nerveshub_link.extensions.port`
 ====================================================
 
-What an extension may use of its link. Apart from the link, so that an extension knows neither the
-link nor the other extensions.
+The parts of a link that an extension may use. An extension gets neither the link nor the other
+extensions.
 """
 
 
 class Port:
     """
-    What an extension's ``setup`` gets, as attributes:
+    The argument of an extension's ``setup``. Attributes:
 
     * ``config``: the checked options, see `nerveshub_link.config.config.Config`
     * ``clock``: function that returns ticks in milliseconds, the option of this name
     * ``log``: function of level and text
     * ``time``: the `ServerTime`
-    * ``updates``: the `UpdateManager`, to look at
+    * ``updates``: the `UpdateManager`, for its state
     * ``restart``: the `Restart`
-    * ``transport``: function that makes one more `Transport`
+    * ``transport``: function that makes another `Transport`
     * ``logs``: the `DeviceLogs` among the extensions, or None
 
     """

@@ -57,9 +57,9 @@ def make_extensions(config, channels, log, time, updates, restart, transport):  
     Make all extensions of the option.
 
     :param Config config: the checked options
-    :param Channels channels: where their router joins and pushes
-    :param log: and the others: as in `nerveshub_link.extensions.port.Port`, for the extensions
-    :return: their router, and the `DeviceLogs` among them or None
+    :param Channels channels: the socket's topics, for the router
+    :param log: and the following: see `nerveshub_link.extensions.port.Port`
+    :return: the router, and the `DeviceLogs` among the extensions or None
     """
     given = config.extensions
     made = {}
@@ -68,7 +68,7 @@ def make_extensions(config, channels, log, time, updates, restart, transport):  
         made[name] = make_extension(name, given[name])
     logs = made.get("logging")
     if not hasattr(logs, "add"):
-        logs = None  # an extension of the user's own
+        logs = None  # the application's own extension
     port = Port(config, log, time, updates, restart, transport, logs)
     for name in made:
         # Optional method of an extension that needs more of the link than push().

@@ -19,7 +19,7 @@ phase                  meaning
 `CLOSED`               for good
 =====================  ==========================================================================
 
-Which phase follows which, ``_TABLE`` says.
+``_TABLE`` holds the transitions between them.
 
 The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second. Once
 the device has been joined for a minute, the caller calls `Connection.succeeded`: only that resets
@@ -181,7 +181,7 @@ class Connection:
         """
         since = elapsed(now, self._since)
         self.time.tick(now)
-        # CircuitPython would make a tuple anew in each tick.
+        # CircuitPython would allocate a tuple in each tick.
         if not self.socket.state and (self.phase == OPEN or self.phase == CONNECTING):  # noqa: PLR1714
             # An exception interrupted a change of phase: the socket is closed already.
             self.lost("the connection is gone", now)

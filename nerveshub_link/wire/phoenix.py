@@ -159,10 +159,10 @@ class Channels:
 
     def pusher(self, topic: str):
         """
-        Return a function of event and payload that sends to one topic, and returns False if that is
-        not joined: for whoever shall send there and do nothing else.
+        Make a function that sends to one topic only.
 
-        :param str topic: its name
+        :param str topic: the topic's name
+        :return: function of event and payload; it returns False if the topic is not joined
         """
         return lambda event, payload: self.push(topic, event, payload) is not None
 
