@@ -28,6 +28,7 @@ from struct import pack_into, unpack_from
 
 from micropython import const
 
+from ..errors import DownloadError
 from .slot_file import IMAGE_AT, SECTOR, SlotFile
 
 _MOST_PARTS = const(8)  # of an update: each may need a connection, and that blocks
@@ -71,6 +72,7 @@ def next_part(writer, path: str, received: int, kept: bool):
     :param int received: bytes of the archive that were taken
     :param bool kept: whether a further part would come over the same connection
     :return: as `FwupWriter.fwup_next`
+    :raises DownloadError: if the download has to start from zero
     """
     install, delta = writer._install, writer._delta
     if delta is None:
@@ -98,7 +100,10 @@ def next_part(writer, path: str, received: int, kept: bool):
             return received, 0
         writer.log("info", delta.words)
         writer._reader = delta
-    return delta.next(received, kept)
+    try:
+        return delta.next(received, kept)
+    except MemoryError:  # a chunk may be written in part
+        raise DownloadError("no memory to copy a chunk", "restart") from None
 
 
 def _end_of_table(install, path: str, received: int) -> int:

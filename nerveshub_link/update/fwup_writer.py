@@ -224,6 +224,7 @@ class FwupWriter:
             if there is more to do before, or for the progress, how many bytes of the image are
             there by now, whatever way they came: it is called again at the next ``poll()``. None if
             no more is needed
+        :raises DownloadError: as `fwup_chunk`
         """
         return received, 0
 

@@ -60,6 +60,7 @@ CLOSED = 7
 _BETWEEN = "between"  # neither the network nor the writer has its turn
 _NO_BYTES = memoryview(b"")
 _RETRIED = (_BETWEEN, "download", "verify")
+_WRITES = ("fwup_chunk", "fwup_next")  # a `DownloadError` in them says that the bytes are wrong
 _REPORT = ""  # what is done now can't fail the update
 _REPORT_TIMEOUT = const(60 * 1000)
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
@@ -252,7 +253,7 @@ class UpdateManager:
         elif self.state >= REPORTING:
             self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
         elif (self._doing in _RETRIED and not isinstance(error, UpdateError)) or (
-            self._doing == "fwup_chunk" and isinstance(error, DownloadError)
+            self._doing in _WRITES and isinstance(error, DownloadError)
         ):
             # Not the writer's, and nobody's verdict. If it was the last try's, it is so again.
             lost = self._doing != _BETWEEN or self._writing

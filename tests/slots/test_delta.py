@@ -22,6 +22,7 @@ from support.update_bench import COMPLETED
 
 from nerveshub_link import AppSlotWriter
 from nerveshub_link.slots import slot_file
+from nerveshub_link.slots.image_install import ImageInstall
 from nerveshub_link.slots.slot_file import IMAGE_AT, SECTOR
 
 FILES = many_files()
@@ -314,6 +315,24 @@ def test_whatever_fails_while_the_running_slot_is_read_nothing_but_bytes_is_lost
     monkeypatch.setattr(slot_file.SlotFile, "read_into", fails)
     one.run(100)
     assert left[0] < 0
+    assert_installed(machine, one)
+
+
+def test_no_memory_in_the_midst_of_a_copy_makes_the_whole_come(machine, monkeypatch):
+    left = [20]
+    append = ImageInstall._append
+
+    def fails(self, view):
+        left[0] -= 1
+        if not left[0]:
+            append(self, view[:100])
+            raise MemoryError
+        append(self, view)
+
+    one = bench(machine).offer(RELEASE)
+    monkeypatch.setattr(ImageInstall, "_append", fails)
+    one.run(100)
+    assert one.transport.ranges[-1] is None
     assert_installed(machine, one)
 
 

@@ -6,6 +6,8 @@ Updates of a writer that does not need all of an image: which parts are asked fo
 connection, and that anything odd ends with the whole image, from zero.
 """
 
+from unittest import mock
+
 import pytest
 from support.desk import RecordingWriter
 from support.fakes import END
@@ -13,6 +15,7 @@ from support.parts import PartServer
 from support.update_bench import COMPLETED, IMAGE, Bench, failed
 
 from nerveshub_link.errors import DownloadError, TransportError
+from nerveshub_link.update import manager as updates
 
 SIZE = len(IMAGE)
 RESET = TransportError("connection broke: OSError: [Errno 104] ECONNRESET")
@@ -268,6 +271,49 @@ def test_wrong_bytes_end_the_update_after_two_restarts():
     one.offer().run(100)
     assert one.transport.ranges == [FIRST, None, None]
     assert one.statuses[-1] == failed("fwup_chunk: chunk 5 is damaged")
+
+
+def test_a_writer_that_can_not_go_on_with_parts_gets_the_whole_from_zero():
+    one = bench(DownloadError("no memory to copy a chunk", "restart")).offer().run(100)
+    assert one.transport.ranges == [FIRST, None]
+    assert_whole(one)
+
+
+def test_ctrl_c_while_the_writer_is_asked_aborts_the_update_and_passes():
+    one = bench()
+    one.writer.fwup_next = mock.Mock(side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        one.offer().run(100)
+    assert one.written[-1] == "fwup_abort" and not one.transport.is_open
+    assert one.manager.state == updates.IDLE
+
+
+def test_a_link_that_is_closed_while_the_writer_is_asked_asks_for_nothing_more():
+    one = bench()
+
+    def closes(received, kept):
+        one.manager.close()
+        return 900, 1100
+
+    one.writer.fwup_next = closes
+    one.offer().run(100)
+    assert one.transport.ranges == [FIRST] and not one.transport.is_open
+    assert one.written[-1] == "fwup_abort"
+
+
+def test_a_break_between_the_answer_of_the_writer_and_the_next_part_asks_it_again():
+    one = bench((900, 1100), (900, 1100), None)
+    fetch, failing = one.manager._image.fetch, [MemoryError()]
+
+    def fails_once(span):
+        if failing:
+            raise failing.pop()
+        fetch(span)
+
+    one.manager._image.fetch = fails_once
+    one.offer().run(100)
+    assert one.writer.asked == [(300, True), (300, False), (1100, True)]
+    assert one.statuses[-1] == COMPLETED
 
 
 def test_what_fwup_next_raises_is_the_end_of_the_update():
