@@ -13,6 +13,9 @@ after length and checksum proved right, or ``fwup_abort``. ``fwup_chunk`` and ``
 return False to be called again at the next ``poll()``. A download that has to start from zero again
 is another ``fwup_abort`` and ``fwup_begin``. Any of them may raise: the update is then
 aborted and reported as failed with the exception's text.
+
+A writer that verifies signatures, and needs only parts of an image, says so by ``fwup_first``.
+Then ``fwup_next`` is called when a part was taken, and the next part comes by ``fwup_chunk``.
 """
 
 

@@ -16,7 +16,8 @@ state          what one step does                          what the server hears
                topic anew, waits for the offer anew, then  and offers it again: ``received``,
                `DOWNLOADING`                               ``started``
 `DOWNLOADING`  moves one chunk: network, hash, writer; or  progress, stage ``downloading``
-               waits for the next try
+               asks the writer which part of the image
+               is next; or waits for the next try
 `VERIFYING`    compares the checksum; if it is wrong,      progress, stage ``updating``
                `DOWNLOADING` from zero, twice at most
 `INSTALLING`   ``fwup_finish``, until it has no more to    progress, stage ``updating``;
