@@ -36,7 +36,7 @@ class RawServer:
         and so on; the last one serves all further connections, too
     :param ssl.SSLContext tls: speak TLS, with this server-side context
 
-    A handshake that the client broke off is no failure; it is kept in ``handshake_errors``.
+    A handshake that the client interrupted is not a failure; it is kept in ``handshake_errors``.
     """
 
     def __init__(self, *behaviours, tls=None):

@@ -2,10 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Plays a captured transcript of the real server against a real link: whatever the server sent goes
-in, at the captured times; what the captured (throwaway) client said is only used to translate its
-refs into the link's own. What the link says is kept, and checked against the rules that hold for
-any good client.
+Plays a captured transcript of the real server against a real link: the server's messages are sent
+to it at the captured times; the captured client's messages are only used to translate its refs into
+the link's own. The link's messages are kept, and checked against the rules for any correct client.
 
 What the replay changes, and why:
 
@@ -318,7 +317,7 @@ class Line:
 
 
 def check_extension_event(event, payload):
-    """The rules of the real server for what an extension says."""
+    """Check an extension's messages by the real server's rules."""
     key, _, what = event.partition(":")
     if what == "attached":
         assert payload == {}

@@ -4,9 +4,9 @@
 """
 NervesHub as one device sees it, over the connections of a `support.wires.Network` (the server's
 ``lib/nerves_hub/device_link.ex``, ``firmware_updates.ex``, ``extensions/``). It answers by itself:
-it offers its release whenever the device runs another one, breaks the first download off, asks for
-a health report at each attach, and takes note of all that is said, and of what would have crashed
-the real one.
+it offers its release whenever the device runs another one, interrupts the first download, asks for
+a health report at each attach, and records all messages, and those that would have crashed the real
+server.
 """
 
 from .desk import update

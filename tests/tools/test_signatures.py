@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""Who has signed a release: told as fwup tells it, and nothing that is broken counts as signed."""
+"""The signer of a release: the same as by fwup; a damaged release never counts as signed."""
 
 import shutil
 import zipfile

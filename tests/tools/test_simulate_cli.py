@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""``board simulate`` makes boards that are not there, lets others be, and says what it needs."""
+"""``board simulate`` makes new boards, continues existing ones, and reports missing options."""
 
 import os
 import select

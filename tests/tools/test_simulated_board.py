@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Boards that are hit by all that boards are hit by, with the real boot guard: there is no hub and no
-network in most of these tests, and each board is back on an application that works in the end.
+Simulated boards with all kinds of failures, and the real boot guard: most tests need no hub and no
+network, and in the end each board runs a working application.
 """
 
 import hub_replay

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What travels between two releases is foretold: range by range, and file by file."""
+"""The predicted download between two releases: range by range, and file by file."""
 
 import random
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: MIT
 """
-One watchdog for two: the real launcher arms it for a release on trial, the application for itself.
+One watchdog for two users: the launcher arms it for a release on trial, the application for itself.
 """
 
 import sys

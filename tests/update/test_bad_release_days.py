@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What becomes of a bad release and of its repair, over days, by the server's own rules: attempts,
-penalty box and the device's answers together.
+A bad release and its repaired successor, over days, by the server's own rules: attempts, penalty
+box and the device's answers together.
 """
 
 import pytest

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Updates of a writer that does not need all of an image: which parts are asked for, over which
-connection, and that anything odd ends with the whole image, from zero.
+Updates of a writer that does not need the whole image: which parts are requested, over which
+connection; after any unusual answer the whole image is downloaded from zero.
 """
 
 from unittest import mock

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Downloads that break off and go on: what is asked for again, what the writer and the server hear
-meanwhile, and when it has failed after all.
+Downloads that are interrupted and resumed: what is requested again, what the writer and the server
+get meanwhile, and when the download has failed for good.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ def bench(*tries, retries=10, **options):
 
 
 def assert_installed(one, ranges):
-    """The right image, once, and nobody was told of anything else."""
+    """The right image was installed once, and nothing else was reported."""
     assert one.transport.ranges == ranges
     assert one.statuses == [RECEIVED, STARTED, COMPLETED]
     begins = [at for at, call in enumerate(one.writer.heard) if call[0] == "fwup_begin"]

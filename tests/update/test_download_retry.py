@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""What follows a try that failed: how long to wait, when to give up, and for what reason."""
+"""After a failed try: how long to wait, when to give up, and for what reason."""
 
 import pytest
 from support.fakes import FakeClock

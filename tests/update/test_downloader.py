@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 """
 Downloads: literal answers over loopback sockets; where packet borders or time matter, a transport
-whose packets the test writes down. No image at all is better than a wrong one.
+whose packets the test defines.
 """
 
 import random

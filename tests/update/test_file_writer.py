@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""FileWriter on a real file system: there is a whole image installed at every moment."""
+"""FileWriter on a real file system: a complete image is installed at every moment."""
 
 import builtins
 import errno

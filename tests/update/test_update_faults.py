@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Updates that go wrong, as a whole: the real link, a real hub, a firmware server that misbehaves.
-Each time the hub must hear `failed` with the reason, the link must stay joined, nothing may be
-installed, and a good update must succeed right afterwards.
+Failing updates from end to end: the real link, a real hub, a misbehaving firmware server. Each time
+the hub must get `failed` with the reason, the link must stay joined, nothing may be installed, and
+a good update must succeed right afterwards.
 """
 
 import json

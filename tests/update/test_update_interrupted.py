@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-Errors between the network and the writer, Ctrl-C anywhere, and reports that can't be made: what is
-installed is the image or nothing, and what is said never changes what is done.
+Errors between the network and the writer, Ctrl-C anywhere, and failing reports: the image is
+installed completely or not at all, and a report never affects the update.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: MIT
 """
-An update from the server's word to the installation: what the server hears, in which order and how
-often, and what the writer is told.
+An update from the server's offer to the installation: which reports the server gets, in which order
+and how often, and which calls the writer gets.
 """
 
 import hashlib

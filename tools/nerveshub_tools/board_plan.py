@@ -5,8 +5,8 @@
 `nerveshub_tools.board_plan`
 ================================================================================
 
-What ``board prepare`` is about to do to a drive: what it will write, what that replaces, whether
-there is room. Writes nothing; `nerveshub_tools.board_prepare` does.
+Plans a run of ``board prepare``: which files it will write and replace, and whether there is room.
+Writes nothing; `nerveshub_tools.board_prepare` does.
 """
 
 from dataclasses import dataclass, field

@@ -227,7 +227,7 @@ def main() -> None:
     for path in paths.close_all():
         emit("folder_written", file=path)
     emit("ended", how=how, traceback=text, board=board.state())
-    # No socket says goodbye.
+    # No socket is closed properly.
     os._exit(0)
 
 

@@ -5,8 +5,8 @@
 `nerveshub_tools.fleet_access`
 ================================================================================
 
-What every command for a fleet needs: which server, which organization and product, whose token;
-and errors in the server's words and in ours.
+Shared by the commands for a fleet: server, organization, product and token; and error texts of the
+server with an explanation.
 
 Separate from the commands themselves, `nerveshub_tools.fleet_cli`.
 """
@@ -77,7 +77,7 @@ def tell(text: str) -> None:
 
 def explained(refused: Refused, hints: Optional[Dict[int, str]] = None) -> click.ClickException:
     """
-    What the server said, and what it means; to be raised.
+    The server's error with an explanation; to be raised.
 
     :param dict hints: status to sentence, where a command knows more than the status does
     """

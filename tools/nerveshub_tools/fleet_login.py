@@ -5,9 +5,9 @@
 `nerveshub_tools.fleet_login`
 ================================================================================
 
-The command ``login``: a token for NervesHub, from the browser or from a person.
+The command ``login``: gets a token for NervesHub, by the browser or by asking for one.
 
-Separate because it is the one command without a token, and the one that waits for a person.
+Separate because it is the only command without a token, and the only one that waits for a person.
 """
 
 import asyncio
@@ -68,12 +68,12 @@ async def from_browser(
     sleep: Callable[[float], Awaitable] = asyncio.sleep,
 ) -> str:
     """
-    Have a person let this command line in.
+    Let the user confirm the login of this command line in the browser.
 
     :param open_browser: opens an address, like ``webbrowser.open``
     :param sleep: waits some seconds
     :return: the user's token
-    :raises RestError: if nobody has done so within five minutes
+    :raises RestError: if it was not confirmed within five minutes
     """
     begun = await client.begin_login(f"nerveshub-link on {socket.gethostname()}")
     url = begun["url"]

@@ -5,11 +5,11 @@
 `nerveshub_tools.release_file`
 ================================================================================
 
-Takes a release apart, a ``.fw`` or a ``.bin``, and finds what is wrong with it: damage, with the
-place in the file, and what a board does not read. Nothing in the file is believed: it may come from
-anywhere, and may be cut off at any byte.
+Reads a release, a ``.fw`` or a ``.bin``, and finds faults: damage, with its place in the file, and
+features that a board does not support. The file is not trusted: it may come from anywhere, and may
+be cut off at any byte.
 
-What NervesHub says to it, `nerveshub_tools.release_rules` knows. The formats are stated in
+`nerveshub_tools.release_rules` has NervesHub's rules. The formats are stated in
 ``docs/release_format.rst``; that of a ``.bin`` is ESP-IDF's ``esp_image_format.h``.
 """
 

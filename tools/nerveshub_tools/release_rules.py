@@ -5,8 +5,8 @@
 `nerveshub_tools.release_rules`
 ================================================================================
 
-What NervesHub says to a release that was uploaded: what it reads out of it, by whom it is signed,
-and what it would refuse. The server gives no reason for most of that.
+NervesHub's rules for an uploaded release: the metadata that it reads, the signer, and what it would
+refuse, mostly without a reason.
 
 Sources: NervesHub's ``lib/nerves_hub/firmwares.ex``, ``fwup.ex``, ``update_tool/fwup.ex`` and
 ``update_tool/esp_idf.ex``, and uploads to a real server.

@@ -5,9 +5,9 @@
 `nerveshub_tools.settings_faults`
 ================================================================================
 
-Which values in ``settings.toml`` the library would refuse at its start, in words. The rules are
-those of ``nerveshub_link/config/options.py``; a test holds the two against each other. Apart from
-`nerveshub_tools.board_settings`, which finds the values, and what is lacking.
+Finds values in ``settings.toml`` that the library would refuse at its start. The rules are those of
+``nerveshub_link/config/options.py``; a test compares the two. `nerveshub_tools.board_settings`
+reads the values, and finds missing ones.
 """
 
 from pathlib import Path

@@ -5,7 +5,7 @@
 `nerveshub_tools.simulate_cli`
 ================================================================================
 
-The command ``board simulate``: boards without boards, one for each folder.
+The command ``board simulate``: simulated boards, one for each folder.
 
 Separate from the commands for a board on the desk (`nerveshub_tools.board_cli`), of which it needs
 none.
@@ -80,7 +80,7 @@ def simulate(folders, app, ca, **given) -> None:
 
 def check_system() -> None:
     """
-    Can the library connect on this system? Without this, a device would try for ever.
+    Check that the library can connect on this system.
 
     :raises click.ClickException: if it can't: on Windows
     """

@@ -7,8 +7,8 @@ A board with a console and scripts, polled until an operator calls ``stop()``.
 Options (JSON, on standard input): ``host``, ``port``, ``product_key``, ``product_secret``,
 ``identifier``; ``console``: options of `Console`; ``scripts``; ``link``: further options of
 `NervesHubLink`; ``on``: False for a link without console and scripts; ``seconds``: when to give up.
-The prompt knows ``stop``, ``memory``, ``wait(seconds)``, which pushes the clock forward, and
-``idle()``, which lets a thousand polls be measured that find nothing to do.
+The prompt knows ``stop``, ``memory``, ``wait(seconds)``, which advances the clock, and ``idle()``,
+which measures a thousand idle polls.
 """
 
 import gc

@@ -27,14 +27,14 @@ META = {
 
 
 class Provider:
-    """Measures, and is no HealthProvider."""
+    """A provider that is not derived from HealthProvider."""
 
     def health_check(self):
         return {}
 
 
 class Mine:
-    """Does what an Extension does, and is none."""
+    """An extension that is not derived from Extension."""
 
     version = "0.0.1"
 

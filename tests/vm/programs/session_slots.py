@@ -23,5 +23,5 @@ def slot_writer(drive, slot, clock, public_keys):
 
 
 def confirmed(link, clock):
-    """The release is on trial no longer."""
+    """Check that the release is confirmed."""
     return link.connected and link._config.fwup_writer.firmware_validated()
