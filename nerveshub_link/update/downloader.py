@@ -31,6 +31,8 @@ when the first try times out, and lets the head grow without a bound. Here, redi
 by us (bounded, never from https to http, with no header carried along), the connection is reused
 for parts of one image only, a compressed body is refused, and a body that is shorter or longer than
 announced is an error.
+
+Longer than other modules: all that a connection goes through must be seen together.
 """
 
 from micropython import const
