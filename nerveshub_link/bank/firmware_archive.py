@@ -61,6 +61,7 @@ class FirmwareArchive:
         """Check a slice of the signature."""
         if self._signed.step():
             conf = self._conf
+            self._signed.drop()
             self._signed = self._conf = None
             self._take_meta(conf)
             self.busy = False

@@ -38,34 +38,29 @@ class SignedOnly:
 
     def step(self) -> bool:
         """
-        Do a slice of the work.
+        Do a slice of the work. Call `drop` afterwards.
 
         :return: True if the signature is right; False if there is more to do
         :raises UpdateError: if it is that of none of the keys
         """
-        from .ed25519 import verification  # noqa: PLC0415 while a signature is checked only
-
         if self._slices is None:
-            if self._next == len(self._keys):
-                self.drop()
-                raise UpdateError(
-                    "the signature is not by %s: %s"
-                    % (
-                        "the key that this device was given"
-                        if len(self._keys) == 1
-                        else "one of the %d keys that this device was given" % len(self._keys),
-                        _SIGN,
-                    )
-                )
-            key = self._keys[self._next]
-            self._next += 1
-            self._slices = verification(key, self._signature, self._conf)
+            self._begin()
         outcome = next(self._slices)
         if outcome is False:
             self._slices = None
-        elif outcome:
-            self.drop()
         return bool(outcome)
+
+    def _begin(self) -> None:
+        """With the next key. (Apart from `step`, which must keep nothing that `drop` forgets.)"""
+        count = len(self._keys)
+        if self._next == count:
+            whose = "the key" if count == 1 else "one of the %d keys" % count
+            words = "the signature is not by %s that this device was given: %s"
+            raise UpdateError(words % (whose, _SIGN))
+        from .ed25519 import verification  # noqa: PLC0415 while a signature is checked only
+
+        self._slices = verification(self._keys[self._next], self._signature, self._conf)
+        self._next += 1
 
     def drop(self) -> None:
         """Give the memory back: what comes behind the signature wants it."""

@@ -46,6 +46,14 @@ from .image_install import ImageInstall
 from .record import DeviceState, StateError, pack
 from .slot_file import SlotFile
 
+_SIGNED = (
+    "release.sha512",
+    "release.ed25519",
+    "release.min_version",
+    "release.signed_only",
+    "slots.delta",
+    "update.part_answer",
+)
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
 # For a drive that can't be written: each offer is an attempt to the server, and three of them bring
@@ -96,6 +104,11 @@ class AppSlotWriter(FwupWriter):
         from ..release.public_keys import read_keys  # noqa: PLC0415 its memory is wanted back
 
         self.public_keys = read_keys(public_keys)
+        if self.public_keys:
+            # The names in a module stay when it goes. So they come now, where they lie out of the
+            # way of the buffers of an update.
+            load(*_SIGNED)
+            forget(*_SIGNED)
         from . import slot_drive  # noqa: PLC0415 its memory is wanted back
 
         self._read_only = slot_drive.read_only(root)  # why, in words; None if code can write
@@ -273,7 +286,10 @@ class AppSlotWriter(FwupWriter):
             return received, 0
         from .delta import next_part  # noqa: PLC0415 signed releases only
 
-        return next_part(self, self._copies_from, received, kept)
+        part = next_part(self, self._copies_from, received, kept)
+        if part == (received, 0) and self._reader is not self._delta:
+            self._end_delta()  # all that is left comes, which wants the memory
+        return part
 
     def _end_delta(self) -> None:
         delta, self._delta = self._delta, None

@@ -81,6 +81,7 @@ class ImageInstall:
         self._chunk = 0  # which one comes
         self._buffer = memoryview(bytearray(CHUNK))  # a chunk as it is stored
         self._window = memoryview(bytearray(CHUNK))  # sectors to write
+        self._reserve = bytearray(CHUNK + SECTOR)  # room for what is unpacked, until then
         self._filled = 0  # bytes of it
         self._sector = IMAGE_AT  # where the window goes
         self._hash = None  # of the image, as it is read back
@@ -149,6 +150,7 @@ class ImageInstall:
             if not self._signed.step():
                 return
             conf = self._conf
+            self._signed.drop()
             self._signed = self._conf = None
             self._take_meta(conf)
         self.busy = False
@@ -177,6 +179,7 @@ class ImageInstall:
         # From here on the slot holds no release, until the next header is written.
         self.revoke()
         self._table = table
+        self._reserve = None
         self._have = 0
 
     def _take_chunk(self, data: memoryview) -> None:

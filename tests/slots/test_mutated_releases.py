@@ -13,32 +13,24 @@ import hashlib
 import random
 import re
 import sys
-import time
 import zlib
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 from support import mutations, slots, update_bench
-from support.archives import feed
 from support.machine import Machine
+from support.mutated_slot import DEVICE, PIECES, fill, install, seeds
 from support.mutations import GOOD, IMAGE, META, mutant
 from support.vm import Vm, build
 
-from nerveshub_link.errors import UpdateError
-from nerveshub_link.release.fw_reader import FwReader
 from nerveshub_link.slots import slot_file
 from nerveshub_link.slots.app_slot_writer import AppSlotWriter
-from nerveshub_link.slots.image_install import ImageInstall
-from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, PAD, SECTOR, Header, SlotFile
+from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, PAD, SECTOR
 
 WHOLE = 20_000
 SECONDS = 5
-SECTORS = 400
-DEVICE = {key: META[key] for key in ("product", "platform", "architecture")}
-OLD = Header(6, 64 * SECTOR, 52, 7, bytes(32), bytes(32), dict(META, uuid="old")).pack()
 CHUNKS = (512, 1024, 4096)
-PIECES = (1, 7, 100, 512, 1000, 4096)
 # What has a wrong stream with a right hash: nobody knows what that unpacks to.
 BOMBS = ("bomb", "stream_cut_off", "stream_flipped")
 # A good release installs within this many KB (64 and 32 bits); so must a bad one be refused.
@@ -49,41 +41,6 @@ HEAP = (120, 86)
 def slot(tmp_path, monkeypatch):
     monkeypatch.setattr(slot_file, "_open", {})
     return tmp_path / "app.img"
-
-
-def fill(path):
-    """A slot that holds an older release; what it holds apart from the header is noise."""
-    noise = random.Random(1).randbytes(SECTORS * SECTOR)
-    data = noise[: HEADER_AT * SECTOR] + OLD + noise[IMAGE_AT * SECTOR :]
-    if path.exists():
-        with open(path, "r+b", buffering=0) as file:  # in place: it is open for writing already
-            file.write(data)
-    else:
-        path.write_bytes(data)
-    return data
-
-
-def install(path, data, seed):
-    """Feed a release in pieces; returns why it was refused, or None."""
-    rng = random.Random(seed)
-    slot = SlotFile(str(path))
-    one = ImageInstall(slot, DEVICE, "new", 7)
-    reader = FwReader(one)
-    view, at = memoryview(data), 0
-    try:
-        while at < len(view):
-            count = rng.choice(PIECES)
-            feed(reader.feed, view[at : at + count])
-            at += count
-        reader.finish()
-        while not one.verify():
-            pass
-        one.commit()
-        return None
-    except UpdateError as error:
-        return str(error)
-    finally:
-        slot.close()
 
 
 def said(data, key):
@@ -119,15 +76,6 @@ def check_padding(before, after):
     assert after[-PAD * SECTOR :] == before[-PAD * SECTOR :]
 
 
-def seeds(whole, count=WHOLE, seconds=SECONDS):
-    """Numbers from 0 on, until the time is over; all of them if that is asked for."""
-    until = time.monotonic() + seconds
-    for seed in range(count):
-        if not whole and seed >= 100 and time.monotonic() > until:
-            return
-        yield seed
-
-
 def test_the_release_that_they_are_made_from_is_taken(path):
     fill(path)
     assert install(path, GOOD, 1) is None
@@ -136,7 +84,7 @@ def test_the_release_that_they_are_made_from_is_taken(path):
 
 def test_no_release_with_something_wrong_ever_gets_a_header(path, whole, record_property):
     outcomes, kinds = Counter(), Counter()
-    for seed in seeds(whole):
+    for seed in seeds(whole, WHOLE, SECONDS):
         one = mutant(seed)
         before = fill(path)
         reason = install(path, one.data, seed)

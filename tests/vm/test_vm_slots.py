@@ -74,6 +74,17 @@ def test_of_a_signed_release_what_changed_is_fetched_and_the_rest_copied(
     assert_to_be_tried(machine, "b", LATER)
 
 
+def test_a_signed_one_is_written_within_8_kilobytes_more(vm, machine, tmp_path_factory):
+    path = tmp_path_factory.mktemp("archive") / "app.fw"
+    path.write_bytes(archive(FILES, signer=SIGNER))
+    keys = [Signer(2).text, SIGNER.text]
+    options = {"drive": machine.root, "archive": str(path), "meta": dict(META, uuid="new")}
+    heap = (WRITER_HEAP[vm.is_32_bit] + SIGNED) * 1024
+    result = vm.run("slots", dict(options, public_keys=keys), heap=heap)
+    assert result.all("installed"), result
+    assert_to_be_tried(machine, "b", FILES)
+
+
 def session(vm, hub, machine, slot, until, **options):
     options = {
         "host": "localhost",
