@@ -142,7 +142,9 @@ class Downloader:
         :raises UpdateError: if the URL is no good
         """
         self._origin = _parse(url)
+        self._keeps = False  # the connection that is kept for the next part leads to the old one
         if self._head is None:
+            self._transport.close()
             self._url = self._origin
 
     def hang_up(self) -> None:
@@ -198,12 +200,12 @@ class Downloader:
         :param int start: its first byte; what stands before it counts as taken
         :param int stop: the byte behind its last one; 0 for all up to the image's end
         """
+        if not self._keeps:
+            self.hang_up()
         self.received, self.stop = start, stop
         self._end = start if 0 < start == self.total else -1
         self._head = None
         self._in_body = False
-        if not self._keeps:
-            self._transport.close()
 
     @property
     def connects_next(self) -> bool:
@@ -257,8 +259,9 @@ class Downloader:
             if not self._reused:
                 raise
             # A server may close a kept connection at any time; then another one is made at once.
-            self._transport.close()
-            self._head = self._request = None
+            stop, self.stop = self.stop, 0  # this is not the part's end
+            self.hang_up()
+            self.stop = stop
             self._keeps = self._reused = False
             return WAITING
         return self._wait(now)

@@ -112,20 +112,23 @@ class ImageDownload:
         if offer.size is not None and 0 < first < offer.size:
             self.loader.fetch(0, first)
 
-    def renew(self, offer) -> None:
+    def renew(self, offer) -> bool:
         """
         The same update was offered again: go on from the new URL, with what has come if it is the
         same image.
 
         :param Offer offer: the newer offer
+        :return: False if it is another image, which begins from zero
         :raises UpdateError: if the URL is no good
         """
-        if offer.is_same_image(self._offer):
+        same = offer.is_same_image(self._offer)
+        if same:
             self.loader.renew(offer.url)
             self._offer = offer
         else:
             self._take(offer)
             self._log("warning", "another image is offered for the same update: from zero")
+        return same
 
     def close(self) -> None:
         """Close the connection, give the downloader back, forget the image. Never raises."""
@@ -200,6 +203,8 @@ class ImageDownload:
         """
         loader = self.loader
         start, stop = (loader.total, 0) if span is None else span
+        if stop > loader.total:
+            stop = 0  # the update has told a smaller size: there is nothing behind it
         if start != loader.received:
             self.partial = True
         loader.fetch(start, stop)

@@ -75,7 +75,8 @@ def _go_on(manager, offer, now: int) -> None:
     """The server had forgotten the update, and offers it again, maybe at a newer URL."""
     if manager.state <= _DOWNLOADING:
         check(offer, manager._config)
-        manager._image.renew(offer)
+        if not manager._image.renew(offer):
+            manager._writing = False  # the bytes that the writer works on are not of this image
         manager._offer = offer
         manager.state = _DOWNLOADING
     manager._reports.status("started" if manager.state < _REPORTING else "completed", now)

@@ -322,6 +322,56 @@ def test_what_fwup_next_raises_is_the_end_of_the_update():
     assert one.written[-1] == "fwup_abort" and not one.transport.is_open
 
 
+ELSEWHERE = "https://other.example/2/new.fw?X-Amz-Signature=topsecret"
+
+
+def offered_again(one, received):
+    """Step until so many bytes have come; then the server offers the update at another URL."""
+    while one.manager._image.loader.received < received:
+        one.step(100)
+    one.manager._reports.forget()
+    return one.offer(firmware_url=ELSEWHERE)
+
+
+def test_between_two_parts_a_newer_url_is_asked_at_its_own_host():
+    one = bench(False, (900, 1100), None).offer()
+    while not one.writer.asked:
+        one.step(100)
+    assert one.transport.is_open  # it is kept
+    offered_again(one, 300).run(100)
+    assert [address[:3] for address in one.transport.opened] == [
+        ("files.example", 80, False),
+        ("other.example", 443, True),
+    ]
+    assert one.transport.ranges == [FIRST, LATER]
+    assert one.statuses[-1] == COMPLETED
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_newer_url_that_comes_within_a_part_counts_for_the_next_one(keeps):
+    server = PartServer(IMAGE, keeps=keeps)
+    one = bench((900, 1100), (1500, 1700), None, server=server, chunk_size=64).offer()
+    offered_again(one, 901).run(100)
+    hosts = [address[0] for address in server.opened]
+    assert hosts[-1] == "other.example" and server.ranges == [FIRST, LATER, "bytes=1500-1699"]
+    assert one.statuses[-1] == COMPLETED
+
+
+def test_each_new_connection_begins_at_the_updates_own_url():
+    found = b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
+    server = PartServer(IMAGE, {0: lambda answer: found, 2: lambda answer: found}, keeps=False)
+    one = bench((900, 1100), None, server=server).offer().run(100)
+    paths = [bytes(data).split(b" ")[1].partition(b"?")[0] for data in server.offered]
+    assert paths == [b"/1/new.fw", b"/elsewhere", b"/1/new.fw", b"/elsewhere"]
+    assert one.statuses[-1] == COMPLETED
+
+
+def test_no_part_is_asked_for_behind_the_end_that_the_update_has_told():
+    one = bench((900, SIZE + 1)).offer().run(100)
+    assert one.transport.ranges == [FIRST, "bytes=900-"]
+    assert max(value for _, value in one.progress) == 100
+
+
 def test_no_connection_is_kept_behind_an_update():
     one = bench((900, 1100), None).offer().run(100)
     assert not one.transport.is_open

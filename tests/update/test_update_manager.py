@@ -129,6 +129,21 @@ def test_no_memory_between_two_calls_for_a_chunk_starts_the_download_from_zero()
     assert bench.writer.image[-len(IMAGE) :] == IMAGE
 
 
+@pytest.mark.parametrize("retries", [0, 3])
+def test_another_image_for_the_same_update_between_two_calls_for_a_chunk_starts_from_zero(retries):
+    image = IMAGE[::-1]
+    tries = Tries(served(), served(image))
+    bench = Bench(transport=tries, writer=ThriceWriter(), download_retries=retries).offer()
+    while not bench.writer.left:
+        bench.step(1)
+    bench.writer.doing["fwup_abort"] = lambda: setattr(bench.writer, "left", 0)
+    bench.manager._reports.forget()  # the server has forgotten the update, and offers it again
+    bench.offer(image).run(500)
+    assert bench.actions == [updates.REBOOT]
+    assert bench.writer.image[-len(image) :] == image
+    assert "broke off" not in bench.log.text
+
+
 def test_the_writer_hears_whether_a_deployment_brought_the_update():
     for number, expected in ((7, True), (None, False)):
         bench = Bench(*served())
