@@ -11,8 +11,13 @@ on. Why a key is refused is said here, and nothing of the key itself.
 """
 
 import binascii
+import os
 
 _SETTING = "NERVESHUB_PUBLIC_KEYS"
+_SETTINGS = "/settings.toml"
+_AROUND = (
+    b" \t\"'\xef\xbb\xbf"  # a name: it is read without quotes, and not behind a byte order mark
+)
 _PRIME = (1 << 255) - 19
 # y of the points whose order divides 8: as a public key, each of them fits signatures that anybody
 # can make up.
@@ -36,6 +41,12 @@ def read_keys(given=None) -> tuple:
         name = _SETTING
         text = read_text(name)
         if text is None:
+            if os.getenv(name) is None and _has_line(name.encode()):
+                raise ValueError(
+                    "%s: CircuitPython can't read the value in settings.toml. It must be one text"
+                    " in double quotes, with a space between two keys, above all lines with ["
+                    % name
+                )
             return ()
         given = text.replace(",", " ").split()
     elif not isinstance(given, (list, tuple)):
@@ -48,6 +59,21 @@ def read_keys(given=None) -> tuple:
         if key not in keys:
             keys.append(key)
     return tuple(keys)
+
+
+def _has_line(name: bytes) -> bool:
+    """
+    Tell whether settings.toml has a line for a setting, which from CircuitPython 10.2 on counts as
+    missing if its value can't be parsed: a slip must not switch the check of signatures off.
+    """
+    try:
+        with open(_SETTINGS, "rb") as file:
+            for line in file:
+                if line.partition(b"=")[0].strip(_AROUND) == name:
+                    return True
+    except OSError:
+        pass  # there is no such file
+    return False
 
 
 def _read(name: str, value) -> bytes:

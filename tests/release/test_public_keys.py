@@ -4,10 +4,13 @@
 """Which public keys a device takes, from the option and from settings.toml."""
 
 import base64
+import os
 
 import pytest
+from nerveshub_tools import board_settings
 from support.signing import Signer
 
+from nerveshub_link.release import public_keys
 from nerveshub_link.release.public_keys import read_keys
 
 ONE, OTHER = Signer(1), Signer(2)
@@ -92,3 +95,46 @@ def test_a_setting_that_holds_no_key_is_refused_and_does_not_count_as_missing(mo
     for wrong in ("-", ",", " ", ONE.text + " rest", "'" + ONE.text + "'"):
         monkeypatch.setenv(SETTING, wrong)
         assert why().startswith(SETTING)
+
+
+def on_a_board(monkeypatch, path, text, version):
+    path.write_text(text)
+    monkeypatch.setattr(public_keys, "_SETTINGS", str(path))
+    monkeypatch.setattr(os, "getenv", lambda name: board_settings.getenv(path, name, None, version))
+
+
+@pytest.mark.parametrize("version", [(10, 1), (10, 2)])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{SETTING} = "{ONE.text}", "{OTHER.text}"',
+        f'{SETTING} = ["{ONE.text}"]',
+        f'{SETTING} = "{ONE.text}',
+        f"{SETTING} = '{ONE.text}'",
+        f"{SETTING} = {ONE.text}x",
+        f"{SETTING} =",
+        f'[keys]\n{SETTING} = "{ONE.text}"',
+        f'"{SETTING}" = "{ONE.text}"',
+    ],
+)
+def test_a_line_that_circuitpython_can_not_read_never_switches_the_check_off(
+    monkeypatch, tmp_path, line, version
+):
+    text = f'NERVESHUB_HOST = "h"\n{line}\nNERVESHUB_PORT = 1\n'
+    on_a_board(monkeypatch, tmp_path / "settings.toml", text, version)
+    words = why()
+    assert words.startswith(SETTING + ": ") and ONE.text not in words
+
+
+@pytest.mark.parametrize("line", ["", f'# {SETTING} = "44 characters"', f'{SETTING}_OLD = "x"'])
+def test_without_such_a_line_no_signature_is_asked_for(monkeypatch, tmp_path, line):
+    on_a_board(monkeypatch, tmp_path / "settings.toml", line + "\n", (10, 2))
+    assert read_keys() == ()
+
+
+def test_a_byte_order_mark_in_front_of_the_line_does_not_switch_the_check_off(
+    monkeypatch, tmp_path
+):
+    text = f'\ufeff{SETTING} = "{ONE.text}"\n'
+    on_a_board(monkeypatch, tmp_path / "settings.toml", text, (10, 2))
+    assert why().startswith(SETTING)
