@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "nerveshub_link"
 MACHINES = {
     "wire.connection": "The connection",
     "wire.phoenix": "A topic",
+    "update.manager": "An update",
 }
 _ROW = re.compile(r"    (\w+), (\w+), (\w+),  # (.+)")
 _HEAD = """\

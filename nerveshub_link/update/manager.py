@@ -5,7 +5,8 @@
 `nerveshub_link.update.manager`
 ====================================================
 
-An update from the server's word to the restart, and the only place that commits or aborts one.
+An update from the server's offer to the restart. ``_TABLE`` says which state follows which, and one
+function, ``_end``, commits or aborts an update.
 
 =============  ==========================================  ======================================
 state          what one step does                          what the server hears
@@ -42,6 +43,7 @@ Longer than other modules: what each state does, and what may strike in it, must
 from micropython import const
 
 from ..common.memory import forget
+from ..common.states import next_state
 from ..common.ticks import elapsed
 from ..errors import DownloadError, UpdateError, describe, keep_timeout
 from .actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
@@ -57,6 +59,38 @@ INSTALLING = 4
 REPORTING = 5
 INSTALLED = 6
 CLOSED = 7
+
+_ACCEPTED = const(0)
+_COMPLETE = const(1)
+_BROKE = const(2)
+_VERIFIED = const(3)
+_FINISHED = const(4)
+_NOTED = const(5)
+_EXPIRED = const(6)
+_OFFERED = const(7)
+_DROPPED = const(8)
+_CLOSE = const(9)
+
+# fmt: off
+_TABLE = (
+    # state, event, next state: what is done
+    IDLE, _ACCEPTED, DOWNLOADING,  # the application takes it: started is reported
+    DOWNLOADING, _COMPLETE, VERIFYING,  # the last byte was written
+    VERIFYING, _BROKE, DOWNLOADING,  # the checksum is wrong: from zero, twice at most
+    VERIFYING, _VERIFIED, INSTALLING,  # fwup_finish is called
+    INSTALLING, _FINISHED, REPORTING,  # committed: completed is reported
+    REPORTING, _NOTED, INSTALLED,  # the server was told, or a minute has passed: restart
+    DOWNLOADING, _EXPIRED, RENEWING,  # joins the device topic anew, so that it is offered again
+    RENEWING, _OFFERED, DOWNLOADING,  # goes on at the new URL
+    DOWNLOADING, _DROPPED, IDLE,  # failed, interrupted, a restart, deinit(): fwup_abort
+    RENEWING, _DROPPED, IDLE,  # the same, or another update is offered instead: fwup_abort
+    VERIFYING, _DROPPED, IDLE,  # as from downloading: fwup_abort
+    INSTALLING, _DROPPED, IDLE,  # as from downloading: fwup_abort
+    IDLE, _CLOSE, CLOSED,  # deinit() was called; an update is dropped before
+    REPORTING, _CLOSE, CLOSED,  # deinit() was called: the update stays installed
+    INSTALLED, _CLOSE, CLOSED,  # deinit() was called: the update stays installed
+)
+# fmt: on
 
 _BETWEEN = "between"  # neither the network nor the writer has its turn
 _NO_BYTES = memoryview(b"")
@@ -183,6 +217,28 @@ class UpdateManager:
         finally:
             forget("update.offer", "config.metadata")  # the download needs the memory
 
+    def start(self, now: int) -> None:
+        """
+        Begin to download the update that was offered.
+
+        :param int now: ticks in milliseconds
+        :raises UpdateError: if the URL is no good
+        """
+        self._image.start(self._offer, now)
+        self._go(_ACCEPTED)
+
+    def renew(self, offer) -> None:
+        """
+        Go on at a newer URL.
+
+        :param Offer offer: the same update, offered again
+        :raises UpdateError: if the URL is no good
+        """
+        if not self._image.renew(offer):
+            self._writing = False  # the bytes that the writer works on are not of this image
+        self._offer = offer
+        self._go(_OFFERED)
+
     def _say(self, level: str, *words) -> None:
         try:
             self._log(level, "".join(words))
@@ -241,7 +297,10 @@ class UpdateManager:
 
     def restart_noted(self) -> None:
         """The restart that `REBOOT` asks for will come."""
-        self.state = INSTALLED
+        self._go(_NOTED)
+
+    def _go(self, event: int) -> None:
+        self.state = next_state(_TABLE, self.state, event)
 
     def _handle(self, error: Exception, now: int) -> None:
         """Something raised within a step. Whose failure is it?"""
@@ -263,7 +322,7 @@ class UpdateManager:
                 self._doing = "download"
             try:
                 self._image.broke(error, now, lost)
-                self.state = DOWNLOADING
+                self._go(_BROKE)
             except Exception as final:
                 self._fail(final, now)
         else:
@@ -328,7 +387,7 @@ class UpdateManager:
         """All is there; or a part of the image is, or broke off: what does the writer need next?"""
         loader = self._image.loader
         if not loader.stop:
-            self.state = VERIFYING
+            self._go(_COMPLETE)
             return
         self._doing = "fwup_next"
         span = self._config.fwup_writer.fwup_next(loader.received, loader.kept)
@@ -363,7 +422,7 @@ class UpdateManager:
             raise UpdateError(why + ", at a new URL, too")
         self._reports.forget()
         self._renewed, self._asked, self._since = True, False, None
-        self.state = RENEWING
+        self._go(_EXPIRED)
         self._say("warning", why, ": asking for a new URL")
         return REJOIN
 
@@ -385,9 +444,9 @@ class UpdateManager:
     def _verify(self, now: int) -> None:
         self._doing = "verify"
         if not self._image.verify(now):
-            self.state = DOWNLOADING
+            self._go(_BROKE)
             return
-        self.state = INSTALLING
+        self._go(_VERIFIED)
         self._doing = _REPORT
         self._say("info", self._image.verdict)
         self._progress(now, 0, "updating")
@@ -404,8 +463,7 @@ class UpdateManager:
                 self._progress(now, percent, "updating")
             return
         self._installed = now
-        self.state = REPORTING
-        self._image.close()
+        self._end(_FINISHED)
         self._progress(now, 100, "updating")
         self._reports.status("completed", now)
         self._say("info", "update installed")
@@ -424,16 +482,23 @@ class UpdateManager:
         self._call(self._config.client.fwup_error, reason)
 
     def abort(self) -> None:
-        """Drop the update under way, without a word to the server. Never raises."""
-        begun = self._begun and self.state < REPORTING
-        if self.state < REPORTING:
-            self.state = IDLE  # first: whatever interrupts this, no step goes on
-        self._begun = self._writing = False
-        self._image.close()
-        if begun:
-            self._call(self._config.fwup_writer.fwup_abort)
+        """Drop the update under way, without a report to the server. Never raises."""
+        self._end(_DROPPED)
 
     def close(self) -> None:
         """Drop the update under way, and take no other. Never raises."""
-        self.abort()
-        self.state = CLOSED
+        self._end(_DROPPED)
+        self._go(_CLOSE)
+
+    def _end(self, event: int) -> None:
+        """
+        Commit the update (`_FINISHED`) or abort it (`_DROPPED`); one that is committed already, no
+        event takes back. Never raises.
+        """
+        before = self.state
+        self._go(event)  # first: whatever interrupts this, no step goes on
+        aborts = self._begun and before < REPORTING and self.state == IDLE
+        self._begun = self._writing = False
+        self._image.close()
+        if aborts:
+            self._call(self._config.fwup_writer.fwup_abort)

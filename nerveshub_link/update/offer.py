@@ -75,10 +75,7 @@ def _go_on(manager, offer, now: int) -> None:
     """The server had forgotten the update, and offers it again, maybe at a newer URL."""
     if manager.state <= _DOWNLOADING:
         check(offer, manager._config)
-        if not manager._image.renew(offer):
-            manager._writing = False  # the bytes that the writer works on are not of this image
-        manager._offer = offer
-        manager.state = _DOWNLOADING
+        manager.renew(offer)
     manager._reports.status("started" if manager.state < _REPORTING else "completed", now)
 
 
@@ -88,8 +85,7 @@ def _decide(manager, now: int) -> None:
     if manager.state != _IDLE:
         return  # closed by the callback
     if decision.kind == "apply":
-        manager._image.start(offer, now)
-        manager.state = _DOWNLOADING
+        manager.start(now)
         manager._reports.status("started", now)
     elif decision.kind == "reschedule":
         _decline(manager, now, "rescheduled", decision.reason, decision.delay)

@@ -1,70 +1,22 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: MIT
-"""
-The tables of states: each row is walked by something that really happens, every change of a state
-is a row, and the documentation shows the same tables.
-"""
+"""Connection and topic: each row of their tables is walked by something that really happens."""
 
 import json
-import runpy
 
 import pytest
-from support import checkout
 from support.desk import Desk
+from support.walked import rows, walk
 
-from nerveshub_link.common import states
 from nerveshub_link.wire import connection, phoenix
 from nerveshub_link.wire.phoenix import Channels
-
-DRAW = runpy.run_path(str(checkout.ROOT / "scripts" / "draw_states.py"))
-TABLES = {"wire.connection": connection._TABLE, "wire.phoenix": phoenix._TABLE}
-
-
-def rows(table):
-    """A table's rows."""
-    return [table[at : at + 3] for at in range(0, len(table), 3)]
 
 
 @pytest.fixture
 def walked(monkeypatch):
-    """The rows that were walked, by module: state, event, next state."""
-    found = {module: set() for module in (connection, phoenix)}
-    for module, kept in found.items():
-
-        def noting(table, state, event, kept=kept):
-            after = states.next_state(table, state, event)
-            if after != state:
-                kept.add((state, event, after))
-            return after
-
-        monkeypatch.setattr(module, "next_state", noting)
-    return found
-
-
-def test_what_has_no_row_changes_nothing():
-    assert states.next_state((1, 2, 3), 1, 2) == 3
-    assert states.next_state((1, 2, 3), 2, 1) == 2
-    assert states.next_state((1, 2, 3, 2, 3, 1), 2, 3) == 1
-    assert states.next_state((), 7, 1) == 7
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_tells_one_next_state_for_a_state_and_an_event(name):
-    told = [row[:2] for row in rows(TABLES[name])]
-    assert len(set(told)) == len(told)
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_the_source_of_a_table_is_read_row_by_row(name):
-    read = [row[:3] for row in DRAW["rows"](name)]
-    module = {"wire.connection": connection, "wire.phoenix": phoenix}[name]
-    assert [tuple(getattr(module, word) for word in row) for row in read] == rows(TABLES[name])
-
-
-def test_the_page_of_the_documentation_is_drawn_from_the_tables():
-    page = checkout.ROOT / "docs" / "internals" / "states.rst"
-    assert page.read_text("utf-8") == DRAW["page"](), "run scripts/draw_states.py, see there"
+    """The rows that were walked, by module."""
+    return {module: walk(monkeypatch, module) for module in (connection, phoenix)}
 
 
 class Radio:
