@@ -216,6 +216,8 @@ class DualBankWriter(FwupWriter):
         """Seconds that the next `fwup_chunk` may block, since it may erase the bank; else 0."""
         if self._meta is None or self._bank.is_open:
             return 0
+        if self.public_keys and (self._archive is None or not self._archive.checked):
+            return 0  # nothing is erased before
         return ERASE_SECONDS
 
     # An update
@@ -245,7 +247,7 @@ class DualBankWriter(FwupWriter):
         return None
 
     def _look_at(self, first) -> None:
-        self._searches = [Search(_BANNER, _VERSION, _is_version)]
+        searches = [Search(_BANNER, _VERSION, _is_version)]
         if first[0] == 0x50:  # "PK"
             from ..release.fw_reader import FwReader  # noqa: PLC0415 with such an update only
             from .firmware_archive import FirmwareArchive  # noqa: PLC0415 likewise
@@ -259,7 +261,8 @@ class DualBankWriter(FwupWriter):
                 " with: nerveshub-link pack --private-key"
             )
         else:
-            self._searches.append(Search(self._board_id.encode(), 1, _is_whole))
+            searches.append(Search(self._board_id.encode(), 1, _is_whole))
+        self._searches = searches  # last: until then, nothing is written
 
     # Called by the FirmwareArchive
 
@@ -302,10 +305,11 @@ class DualBankWriter(FwupWriter):
 
     def fwup_abort(self) -> None:
         """Drop the update. The bank keeps its bytes, in case the same image comes again."""
-        if self._archive is not None:
-            self._archive.drop()
+        archive = self._archive
         self._clear()
         self._changed = self._clock()
+        if archive is not None:
+            archive.drop()
 
 
 def _find_dualbank():

@@ -35,6 +35,8 @@ class FirmwareArchive:
         self._signed = self._conf = None  # while the signature is checked
         self.busy = False
         """True while the signature is checked, by `work`."""
+        self.checked = False
+        """True once meta.conf was found good: the image's first bytes may erase the bank."""
         self._name = self._sha256 = self._hash = None  # of the image, from meta.conf
         self._size = 0
         self.min_version = None
@@ -58,13 +60,14 @@ class FirmwareArchive:
             self._take_meta(conf)
 
     def work(self) -> None:
-        """Check a slice of the signature."""
-        if self._signed.step():
+        """Check a slice of the signature. The image follows a call later: an erase is announced."""
+        if self.checked:
+            self.busy = False
+        elif self._signed.step():
             conf = self._conf
             self._signed.drop()
             self._signed = self._conf = None
             self._take_meta(conf)
-            self.busy = False
 
     def drop(self) -> None:
         """Free the memory of a signature that is being checked."""
@@ -95,6 +98,7 @@ class FirmwareArchive:
             self._hash = hashlib.new("sha256")
         if self._keys:
             self._check_signed(version, values.get(b"min-version"))
+        self.checked = True
 
     def _check_signed(self, version: str, wanted) -> None:
         """Check that the signature covers the image, and that the version is allowed."""

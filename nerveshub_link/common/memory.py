@@ -16,16 +16,20 @@ import sys
 def forget(*names) -> None:
     """
     Remove modules of this package from memory, which is scarce on a board. The next import loads
-    them again. Does nothing on CPython.
+    them again. Does nothing on CPython. Never raises for lack of memory: it is called in the midst
+    of what must go on, such as an abort.
 
     :param str names: with their rooms, such as ``"config.options"``
     """
     if sys.implementation.name == "cpython":
         return
-    for name in names:
-        room, _, module = ("nerveshub_link." + name).rpartition(".")
-        if sys.modules.pop(room + "." + module, None) is not None:
-            delattr(sys.modules[room], module)
+    try:
+        for name in names:
+            room, _, module = ("nerveshub_link." + name).rpartition(".")
+            if sys.modules.pop(room + "." + module, None) is not None:
+                delattr(sys.modules[room], module)
+    except MemoryError:
+        pass  # for the names: the modules stay
     gc.collect()  # the next objects reuse the freed memory
 
 

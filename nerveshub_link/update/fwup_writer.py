@@ -45,8 +45,8 @@ class FwupWriter:
     blocks_next = 0
     """
     Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked
-    before each chunk: the link sends a heartbeat first, and calls `Client.handle_blocking` with
-    ``"erase"``.
+    before each call of it, also of those without bytes: the link sends a heartbeat first, and calls
+    `Client.handle_blocking` with ``"erase"``.
     """
 
     public_keys = ()

@@ -336,7 +336,8 @@ class UpdateManager:
 
     def _download(self, now: int):
         if self._writing:
-            self._write(now, _NO_BYTES)
+            if self._announce():
+                self._write(now, _NO_BYTES)
             return None
         image = self._image
         if image.connects_next:
@@ -350,13 +351,8 @@ class UpdateManager:
         result = image.step(now)
         if result == DATA:
             self._doing = _BETWEEN
-            seconds = getattr(self._config.fwup_writer, "blocks_next", 0)
-            if seconds:
-                self.blocked = True
-                self._call(self._config.client.handle_blocking, "erase", seconds)
-                if self.state == CLOSED:
-                    return None  # by the callback
-            self._write(now, image.loader.data)
+            if self._announce():
+                self._write(now, image.loader.data)
         elif result == HEAD:
             self._begin(now)
         elif result == DONE:
@@ -366,6 +362,14 @@ class UpdateManager:
         elif result == EXPIRED:
             return self._expired()
         return None
+
+    def _announce(self) -> bool:
+        """Tell the application if the writer's next call may block; False if it closes the link."""
+        seconds = getattr(self._config.fwup_writer, "blocks_next", 0)
+        if seconds:
+            self.blocked = True
+            self._call(self._config.client.handle_blocking, "erase", seconds)
+        return self.state != CLOSED
 
     def _write(self, now: int, data) -> None:
         """Give the writer bytes, or time to go on with the last ones."""
@@ -388,6 +392,8 @@ class UpdateManager:
         loader = self._image.loader
         if not loader.stop:
             self._go(_COMPLETE)
+            return
+        if not self._announce():
             return
         self._doing = "fwup_next"
         span = self._config.fwup_writer.fwup_next(loader.received, loader.kept)

@@ -11,12 +11,23 @@ from nerveshub_tools.fw_file import section
 from support.archives import Member, join
 from support.banks import BOARD, Board, image, install, meta_of
 from support.signing import Signer
+from support.update_bench import Bench, head
 
+from nerveshub_link import FwupWriter
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.release.writer_choice import WriterChoice
 from nerveshub_link.slots.record import StateError
+from nerveshub_link.update.actions import BLOCKS, REBOOT
 
 OURS, FOREIGN = Signer(1), Signer(3)
 OLD, NEW = image("10.1.0", 6000), image("10.2.0", 9000)
+
+
+class Idle(FwupWriter):
+    """Takes nothing."""
+
+    def fwup_accepts(self, first, conf):
+        return False
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -67,6 +78,15 @@ def test_an_image_by_itself_is_refused_with_the_fix(board):
     assert "not signed" in words and "nerveshub-link pack --private-key" in words
 
 
+def test_what_comes_behind_an_image_that_was_refused_is_refused_too(board):
+    writer = board.writer
+    writer.fwup_begin(len(NEW), meta_of("10.2.0"))
+    for _ in range(2):
+        with pytest.raises(UpdateError):
+            writer.fwup_chunk(memoryview(NEW))
+    assert not board.dualbank.calls
+
+
 def test_an_archive_that_is_unsigned_or_signed_by_another_key_is_refused(board):
     assert refused(board, archive(signer=None)).startswith("it is not signed")
     assert refused(board, archive(signer=FOREIGN)).startswith("the signature is not by the key")
@@ -83,6 +103,29 @@ def test_an_image_of_another_release_is_never_switched_to(board):
     with pytest.raises(UpdateError):
         install(board.writer, data, meta_of("10.2.0"))
     assert board.dualbank.boots == board.dualbank.running == 0
+
+
+@pytest.mark.parametrize("wrap", [lambda writer: writer, lambda one: WriterChoice((Idle(), one))])
+def test_the_erase_is_announced_just_before_it_and_not_before_the_signature_was_checked(
+    board, wrap
+):
+    data = archive()
+    packets = [data[at : at + 1000] for at in range(0, len(data), 1000)]
+    bench = Bench(head(len(data)), *packets, writer=wrap(board.writer))
+    order = []
+    board.dualbank.erasing = lambda: order.append("erase")
+    bench.client.doing["handle_blocking"] = lambda: order.append(bench.client.heard[-1][1:])
+    bench.offer(data, firmware_meta=dict(meta_of("10.2.0"), platform=BOARD))
+    while bench.manager.active:
+        archive_ = board.writer._archive
+        if archive_ is not None and archive_._signed is not None:
+            order.append("check")
+        action = bench.step()
+        order += [action] if action is not None else []
+    assert order.count("check") > 10
+    assert order[-4:] == [BLOCKS, ("erase", 90), "erase", REBOOT]
+    assert [what for what in order if what != "check"] == [("download", 7), *order[-4:]]
+    assert bench.statuses[-1] == {"status": "completed"}
 
 
 def test_without_keys_all_of_them_are_taken_as_before(board):
