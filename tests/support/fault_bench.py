@@ -132,6 +132,11 @@ class Device:
                 self.ahead += 1000 * hurry()
 
     @property
+    def downloads(self):
+        """How many connections it has opened, or tried to, for the image."""
+        return sum(call[1] == "download" for call in self.client.named("handle_blocking"))
+
+    @property
     def ended(self):
         """True if an update has succeeded or failed."""
         return bool(self.client.named("reboot") or self.client.named("fwup_error"))

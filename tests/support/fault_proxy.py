@@ -64,6 +64,13 @@ class FaultProxy:
         if listening:
             self.listen()
 
+    def harmed(self, connections):
+        """
+        Has each of so many connections had its fault? If one of them was served a little later than
+        the client believes, it must not be given up before that.
+        """
+        return self.fired >= connections <= len(self.plan)
+
     def listen(self):
         """From now on, connections are accepted."""
         self._listener.listen()
