@@ -52,6 +52,7 @@ _SIGNED = (
     "release.min_version",
     "release.signed_only",
     "slots.delta",
+    "slots.chunk_match",
     "update.part_answer",
 )
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
