@@ -275,11 +275,14 @@ class AppSlotWriter(FwupWriter):
         """
         if self._copies_from is None:
             return 0
-        from .delta import first_part  # noqa: PLC0415 signed releases only
+        try:
+            from .delta import first_part  # noqa: PLC0415 signed releases only
 
-        first = first_part(self._copies_from)
-        forget("slots.delta")
-        return first
+            return first_part(self._copies_from)
+        except MemoryError:
+            return 0  # for the module: then all travels
+        finally:
+            forget("slots.delta")
 
     def fwup_next(self, received: int, kept: bool):
         """Copy a chunk that the running slot has, or tell which part of the archive is next."""

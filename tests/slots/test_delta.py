@@ -336,6 +336,21 @@ def test_no_memory_in_the_midst_of_a_copy_makes_the_whole_come(machine, monkeypa
     assert_installed(machine, one)
 
 
+def test_no_memory_to_find_out_what_the_running_slot_has_only_means_that_all_travels(
+    machine, monkeypatch
+):
+    from nerveshub_link.slots import delta  # noqa: PLC0415 on a board it is not kept
+
+    def fails(path):
+        raise MemoryError  # as the import of the module may, too
+
+    monkeypatch.setattr(delta, "first_part", fails)
+    one = update(machine)
+    assert one.transport.ranges == [None]
+    assert_whole(one)
+    assert_installed(machine, one)
+
+
 # In small pieces
 
 
