@@ -44,7 +44,7 @@ class Offer:
 
     def __init__(self, payload: dict) -> None:
         self.meta = payload["firmware_meta"]
-        """Metadata, checked by `nerveshub_link.update.offer`."""
+        """Metadata, checked by `nerveshub_link.update.offer_check`."""
         self.uuid = self.meta.get("uuid")
         self.url = payload["firmware_url"]
         self.size = payload.get("size")
@@ -55,6 +55,8 @@ class Offer:
         """The parts' checksums, unchecked: see `nerveshub_link.update.image_check`."""
         self.for_deployment = payload.get("deployment_id") is not None
         """True for a deployment's update, which the server can offer again; False for a push."""
+        self.problem = None
+        """The exception that tells why it can't be installed, or None."""
 
     def is_same_image(self, other) -> bool:
         """

@@ -210,12 +210,21 @@ class UpdateManager:
         """
         if self.state == CLOSED:
             return
-        from .offer import take_up  # noqa: PLC0415 seldom needed
+        # One module after the other: the download needs the memory, too.
+        from .offer_check import examine  # noqa: PLC0415 seldom needed
+
+        offer = examine(payload, self._config)
+        del examine
+        forget("update.offer_check", "config.metadata")
+        if offer is None:
+            self._say("debug", "update: nothing to do")
+            return
+        from .offer import take_up  # noqa: PLC0415 as above
 
         try:
-            take_up(self, payload, now)
+            take_up(self, offer, now)
         finally:
-            forget("update.offer", "config.metadata")  # the download needs the memory
+            forget("update.offer")
 
     def start(self, now: int) -> None:
         """

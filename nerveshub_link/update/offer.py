@@ -5,18 +5,15 @@
 `nerveshub_link.update.offer`
 ====================================================
 
-The server's ``update``: is it sound, and is it wanted? Everything that is said about it before its
-first byte is asked for (the payload's source is NervesHub's
-``lib/nerves_hub/devices/update_payload.ex``). Imported for a message, and not kept.
+The server's ``update``: is it wanted? Everything that is said about it before its first byte is
+asked for. Whether it is sound, `nerveshub_link.update.offer_check` has found out before. Imported
+for a message, and not kept.
 """
 
 from micropython import const
 
 from ..client import Decision, ignore
-from ..config.metadata import check_metadata
-from ..errors import UpdateError, describe
-from .image_check import sha256_text
-from .image_download import Offer
+from ..errors import describe
 
 _RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
 _SCARCE_DELAY = const(10 * 60 * 1000)
@@ -29,19 +26,16 @@ _REPORTING = const(5)
 _INSTALLED = const(6)
 
 
-def take_up(manager, payload: dict, now: int) -> None:
+def take_up(manager, offer, now: int) -> None:
     """
     Handle an ``update`` message: the part of `UpdateManager.offer` that a download needs no memory
     for. As a part of the manager it uses what is private there.
 
     :param UpdateManager manager: its states are those of `nerveshub_link.update.manager`
-    :param dict payload: the message
+    :param Offer offer: what the message offers
     :param int now: ticks in milliseconds
     """
-    if not is_offer(payload):
-        manager._say("debug", "update: nothing to do")
-        return
-    offer, reports = Offer(payload), manager._reports
+    reports = manager._reports
     known = manager.state != _IDLE and offer.uuid == manager._offer.uuid
     if manager.state == _RENEWING and not known:
         manager.abort()
@@ -74,9 +68,14 @@ def take_up(manager, payload: dict, now: int) -> None:
 def _go_on(manager, offer, now: int) -> None:
     """The server had forgotten the update, and offers it again, maybe at a newer URL."""
     if manager.state <= _DOWNLOADING:
-        check(offer, manager._config)
+        _need_sound(offer)
         manager.renew(offer)
     manager._reports.status("started" if manager.state < _REPORTING else "completed", now)
+
+
+def _need_sound(offer) -> None:
+    if offer.problem is not None:
+        raise offer.problem
 
 
 def _decide(manager, now: int) -> None:
@@ -98,56 +97,15 @@ def _decline(manager, now: int, status: str, reason: str, delay=None) -> None:
     manager._say("info", "update ", status, ": ", reason)
 
 
-def is_offer(payload: dict) -> bool:
-    """
-    Tell whether an ``update`` offers something. The server also sends empty ones.
-
-    :param dict payload: the message
-    """
-    return (
-        payload.get("update_available") is True
-        and isinstance(payload.get("firmware_meta"), dict)
-        and bool(payload.get("firmware_url"))
-    )
-
-
-def check(offer, config) -> None:
-    """
-    See whether an offer can be installed at all.
-
-    :param Offer offer: its checksum is in lower-case hex afterwards
-    :param Config config: ``allow_unverified``, ``ssl``, ``fwup_writer``
-    :raises UpdateError: if it is no good
-    """
-    if offer.checksum is not None:
-        offer.checksum = sha256_text(offer.checksum)
-        if offer.checksum is None:
-            raise UpdateError("the update's checksum is no SHA-256")
-    elif getattr(config.fwup_writer, "public_keys", ()):
-        pass  # a signature tells more
-    elif not config.allow_unverified:  # NervesHub has none for very old firmware
-        raise UpdateError("the update has no checksum, and allow_unverified is off")
-    elif config.ssl and str(offer.url)[:6].lower() != "https:":
-        # Anybody on the way could put another image in its place.
-        raise UpdateError("the update has neither a checksum nor an https address")
-    size = offer.size
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
-        raise UpdateError("the update has a bad size")
-    try:
-        check_metadata("the update's firmware_meta", offer.meta)
-    except ValueError as error:
-        raise UpdateError(str(error)) from None
-
-
 def decide(offer, config, log) -> Decision:
     """
     Ask everybody who has a say: what runs, the writer, the application.
 
-    :param Offer offer: checked here on the way
-    :param Config config: ``client``, ``fwup_writer``, ``allow_unverified``, ``ssl``
+    :param Offer offer: what is offered
+    :param Config config: ``client``, ``fwup_writer``
     :param log: function of level and text
     :return: what to do
-    :raises UpdateError: if the offer is no good
+    :raises UpdateError: if the offer is not sound
     """
     try:
         running = (config.running_meta() or {}).get("uuid")
@@ -159,7 +117,7 @@ def decide(offer, config, log) -> Decision:
     writer = config.fwup_writer
     if writer is None:
         return ignore("the device has no fwup_writer")
-    check(offer, config)
+    _need_sound(offer)
     try:
         said = writer.fwup_check(offer.meta, offer.for_deployment)
         if said is not None and said.kind != "apply":

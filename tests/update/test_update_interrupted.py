@@ -25,9 +25,8 @@ from support.update_bench import (
     served,
 )
 
-from nerveshub_link.update import image_check, image_download
+from nerveshub_link.update import image_check, image_download, offer_check
 from nerveshub_link.update import manager as updates
-from nerveshub_link.update import offer as update_offer
 from nerveshub_link.update import reports as update_reports
 
 SIZE = len(IMAGE)
@@ -324,7 +323,7 @@ def test_reason_that_can_not_be_masked_is_left_out_and_failed_is_told(monkeypatc
 
 
 def test_no_memory_to_look_at_an_offer_puts_it_off_instead_of_a_day_without_updates(monkeypatch):
-    monkeypatch.setattr(update_offer, "sha256_text", Striking(None, 1, MemoryError()))
+    monkeypatch.setattr(offer_check, "sha256_text", Striking(None, 1, MemoryError()))
     bench = Bench(*served()).offer()
     said = {"status": "rescheduled", "delay_for": 600_000}
     bench.run(1000)

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
+#
+# SPDX-License-Identifier: MIT
+"""
+`nerveshub_link.update.offer_check`
+====================================================
+
+The server's ``update``: is it sound? (The payload's source is NervesHub's
+``lib/nerves_hub/devices/update_payload.ex``.) Apart from `nerveshub_link.update.offer`, so that the
+rules for metadata and that module need memory one after the other. Imported for a message, and not
+kept.
+"""
+
+from ..config.metadata import check_metadata
+from ..errors import UpdateError
+from .image_check import sha256_text
+from .image_download import Offer
+
+
+def examine(payload: dict, config):
+    """
+    See what a message offers, and whether that can be installed at all.
+
+    :param dict payload: the message
+    :param Config config: ``allow_unverified``, ``ssl``, ``fwup_writer``
+    :return: the `Offer`, whose ``problem`` tells what is wrong with it; its checksum is in
+        lower-case hex. None if nothing is offered
+    """
+    if not _offers(payload):
+        return None
+    offer = Offer(payload)
+    try:
+        _check(offer, config)
+    except Exception as error:
+        offer.problem = error
+    return offer
+
+
+def _offers(payload: dict) -> bool:
+    """Does it offer something? The server also sends empty ones."""
+    return (
+        payload.get("update_available") is True
+        and isinstance(payload.get("firmware_meta"), dict)
+        and bool(payload.get("firmware_url"))
+    )
+
+
+def _check(offer, config) -> None:
+    if offer.checksum is not None:
+        offer.checksum = sha256_text(offer.checksum)
+        if offer.checksum is None:
+            raise UpdateError("the update's checksum is no SHA-256")
+    elif getattr(config.fwup_writer, "public_keys", ()):
+        pass  # a signature tells more
+    elif not config.allow_unverified:  # NervesHub has none for very old firmware
+        raise UpdateError("the update has no checksum, and allow_unverified is off")
+    elif config.ssl and str(offer.url)[:6].lower() != "https:":
+        # Anybody on the way could put another image in its place.
+        raise UpdateError("the update has neither a checksum nor an https address")
+    size = offer.size
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
+        raise UpdateError("the update has a bad size")
+    try:
+        check_metadata("the update's firmware_meta", offer.meta)
+    except ValueError as error:
+        raise UpdateError(str(error)) from None
