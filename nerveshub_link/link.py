@@ -12,10 +12,11 @@ comes over it, `Channels` speaks Phoenix, `UpdateManager` runs updates.
 ===================  =====================================  =====================================
 ``state``            what goes on                           how it ends
 ===================  =====================================  =====================================
-waiting_for_network  no Wi-Fi, or joining it failed         network up: connecting. Else again
+waiting_for_network  no Wi-Fi, or joining it failed         network up: connecting
 waiting              back-off after a failure               the time is up: connecting
 connecting           the upgrade's answer is due            accepted: joining. Else: waiting
-joining              the device topic is being joined       ok: joined. Else: again, or waiting
+joining              the device topic is being joined       accepted: joined; refused: joins again;
+                                                            connection lost: waiting
 joined               everything works                       connection lost: waiting; topic lost:
                                                             joining
 closed               `NervesHubLink.deinit` was called      never
@@ -72,11 +73,12 @@ class NervesHubLink:
     :param int connect_timeout: seconds for each wait of a connect, 10
     :param int reply_timeout: seconds for the answer to the upgrade, a join or a heartbeat, 10
     :param int backoff_minimum: seconds before the first new try, 1
-    :param int backoff_maximum: seconds before later ones, 60, plus up to half of it
+    :param int backoff_maximum: seconds before later ones, 60; up to half of it is added by chance
     :param int idle_timeout: seconds without a byte after which a download is broken off, to go on
         with a new connection, 60
-    :param int minimum_speed: bits per second; a connection that takes longer for the rest of the
-        image, and longer than five minutes, is broken off likewise; 30000; 0 for never
+    :param int minimum_speed: bits per second, 30000: a connection may take as long as the rest of
+        the image needs at this speed, or five minutes if that is longer; then it is broken off; 0
+        for no limit
     :param int download_retries: new tries in a row that bring a download no further, after which it
         has failed, 10; 0 for no new try at all
     :param int retry_delay: seconds between two tries, 15, plus up to half of it
@@ -87,8 +89,8 @@ class NervesHubLink:
         is called, 1800; after the same time without reaching the server the Wi-Fi is joined anew;
         0 for neither, and for no restart at all; only with ``radio``
     :param int server_reset_after: seconds without reaching the server after which `Client.reboot`
-        is called, though the Wi-Fi works, 21600; called again after two and four times as long,
-        and then each four times as long; 0 for never; only with ``radio``
+        is called, though the Wi-Fi works, 21600; without a restart, again after 12 and 24 hours,
+        then every 24 hours (other values likewise); 0 for never; only with ``radio``
     :param int chunk_size: bytes of an update that one `poll` moves, 4096; a redirect's address must
         fit in, too
     :param int receive_buffer: bytes kept for messages, 2048; it grows for a longer one and shrinks
@@ -297,7 +299,7 @@ class NervesHubLink:
         """
         if self._closed or self._polling:
             return
-        # What time it is, should the clock raise. All that can raise stands within the try: an
+        # This is `now` if the clock raises. All that can raise stands within the try: an
         # exception outside would leave a link that takes itself for joined and does nothing.
         now = self._ticked
         try:
@@ -306,8 +308,8 @@ class NervesHubLink:
             passed = elapsed(now, self._ticked)
             due = passed >= _TICK
             if not passed and now != self._ticked:
-                # The last poll() was 5.8 days ago: nothing that was noted then can be told from
-                # what is still to come.
+                # The last poll() was 5.8 days ago. Ticks wrap, so what was noted then looks like a
+                # time in the future: connect anew.
                 self._ticked = now
                 self._dispatch.drop("poll() was not called for days", now)
             updating = self._updates.active

@@ -31,6 +31,7 @@ TOO_LONG = 5
 _PASTE_BEGIN = "\x1b[200~"  # a terminal sends this before a paste (xterm, mode 2004)
 _ESCAPE = const(16)  # characters of the longest escape sequence that is parsed
 
+# What the control keys do: ctrl-a to ctrl-z are 1 to 26. The local shell has the same editor.
 _KEYS = {
     "\x01": "home",
     "\x02": "left",
@@ -38,7 +39,7 @@ _KEYS = {
     "\x05": "end",
     "\x06": "right",
     "\x08": "backspace",
-    "\x0b": "kill",
+    "\x0b": "kill",  # ctrl-k: from the cursor to the line's end
     "\x0c": "clear",
     "\x0e": "down",
     "\x10": "up",
@@ -310,7 +311,7 @@ class LineEditor:
         elif key == "clear":
             self._write("\x1b[H\x1b[2J")
             self.redraw()
-        else:
+        elif key in ("up", "down"):
             self._recall(1 if key == "up" else -1)
 
     def _recall(self, step: int) -> None:

@@ -5,9 +5,10 @@
 `nerveshub_link.extensions.board_health`
 ====================================================
 
-A `HealthProvider` of values that every board has. Values that a machine does not have are left out:
-on CPython it reports the drive and the uptime. Not in `nerveshub_link.extensions.health`, because
-an application with its own provider does not need it.
+A `HealthProvider` of values that every board has: what ``extensions={"health": True}`` sends.
+Values that a machine does not have are left out: on CPython it reports the drive and the uptime.
+Not in `nerveshub_link.extensions.health`, because an application with its own provider does not
+need it.
 """
 
 import gc

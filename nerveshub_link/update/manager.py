@@ -13,9 +13,9 @@ state          what one step does                          what the server hears
 =============  ==========================================  ======================================
 `IDLE`         nothing; `UpdateManager.offer` begins       ``received``, then ``started``, or
                                                            ``ignored`` or ``rescheduled``
-`RENEWING`     the URL has expired: joins the device       nothing; the server forgets the update,
-               topic anew, waits for the offer anew, then  and offers it again: ``received``,
-               `DOWNLOADING`                               ``started``
+`RENEWING`     the URL has expired: leaves and joins the   nothing; the server forgets the update,
+               device topic, and waits for the same offer  and offers it again: ``received``,
+               with a new URL                              ``started``
 `DOWNLOADING`  moves one chunk: network, hash, writer; or  progress, stage ``downloading``
                asks the writer which part of the image
                is next; or waits for the next try
@@ -33,9 +33,9 @@ try to download that failed is no such failure: `nerveshub_link.update.image_dow
 ones. Bytes count when the writer has taken them; whatever goes wrong between the network and the
 writer makes the download start from zero. Ctrl-C, a reload and the like abort the update, and pass.
 
-What is said never changes what is done: a state is left before that is told, and a message that
-can't be made is counted, not raised. What the server hears, and when it must not hear anything,
-`nerveshub_link.update.reports` knows.
+Reports never affect the update: first the state changes, then that is reported. A report that fails
+is counted in ``UpdateReports.dropped``, and raises nothing. What is reported and when, and when
+nothing may be, `nerveshub_link.update.reports` decides.
 
 Longer than other modules: what each state does, and what may strike in it, must be seen together.
 """
@@ -96,7 +96,7 @@ _BETWEEN = "between"  # neither the network nor the writer has its turn
 _NO_BYTES = memoryview(b"")
 _RETRIED = (_BETWEEN, "download", "verify")
 _WRITES = ("fwup_chunk", "fwup_next")  # a `DownloadError` in them says that the bytes are wrong
-_REPORT = ""  # what is done now can't fail the update
+_REPORT = ""  # value of `_doing` while it only reports: an error then fails no update
 _REPORT_TIMEOUT = const(60 * 1000)
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
 
@@ -131,12 +131,12 @@ class UpdateManager:
     def _clear(self) -> None:
         self._offer = None
         self._renewed = False  # has one URL expired already?
-        self._asked = False  # has a join told since that nothing is being downloaded?
+        self._asked = False  # True when a join was sent after the URL expired
         self._begun = False
         self._announced = False  # that the writer blocks
         self._writing = False  # has the writer more to do with the last bytes?
         self._percent = -1
-        self._since = None  # when `RENEWING` began
+        self._since = None  # when that join was answered: the five minutes count from here
 
     @property
     def active(self) -> bool:
@@ -202,8 +202,9 @@ class UpdateManager:
 
     def offer(self, payload: dict, now: int) -> None:
         """
-        Handle the server's ``update``. During an update this does nothing, unless the server had
-        forgotten it.
+        Handle the server's ``update``. During an update it is ignored, but for three cases: the
+        server had forgotten the same update; in `RENEWING` another one takes its place; in
+        `INSTALLED` another one is put off.
 
         :param dict payload: the message
         :param int now: ticks in milliseconds
@@ -324,7 +325,8 @@ class UpdateManager:
         elif (self._doing in _RETRIED and not isinstance(error, UpdateError)) or (
             self._doing in _WRITES and isinstance(error, DownloadError)
         ):
-            # Not the writer's, and nobody's verdict. If it was the last try's, it is so again.
+            # The writer did not cause this error, and nothing was found wrong with the update: one
+            # try has failed. If none is left, `broke` raises the error, and the update fails.
             lost = self._doing != _BETWEEN or self._writing
             self._writing = False
             if self._doing == _BETWEEN:
@@ -338,7 +340,7 @@ class UpdateManager:
             self._fail(error, now)
 
     def _interrupted(self) -> None:
-        """Ctrl-C, a reload, the end of the program: whatever goes on afterwards, this does not."""
+        """Drop the update after Ctrl-C, a reload or SystemExit, even if the program goes on."""
         if self.state < REPORTING:
             self.abort()
             self._reports.forget()  # so that the next join tells that nothing is downloaded
@@ -393,11 +395,14 @@ class UpdateManager:
 
     def _downloaded(self, now: int, count: int) -> None:
         percent = count * 100 // self._image.loader.total
-        if percent > self._percent:  # a part may begin a chunk anew
+        if percent > self._percent:  # it is less if a part begins a chunk again
             self._progress(now, percent, "downloading")
 
     def _next_part(self, now: int) -> None:
-        """All is there; or a part of the image is, or broke off: what does the writer need next?"""
+        """
+        The downloader is done. If that was the whole image, or its end, verify it; if it was a
+        part, complete or cut off, ask the writer which part is next.
+        """
         loader = self._image.loader
         if not loader.stop:
             self._go(_COMPLETE)
@@ -450,7 +455,7 @@ class UpdateManager:
         return None
 
     def _will_block(self) -> bool:
-        """Does the writer say so, for the first time?"""
+        """True once in each download: when ``blocks_next`` is not 0 for the first time."""
         if self._announced or not self._begun:
             return False
         self._announced = bool(getattr(self._config.fwup_writer, "blocks_next", 0))
@@ -507,8 +512,8 @@ class UpdateManager:
 
     def _end(self, event: int) -> None:
         """
-        Commit the update (`_FINISHED`) or abort it (`_DROPPED`); one that is committed already, no
-        event takes back. Never raises.
+        Commit the update (`_FINISHED`) or abort it (`_DROPPED`). Once it is committed, no event
+        aborts it. Never raises.
         """
         before = self.state
         self._go(event)  # first: whatever interrupts this, no step goes on

@@ -5,8 +5,9 @@
 `nerveshub_link.update.reports`
 ====================================================
 
-What the server is told about one update: statuses and progress, in order, each once, kept while the
-device is offline. Separate from the update manager because these are the server's rules (its
+How statuses and progress of one update get to the server: in the order in which they are given,
+each once, kept while the device is offline. `UpdateManager` and ``offer`` decide which and when.
+Separate from the update manager because these are the server's rules (its
 ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device_link.ex``):
 
 * A status that it does not know, and a progress that is no integer, crash its channel.

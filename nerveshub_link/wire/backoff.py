@@ -15,8 +15,10 @@ class Backoff:
     """
     Waiting times that double from a minimum to a maximum, each with up to half of itself added.
 
-    :param int minimum: first waiting time in milliseconds
-    :param int maximum: longest waiting time in milliseconds, before jitter
+    :param int minimum: first waiting time in milliseconds, without jitter: the option
+        ``backoff_minimum``
+    :param int maximum: longest waiting time in milliseconds, without jitter, which may add half of
+        it: the option ``backoff_maximum``
     :param random: function that returns a float from 0 to 1, such as ``random.random``
     """
 

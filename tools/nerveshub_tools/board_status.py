@@ -176,18 +176,19 @@ class Status:
     def _settings(self) -> None:
         try:
             settings = board_settings.of_drive(self._drive)
-        except BoardError:  # told already
+        except BoardError:  # that it is no board was told under "board"
             settings = board_settings.load(self._drive.file(board_settings.NAME))
         there = self._drive.file(board_settings.NAME).is_file()
         lacking = settings.lacking() if there else []
         faults = settings_faults.faults(settings, self._drive.file)
-        said = lacking + settings.advice()
         if not there:
             self._tell("settings", "missing")
             self.faults.append(f"{board_settings.NAME} is missing")
         else:
-            good = "wrong" if faults else "complete"
-            self._tell("settings", "lacking: " + ", ".join(said) if said else good)
+            state = "wrong" if faults else "complete"
+            self._tell("settings", "lacking: " + ", ".join(lacking) if lacking else state)
+            for line in settings.advice():
+                self._tell("", f"better with {line}")
         self.faults += [f"{board_settings.NAME} lacks {name}" for name in lacking]
         self.faults += [f"{board_settings.NAME}: {fault}" for fault in faults]
         for remark in settings.remarks() + board_settings.misnamed(self._drive):
