@@ -227,24 +227,18 @@ class UpdateManager:
         finally:
             forget("update.offer")
 
-    def start(self, now: int) -> None:
-        """
-        Begin to download the update that was offered.
-
-        :param int now: ticks in milliseconds
-        :raises UpdateError: if the URL is no good
-        """
-        self._image.start(self._offer, now)
+    def accepted(self) -> None:
+        """The download of the offer begins."""
         self._go(_ACCEPTED)
 
-    def renew(self, offer) -> None:
+    def renewed(self, offer, same: bool) -> None:
         """
-        Go on at a newer URL.
+        The download goes on at a newer URL.
 
         :param Offer offer: the same update, offered again
-        :raises UpdateError: if the URL is no good
+        :param bool same: False if it is another image
         """
-        if not self._image.renew(offer):
+        if not same:
             self._writing = False  # the bytes that the writer works on are not of this image
         self._offer = offer
         self._go(_OFFERED)
@@ -346,11 +340,11 @@ class UpdateManager:
             self._reports.forget()  # so that the next join tells that nothing is downloaded
 
     def _download(self, now: int):
+        image = self._image
         if self._writing:
             if self._announce():
-                self._write(now, _NO_BYTES)
+                self._downloaded(now, self._write(_NO_BYTES))
             return None
-        image = self._image
         if image.connects_next:
             self.blocked = True
             self._call(
@@ -363,11 +357,11 @@ class UpdateManager:
         if result == DATA:
             self._doing = _BETWEEN
             if self._announce():
-                self._write(now, image.loader.data)
+                self._downloaded(now, self._write(image.loader.data))
         elif result == HEAD:
             self._begin(now)
         elif result == DONE:
-            self._next_part(now)
+            self._downloaded(now, self._next_part())
         elif result == NO_ROOM:
             return NEED_ROOM
         elif result == EXPIRED:
@@ -382,23 +376,26 @@ class UpdateManager:
             self._call(self._config.client.handle_blocking, "erase", seconds)
         return self.state != CLOSED
 
-    def _write(self, now: int, data) -> None:
+    # The next two return how many bytes of the image are there; 0 if nothing is to be told.
+
+    def _write(self, data) -> int:
         """Give the writer bytes, or time to go on with the last ones."""
         self._doing = "fwup_chunk"
         self._writing = self._config.fwup_writer.fwup_chunk(data) is False
         if self._writing or self.state == CLOSED:  # closed by the writer
-            return
+            return 0
         self._doing = _BETWEEN
         loader = self._image.loader
         loader.taken()
-        self._downloaded(now, loader.received)
+        return loader.received
 
     def _downloaded(self, now: int, count: int) -> None:
-        percent = count * 100 // self._image.loader.total
+        # Not called by those two: from a progress on, the stack is deep.
+        percent = count * 100 // self._image.loader.total if count else -1
         if percent > self._percent:  # it is less if a part begins a chunk again
             self._progress(now, percent, "downloading")
 
-    def _next_part(self, now: int) -> None:
+    def _next_part(self) -> int:
         """
         The downloader is done. If that was the whole image, or its end, verify it; if it was a
         part, complete or cut off, ask the writer which part is next.
@@ -406,18 +403,18 @@ class UpdateManager:
         loader = self._image.loader
         if not loader.stop:
             self._go(_COMPLETE)
-            return
+            return 0
         if not self._announce():
-            return
+            return 0
         self._doing = "fwup_next"
         span = self._config.fwup_writer.fwup_next(loader.received, loader.kept)
         self._doing = _BETWEEN
         if self.state == CLOSED:
-            return  # by the writer
+            return 0  # by the writer
         if span is None or isinstance(span, tuple):
             self._image.fetch(span)
-        elif span:
-            self._downloaded(now, span)
+            return 0
+        return span
 
     def _begin(self, now: int) -> None:
         """The image begins, or begins again, and then what was written before is of no use."""

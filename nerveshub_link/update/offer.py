@@ -69,7 +69,7 @@ def _go_on(manager, offer, now: int) -> None:
     """The server had forgotten the update, and offers it again, maybe at a newer URL."""
     if manager.state <= _DOWNLOADING:
         _need_sound(offer)
-        manager.renew(offer)
+        manager.renewed(offer, manager._image.renew(offer))
     manager._reports.status("started" if manager.state < _REPORTING else "completed", now)
 
 
@@ -84,7 +84,8 @@ def _decide(manager, now: int) -> None:
     if manager.state != _IDLE:
         return  # closed by the callback
     if decision.kind == "apply":
-        manager.start(now)
+        manager._image.start(offer, now)
+        manager.accepted()
         manager._reports.status("started", now)
     elif decision.kind == "reschedule":
         _decline(manager, now, "rescheduled", decision.reason, decision.delay)
