@@ -11,7 +11,7 @@ back. It is imported when the options are checked and the memory of the module t
 free again.
 """
 
-from .common.memory import load
+from .common.memory import forget, load
 
 # All that a link needs, from the bottom up: so that its buffers find room behind it.
 load(
@@ -79,7 +79,7 @@ def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:
         load("device.archives")
         from .device.archives import Archives  # noqa: PLC0415
 
-        archives = Archives(config, downloader, updates, call, log)
+        archives = Archives(config, downloader, updates, call, log, _public_keys(config))
         handlers["archive"] = archives.offer
     if config.extensions:
         load("extensions.router", "extensions.setup")
@@ -114,6 +114,17 @@ def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:
     )
     dispatch = Dispatch(connection, channels, device, topics, log)
     return connection, channels, device, updates, restart, dispatch, archives, logs
+
+
+def _public_keys(config) -> tuple:
+    """Those of the writer, or of settings.toml where it has none: for archives."""
+    keys = getattr(config.fwup_writer, "public_keys", ())
+    if not keys:
+        from .release.public_keys import read_keys  # noqa: PLC0415 its memory is wanted back
+
+        keys = read_keys()
+        forget("release.public_keys", "config.settings")
+    return keys
 
 
 def _console(given):

@@ -137,8 +137,9 @@ class Client:
         it is called again after the next join.
 
         :param str path: path of the file
-        :param bool verified: True if its signature was verified. NervesHub sends no checksum of an
-            archive: if this is False, the file's content is not protected
+        :param bool verified: True if one of the device's public keys has signed it, and all of its
+            files are as signed. NervesHub sends no checksum of an archive: if this is False, the
+            file's content is not protected
         """
 
     def public_keys(self, kind: str, keys: list) -> None:

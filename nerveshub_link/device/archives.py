@@ -14,9 +14,13 @@ In the folder: ``<uuid>.fw`` is a complete archive; ``<uuid>.part`` an incomplet
 ``archives.json`` lists the uuids that the application has accepted, so that they are not downloaded
 again after the next join.
 
-An archive has no checksum: only its length is checked. So `Client.archive_ready` gets
-``verified=False``, and each try begins at zero, since a mix of two files would not be detected. An
-incomplete file is deleted by the next try, by another archive, or at the next start.
+An archive has no checksum: the download checks its length only, and each try begins at zero, since
+a mix of two files would not be detected. An incomplete file is deleted by the next try, by another
+archive, or at the next start. On a device with public keys (those of its writer, or of
+``settings.toml``) a complete one is verified by its signature, in pieces (`ArchiveCheck`);
+`Client.archive_ready` is told whether that succeeded.
+
+Longer than most modules: what each state does with an archive must be seen together.
 """
 
 import json
@@ -37,6 +41,7 @@ _IDLE = const(0)
 _WAITING = const(1)  # for the client to be asked again
 _DUE = const(2)  # the download begins as soon as no update is running
 _RUNNING = const(3)
+_CHECKING = const(4)  # it is complete, and is verified now
 
 
 class Archives:
@@ -48,9 +53,12 @@ class Archives:
     :param UpdateManager updates: an update goes first
     :param call: function that calls a callback of the application and catches its exceptions
     :param log: function of level and text
+    :param tuple keys: public keys by which archives are verified, each 32 bytes
     """
 
-    def __init__(self, config, downloader, updates, call, log) -> None:  # noqa: PLR0913, PLR0917
+    def __init__(  # noqa: PLR0913, PLR0917 what it is made of
+        self, config, downloader, updates, call, log, keys: tuple = ()
+    ) -> None:
         self._config = config
         self._downloader = downloader
         self._updates = updates
@@ -61,6 +69,8 @@ class Archives:
         self._info = None
         self._uuid = None
         self._file = None
+        self._check = None
+        self._keys = keys
         self.alone = False
         """True while the download needs the WebSocket's memory: the link must stay closed."""
         self._sweep()
@@ -145,6 +155,11 @@ class Archives:
                 return False  # the update uses the downloader
             if self._state == _RUNNING:
                 return self._step(now)
+            if self._state == _CHECKING:
+                from .archive_check import verify  # noqa: PLC0415 with public keys only
+
+                verify(self, self._path(".fw"))
+                return False
             if elapsed(now, self._since) >= self._delay:
                 if self._state == _WAITING:
                     self._decide(now)
@@ -225,9 +240,16 @@ class Archives:
         self._hand_over()
 
     def _hand_over(self) -> None:
+        if self._keys:
+            self._state = _CHECKING
+        else:
+            self._give(False)
+
+    def _give(self, verified: bool) -> None:
+        """Hand the archive over."""
         self._state = _IDLE
         uuid = self._uuid
-        if self._call(self._config.client.archive_ready, self._path(".fw"), False):
+        if self._call(self._config.client.archive_ready, self._path(".fw"), verified):
             known = self._remembered()
             known.append(uuid)
             with open(self._folder + "/archives.json", "wb") as file:
@@ -249,6 +271,9 @@ class Archives:
         self.alone = False
         self._downloader.release(self)
         self._close_file()
+        if self._check is not None:
+            self._check.close()
+            self._check = None
         if self._state != _IDLE:
             self._state = _IDLE
             self._drop_part()

@@ -10,6 +10,7 @@ run. Part of `nerveshub_link.device.topic`, and imported only when one of them a
 is scarce on a board.
 """
 
+from ..common.memory import forget
 from ..common.ticks import LONGEST, elapsed
 from ..errors import describe
 
@@ -33,6 +34,7 @@ def handle(device, event: str, payload: dict, now: int) -> None:
 
             kind = event.partition("_")[0]
             keys = device.public_keys[kind] = read_keys(payload)
+            forget("device.public_keys", "release.public_keys")
             device.call(device.config.client.public_keys, kind, list(keys))
     elif event == "scripts/run":
         _refuse(device, payload.get("ref"), "scripts are off on this device")

@@ -60,10 +60,12 @@ class FwReader:
     Reads one archive.
 
     :param sink: gets what is inside, see above
+    :param bool several: True for an archive of operators, which may have more than one resource
     """
 
-    def __init__(self, sink) -> None:
+    def __init__(self, sink, several: bool = False) -> None:
         self._sink = sink
+        self._several = several
         self._state = _IN_HEAD
         self._wanted = bytearray(_HEAD)  # what is collected now
         self._view = memoryview(self._wanted)
@@ -197,7 +199,9 @@ class FwReader:
             raise self._error("has no length in its head; " + _PACK)
         elif name == _CONF_NAME:
             self._take_conf_head()
-        elif self._done or not name.startswith(_DATA) or not _is_ascii(name):
+        elif (
+            (self._done and not self._several) or not name.startswith(_DATA) or not _is_ascii(name)
+        ):
             raise self._error("is one member too many: a release has one resource")
         else:
             self._state, self._left, self._crc = _IN_FILE, self._size, 0

@@ -63,6 +63,13 @@ class FwupWriter:
     parts are left out, what the writer verifies is all that is verified.
     """
 
+    public_keys = ()
+    """
+    Public keys, each 32 bytes, by one of which this writer wants images to be signed; empty if it
+    checks no signatures. An image whose signature the writer checks needs no checksum of the
+    server. Archives are verified by the same keys.
+    """
+
     finished_percent = 0
     """How far `fwup_finish` has come, 0 to 100, if it has returned False."""
 

@@ -9,6 +9,7 @@ import types
 
 import pytest
 from support.desk import META, Desk, RecordingClient, RecordingWriter, update
+from support.signing import Signer, signed_archive
 
 from nerveshub_link import (
     APPLY,
@@ -509,3 +510,78 @@ def test_deinit_within_the_callback_is_final(folder):
     assert desk.link.state == "closed"
     assert desk.network.open_connections == 0
     assert "fault" not in desk.log.text
+
+
+# On a device with public keys
+
+SIGNER = Signer()
+SIGNED = signed_archive(META, {"a.txt": b"hello" * 500, "b.txt": b"world"}, SIGNER)
+
+
+@pytest.fixture(name="keys")
+def keys_in_settings(monkeypatch):
+    monkeypatch.setenv("NERVESHUB_PUBLIC_KEYS", SIGNER.text)
+
+
+def fetched(desk, data):
+    announce(desk, data=data).answer(200, body=data)
+    desk.wait(5)
+
+
+def test_an_archive_with_a_right_signature_is_handed_over_as_verified(folder, keys):
+    desk = link(folder)
+    fetched(desk, SIGNED)
+    assert ready(desk) == [(str(folder / (UUID + ".fw")), True, SIGNED)]
+    assert json.loads((folder / "archives.json").read_text()) == [UUID]
+
+
+def test_one_with_a_wrong_signature_is_handed_over_as_unverified_and_the_log_says_why(folder, keys):
+    wrong = signed_archive(META, {"a.txt": b"hello"}, Signer(3))
+    desk = link(folder)
+    fetched(desk, wrong)
+    assert ready(desk) == [(str(folder / (UUID + ".fw")), False, wrong)]
+    words = "the archive is not verified: the signature is not by the key that this device was"
+    assert any(words in text for _, text in desk.log.lines)
+
+
+def test_the_keys_of_the_writer_count_before_those_of_settings_toml(folder, keys):
+    writer = RecordingWriter()
+    writer.public_keys = (Signer(3).public,)
+    desk = link(folder, fwup_writer=writer)
+    fetched(desk, SIGNED)
+    assert ready(desk)[0][1] is False
+
+
+def test_the_link_goes_on_while_an_archive_is_verified(folder, keys):
+    desk = link(folder)
+    announce(desk, data=SIGNED).answer(200, body=SIGNED)
+    desk.until((folder / (UUID + ".fw")).exists, 5)
+    assert ready(desk) == []
+    desk.hub.say(None, None, "device", "identify", {})
+    desk.until(lambda: desk.client.named("identify"), 1)
+    desk.until(lambda: ready(desk), 5)
+    assert ready(desk)[0][1] is True
+
+
+def test_one_that_the_application_did_not_take_is_verified_again_at_the_next_join(folder, keys):
+    (folder / (UUID + ".fw")).write_bytes(SIGNED)
+    desk = link(folder)
+    desk.hub.say(None, None, "device", "archive", archive(SIGNED))
+    desk.wait(5)
+    assert ready(desk) == [(str(folder / (UUID + ".fw")), True, SIGNED)]
+    assert len(desk.network.attempts) == 1
+
+
+def test_a_close_while_an_archive_is_verified_leaves_it_for_the_next_start(folder, keys):
+    desk = link(folder)
+    announce(desk, data=SIGNED).answer(200, body=SIGNED)
+    desk.until((folder / (UUID + ".fw")).exists, 5)
+    desk.link.deinit()
+    assert ready(desk) == []
+    assert (folder / (UUID + ".fw")).read_bytes() == SIGNED
+
+
+def test_a_wrong_key_in_settings_toml_raises_when_the_link_is_made(folder, monkeypatch):
+    monkeypatch.setenv("NERVESHUB_PUBLIC_KEYS", "nonsense")
+    with pytest.raises(ValueError, match="^NERVESHUB_PUBLIC_KEYS: each key must be"):
+        link(folder)

@@ -139,7 +139,7 @@ def _conf_with_more(rng):
 def _another_release_under_our_signature(rng):
     """An attacker's own release, right in itself, with what another release of ours was signed."""
     lowest = rng.choice((None, "1.1.0"))
-    own = _Release(_SECOND, FOREIGN, lowest, version="1.%d.0" % rng.randint(1, 99))
+    own = _Release(_SECOND, FOREIGN, lowest, version="1.%d.0" % rng.randint(3, 99))
     signature = rng.choice((_GOOD.signature, _OTHER.signature, own.signature))
     return _archive(signature, own.conf, own.data)
 

@@ -8,6 +8,10 @@ import json
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nerveshub_tools import packer
+from nerveshub_tools.fw_file import section
+
+from .archives import Member, join
 
 _DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -47,3 +51,16 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         """The signature."""
         return self._key.sign(message)
+
+
+def signed_archive(meta, files, signer) -> bytes:
+    """
+    An archive of operators, as ``nerveshub-link pack --archive`` writes it.
+
+    :param dict meta: what it is
+    :param dict files: path -> bytes
+    :param Signer signer: signs it
+    """
+    conf = packer.meta_conf(meta, "".join(section(name, files[name]) for name in files))
+    members = [Member("data/" + name, files[name]) for name in files]
+    return join(Member("meta.conf.ed25519", signer.sign(conf)), Member("meta.conf", conf), *members)
