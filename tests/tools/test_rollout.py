@@ -201,7 +201,8 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_for_each_change(capsys):
     ]
 
 
-def test_on_a_terminal_a_table_is_drawn_anew_until_the_end(capsys):
+def test_on_a_terminal_a_table_is_drawn_anew_until_the_end(capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     server = Server([device("a")], [device("a", NEW)])
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)

@@ -131,5 +131,7 @@ def test_archive_keys_and_identify_within_a_small_heap(vm):
         "verified": False,
         "size": len(ARCHIVE),
     }
-    assert [line["lengths"] for line in result.all("keys")] == [[32], [32]]
+    # Once for each join; on a busy machine there may be a second one.
+    keys = {(line["kind"], tuple(line["lengths"])) for line in result.all("keys")}
+    assert keys == {("fwup", (32,)), ("archive", (32,))}
     assert [line["step"] for line in result.all("blink")] == [0, 1, 2]

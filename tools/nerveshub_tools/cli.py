@@ -198,6 +198,11 @@ async def _show_page(served: Hub, port: int):
 
 
 async def _serve(served: Hub, host, port, tls, shown, ca, env, page_port, look) -> None:  # noqa: PLR0913, PLR0917 - what `hub` has found out
+    # First of all: whoever has read what is printed below may end the hub by a signal.
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has no handlers in the loop
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(served, host, port, tls)
     try:
         await server.start()
@@ -227,10 +232,6 @@ async def _serve(served: Hub, host, port, tls, shown, ca, env, page_port, look) 
         f""" {uri}/api/devices/IDENTIFIER/upgrade -d '{{"uuid": "UUID"}}'"""
     )
     served.listeners.append(_report)
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has no handlers in the loop
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     told = 0
     while not stop.is_set():
         with contextlib.suppress(asyncio.TimeoutError):

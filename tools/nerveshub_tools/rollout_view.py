@@ -32,7 +32,7 @@ async def watched(rollout: Rollout, version: str, console: Optional[Console] = N
     :return: do all devices that are connected run it?
     """
     console = console or Console()
-    if console.is_terminal:
+    if console.is_terminal and not console.is_dumb_terminal:  # TERM=dumb can't draw again
         with Live(console=console, auto_refresh=False) as live:
             await rollout.run(lambda it: live.update(table(it, version), refresh=True))
     else:
