@@ -21,6 +21,11 @@ joined               everything works                       connection lost: wai
                                                             joining
 closed               `NervesHubLink.deinit` was called      never
 ===================  =====================================  =====================================
+
+How a poll goes: messages that have come, a step of an update, and every 25 ms the timers. During an
+update messages wait for the timers.
+
+Longer than other modules: it names and documents all options.
 """
 
 import gc

@@ -11,6 +11,8 @@ checks the update; `nerveshub_link.bank.firmware_bank` writes it to the bank, an
 
 Nothing is erased before the archive's ``meta.conf`` and the first 304 bytes of the image have been
 checked. The switch follows only after the whole image has been checked.
+
+Longer than other modules: all methods of the writer, and what each checks, must be seen together.
 """
 
 import os

@@ -11,6 +11,8 @@ Edits one line of input at a remote terminal, an xterm (ECMA-48): keys come in b
 The meaning of a line is left to the caller. `LineEditor.feed` stops at each `event` that the caller
 must handle, and is called again with the rest. After `LINE`, `INTERRUPT`, `TOO_LONG` and `END` the
 caller shows the next prompt by `LineEditor.begin`.
+
+Longer than other modules: all keys work on one line and one cursor.
 """
 
 from micropython import const

@@ -24,6 +24,8 @@ phase                  meaning
 The caller calls `Connection.step` in each poll and `Connection.tick` some 40 times a second. Once
 the device has been joined for a minute, the caller calls `Connection.succeeded`: only that resets
 the back-off.
+
+Longer than other modules: all that may happen in a phase must be seen together.
 """
 
 from micropython import const

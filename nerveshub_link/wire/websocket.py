@@ -11,6 +11,8 @@ frames to send. Single frames are encoded and parsed in `nerveshub_link.wire.fra
 Call `WebSocket.open`, which blocks for the connect only, then `WebSocket.step` repeatedly: each
 call does what is possible without waiting and returns one event. The caller owns the clock: when an
 upgrade or a close handshake takes too long, it calls `WebSocket.abort`.
+
+Longer than other modules: upgrade, messages and close share one socket, one buffer and one queue.
 """
 
 import binascii

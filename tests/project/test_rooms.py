@@ -122,3 +122,15 @@ def test_the_package_answers_for_the_names_in_its_table_and_for_no_module():
         assert getattr(nerveshub_link, name).__name__ == name
     with pytest.raises(AttributeError):
         getattr(nerveshub_link, "websocket")  # noqa: B009 as "from nerveshub_link import websocket"
+
+
+LONG = r"[Ll]onger than (other|most) modules|is long, since|a long one, because"
+
+
+def test_a_module_of_more_than_330_lines_says_why_it_is_so_long():
+    folders = (PACKAGE, PACKAGE.parent / "tools", PACKAGE.parent / "examples")
+    for path in [path for folder in folders for path in sorted(folder.rglob("*.py"))]:
+        text = path.read_text("utf-8")
+        if len(text.splitlines()) > 330:
+            said = " ".join(ast.get_docstring(ast.parse(text)).split())
+            assert re.search(LONG, said), f"{path} has no such sentence"

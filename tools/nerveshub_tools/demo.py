@@ -12,6 +12,8 @@ at its start, from which the board goes back by itself; and a good one again. Of
 what changed travels. It succeeds only if in the end the board runs the last release, byte for byte,
 has confirmed it, has reported what was wrong with the others, and did nothing that the real server
 would have refused.
+
+Longer than other modules: it is one story, told from its beginning to its end.
 """
 
 import queue
