@@ -185,8 +185,9 @@ async def penalty(fleet: Fleet, identifier: str, clear: bool) -> None:
     """
     Does NervesHub keep updates from the device IDENTIFIER? --clear ends that.
 
-    After three attempts to update it a device is in the penalty box, for a day by default, and
-    after a push by hand its automatic updates are off. --clear ends both.
+    It blocks a device, for a day by default, that answered an update with "failed" or "ignored",
+    or to which it has offered updates three times. It also keeps updates from a device whose
+    automatic updates are off: see push. --clear ends both.
     """
     product = await fleet.product()
     device = await _device(product, identifier)
