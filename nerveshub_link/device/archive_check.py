@@ -51,9 +51,7 @@ def verify(archives, path: str) -> None:
             return
     except Exception as error:
         archives._log("warning", "the archive is not verified: " + describe(error))
-    if archives._check is not None:
-        archives._check.close()
-        archives._check = None
+    archives._end_check()
     forget("device.archive_check", "release.signed_only")
     archives._give(verified)
 

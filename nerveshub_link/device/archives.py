@@ -152,7 +152,8 @@ class Archives:
             return False
         try:
             if self._updates.active:
-                return False  # the update uses the downloader
+                self._end_check()  # the update uses the downloader, and wants the memory
+                return False
             if self._state == _RUNNING:
                 return self._step(now)
             if self._state == _CHECKING:
@@ -271,12 +272,16 @@ class Archives:
         self.alone = False
         self._downloader.release(self)
         self._close_file()
-        if self._check is not None:
-            self._check.close()
-            self._check = None
+        self._end_check()
         if self._state != _IDLE:
             self._state = _IDLE
             self._drop_part()
+
+    def _end_check(self) -> None:
+        """What was verified so far does not count; the next piece is the first one again."""
+        check, self._check = self._check, None
+        if check is not None:
+            _close(check, self._log)
 
     def _drop_part(self) -> None:
         try:
@@ -287,14 +292,18 @@ class Archives:
     def _close_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            try:
-                file.close()
-            except OSError as error:
-                self._log("error", "archive: " + describe(error))
+            _close(file, self._log)
 
     def close(self) -> None:
         """Stop, and delete an incomplete file. Never raises."""
         self._stop()
+
+
+def _close(file, log) -> None:
+    try:
+        file.close()
+    except OSError as error:
+        log("error", "archive: " + describe(error))
 
 
 def _is_uuid(text: str) -> bool:

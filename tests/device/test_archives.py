@@ -572,6 +572,37 @@ def test_one_that_the_application_did_not_take_is_verified_again_at_the_next_joi
     assert len(desk.network.attempts) == 1
 
 
+def test_an_update_gets_the_memory_of_a_verification_which_begins_again_after_it(folder, keys):
+    desk = link(folder, fwup_writer=RecordingWriter())
+    files = announce(desk, data=SIGNED)
+    files.answer(200, body=SIGNED)
+    archives = desk.link._archives
+    desk.until(lambda: archives._check is not None, 5)
+    check = archives._check
+    desk.hub.say(None, None, "device", "update", update(b"image"))
+    desk.until(lambda: desk.link._updates.active, 1)
+    desk.wait(0.1)
+    assert archives._check is None and check._file.closed
+    desk.until(lambda: desk.peer is not files and desk.peer.asked, 5)
+    assert ready(desk) == []
+    desk.peer.answer(404, body=b"")
+    desk.until(lambda: ready(desk), 5)
+    assert ready(desk)[0][1] is True
+
+
+def test_a_file_that_can_not_be_closed_does_not_keep_the_link_from_closing(folder, keys):
+    desk = link(folder)
+    announce(desk, data=SIGNED).answer(200, body=SIGNED)
+    desk.until(lambda: desk.link._archives._check is not None, 5)
+
+    def fails():
+        raise OSError(5)
+
+    desk.link._archives._check.close = fails
+    desk.link.deinit()
+    assert desk.link.state == "closed" and "OSError: 5" in desk.log.text
+
+
 def test_a_close_while_an_archive_is_verified_leaves_it_for_the_next_start(folder, keys):
     desk = link(folder)
     announce(desk, data=SIGNED).answer(200, body=SIGNED)
