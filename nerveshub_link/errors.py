@@ -21,13 +21,15 @@ Mistakes in options are plain `ValueError`, raised at construction. `NervesHubLi
 none of these: it reports them through ``last_error``, the logger and the client's callbacks. The
 only exception that it raises is the watchdog's, see `timeouts`.
 
-Every room may import this module. It imports nothing.
+Every room may import this module. It imports nothing of this package.
 """
 
-_MAX_TEXT = 200
-_SHORTEST = 6  # characters of a secret: a shorter one could be a part of ordinary words
-_SHORTEST_REST = 4  # characters of a secret whose beginning was cut off
-_MASK = "***"
+from micropython import const
+
+_MAX_TEXT = const(200)
+_SHORTEST = const(6)  # characters of a secret: a shorter one could be a part of ordinary words
+_SHORTEST_REST = const(4)  # characters of a secret whose beginning was cut off
+_MASK = const("***")
 _secrets = []  # of all links, the longest first
 
 timeouts = []

@@ -39,7 +39,7 @@ from .errors import describe, keep_timeout, timeouts
 from .update import actions
 
 _TICK = const(25)  # milliseconds between two looks at the timers
-_NO_WORDS = "fault: out of memory"  # made before memory is short
+_NO_WORDS = const("fault: out of memory")  # made before memory is short
 
 
 class NervesHubLink:

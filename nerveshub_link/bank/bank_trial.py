@@ -43,7 +43,7 @@ SWITCHED = 2
 ON_TRIAL = 3
 GOING_BACK = 4
 
-_META_KEYS = ("uuid", "product", "architecture", "version", "platform")
+_META_KEYS = const(("uuid", "product", "architecture", "version", "platform"))
 _ENDS = {
     "c": "crashed",
     "h": "hung",
@@ -53,8 +53,8 @@ _ENDS = {
     "o": "was replaced by other means",
     "t": "was installed 3 times and never confirmed",
 }
-_WORST = "cnohpu"  # the most important first: one crash says more than three power cuts
-_REFUSED = "chnot"
+_WORST = const("cnohpu")  # the most important first: one crash says more than three power cuts
+_REFUSED = const("chnot")
 _TRACEBACK = const(160)
 _ROOM = const(300)
 _TRIES = const(2)  # attempts to go back, before the new firmware is kept

@@ -31,9 +31,10 @@ from .nvm_copy import NvmCopy
 
 _MINUTE = const(60 * 1000)
 _LATER = const(10 * 60 * 1000)
-_BANNER = b"Adafruit CircuitPython "  # followed by os.uname().version, "; " and the board's name
+# Followed by os.uname().version, "; " and the board's name.
+_BANNER = const(b"Adafruit CircuitPython ")
 _VERSION = const(64)
-_RESTART_DUE = "a restart into other firmware is due"
+_RESTART_DUE = const("a restart into other firmware is due")
 _ON_TRIAL = (
     "the running CircuitPython is not confirmed yet, and may have to go back to the other bank"
 )

@@ -27,9 +27,9 @@ flash encryption needs multiples of 16.
 
 _MAGIC = const(0xE9)
 _DESC = const(32)
-_DESC_MAGIC = b"\x32\x54\xcd\xab"  # 0xABCD5432
+_DESC_MAGIC = const(b"\x32\x54\xcd\xab")  # 0xABCD5432
 _CHIPS = {0: "esp32", 2: "esp32s2", 5: "esp32c3", 9: "esp32s3", 13: "esp32c6", 16: "esp32h2"}
-_SEND = "; send the build's circuitpython-firmware.bin"
+_SEND = const("; send the build's circuitpython-firmware.bin")
 
 
 class AppDescription:

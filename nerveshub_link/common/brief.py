@@ -11,8 +11,8 @@ the end of a traceback. Imported only for a text of several lines.
 
 from micropython import const
 
-_TITLE = "Traceback (most recent call last):"
-_FRAME = 'File "'
+_TITLE = const("Traceback (most recent call last):")
+_FRAME = const('File "')
 _MOST = const(120)  # characters of the error, to leave room for the frame
 
 

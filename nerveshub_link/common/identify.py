@@ -18,7 +18,7 @@ from ..errors import NervesHubError
 
 _HALF = const(250)  # milliseconds on, and as many off
 _TIMES = const(20)
-_COLOUR = b"\x18\x18\x18"  # white in any order of the colours, and little current
+_COLOUR = const(b"\x18\x18\x18")  # white in any order of the colours, and little current
 
 
 def blink():

@@ -10,6 +10,8 @@ the running firmware, and an offered update. So no update gets installed whose m
 start would refuse. Imported for a check only.
 """
 
+from micropython import const
+
 NEEDED = ("uuid", "product", "architecture", "version", "platform")
 OPTIONAL = ("author", "description", "vcs_identifier", "misc")
 _EXAMPLES = {
@@ -19,9 +21,9 @@ _EXAMPLES = {
     "version": "1.2.3",
     "platform": "esp32s3",
 }
-_LONGEST_UUID = 255  # NervesHub's column; the boot guard's record has 496 bytes in all
-_DIGITS = "0123456789"
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+_LONGEST_UUID = const(255)  # NervesHub's column; the boot guard's record has 496 bytes in all
+_DIGITS = const("0123456789")
+_LETTERS = const("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-")
 
 
 def check_metadata(name: str, meta) -> None:

@@ -14,12 +14,14 @@ does not end blocks the main loop, and nothing can stop it.
 
 import sys
 
+from micropython import const
+
 from ..errors import describe, keep_timeout
 
-_OWN = "code_runner.py"
-_MAX_ERROR = 2000
+_OWN = const("code_runner.py")
+_MAX_ERROR = const(2000)
 # CircuitPython ends the program with these exceptions: they must not be caught.
-_PASSING = ("ReloadException", "DeepSleepRequest")
+_PASSING = const(("ReloadException", "DeepSleepRequest"))
 _NONE_GIVEN = object()
 
 

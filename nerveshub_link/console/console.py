@@ -22,7 +22,7 @@ TOPIC = "console"
 _STATEMENTS = const(16)  # most statements run by one poll
 _TURN = const(20)  # milliseconds; after them the next statement waits for the next poll
 # From 2.0.0 on NervesHub's page can send files.
-_VERSION = "2.0.0"
+_VERSION = const("2.0.0")
 _MODULES = (
     "console_session python_prompt line_editor python_source code_runner output_buffer"
     " file_transfer file_sender file_names"

@@ -30,8 +30,8 @@ _LITTLE = const(1024)  # characters of queued output; with more of them no keys 
 # Characters of queued input. A single message may be longer, up to max_message_size.
 _MAX_INPUT = const(32768)
 # Not imported from line_editor, which an upload alone does not need.
-_PASTE_BEGIN = "\x1b[200~"
-_PASTE_END = "\x1b[201~"
+_PASTE_BEGIN = const("\x1b[200~")
+_PASTE_END = const("\x1b[201~")
 _HELP = """\
 This is the board's own Python, in the main loop of its application:
 nothing else runs while a command runs, and it can't be stopped from here.

@@ -26,7 +26,7 @@ _RESERVE = const(16384)  # bytes that stay free on the drive
 _STALLED = const(60 * 1000)
 _READ_ONLY = const(30)  # EROFS, which CircuitPython's errno lacks
 _FULL = const(28)
-_PART = "/.upload.part"  # no upload has this name: safe_name removes a dot at the beginning
+_PART = const("/.upload.part")  # no upload has this name: safe_name removes a dot at the beginning
 
 
 def _why(error) -> str:

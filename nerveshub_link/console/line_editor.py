@@ -30,7 +30,7 @@ COMPLETE = 4
 TOO_LONG = 5
 """Event: a line was entered that was too long; it is dropped."""
 
-_PASTE_BEGIN = "\x1b[200~"  # a terminal sends this before a paste (xterm, mode 2004)
+_PASTE_BEGIN = const("\x1b[200~")  # a terminal sends this before a paste (xterm, mode 2004)
 _ESCAPE = const(16)  # characters of the longest escape sequence that is parsed
 
 # What the control keys do: ctrl-a to ctrl-z are 1 to 26. The local shell has the same editor.

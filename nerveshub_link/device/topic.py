@@ -15,26 +15,30 @@ pushes. The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, eve
 ``lib/nerves_hub/events/device_events.ex``.
 """
 
+from micropython import const
+
 from ..common.ticks import elapsed
 from ..errors import printable, text_of
 from ..wire import phoenix
 
 TOPIC = "device"
 
-_META_KEYS = (
-    "uuid",
-    "product",
-    "architecture",
-    "version",
-    "platform",
-    "author",
-    "description",
-    "vcs_identifier",
-    "misc",
+_META_KEYS = const(
+    (
+        "uuid",
+        "product",
+        "architecture",
+        "version",
+        "platform",
+        "author",
+        "description",
+        "vcs_identifier",
+        "misc",
+    )
 )
 
 
-_RARE = ("identify", "fwup_public_keys", "archive_public_keys", "scripts/run")
+_RARE = const(("identify", "fwup_public_keys", "archive_public_keys", "scripts/run"))
 
 
 class DeviceTopic:

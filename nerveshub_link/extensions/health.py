@@ -23,7 +23,7 @@ from ..errors import describe
 from .router import Extension
 
 _ALARM_PAUSE = const(10 * 1000)  # milliseconds between two reports of changed alarms
-_PARTS = ("metrics", "metadata", "alarms", "checks")
+_PARTS = const(("metrics", "metadata", "alarms", "checks"))
 
 
 class HealthProvider:

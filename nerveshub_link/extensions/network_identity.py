@@ -18,7 +18,7 @@ from ..common.ticks import elapsed
 from ..errors import describe
 from .router import Extension, check_interval, check_json
 
-_SERVICES = ("iroh", "netbird", "tailscale", "wireguard")
+_SERVICES = const(("iroh", "netbird", "tailscale", "wireguard"))
 _MOST = const(10)
 _MAX_TEXT = const(255)
 _MAX_DETAILS = const(4096)  # bytes of JSON

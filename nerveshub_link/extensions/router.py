@@ -27,7 +27,7 @@ from ..wire import phoenix
 TOPIC = "extensions"
 
 # Operators with the shell may read settings.toml anyway; log lines are masked before they are cut.
-_UNMASKED = ("local_shell", "logging")
+_UNMASKED = const(("local_shell", "logging"))
 _PASSING = (MemoryError, OSError)
 _REST = const(1000)  # milliseconds of the pause after one of these; doubled each time
 _LONGEST_REST = const(60 * 1000)

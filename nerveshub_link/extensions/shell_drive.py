@@ -17,7 +17,7 @@ from ..errors import NervesHubError
 
 _BLOCK = const(512)
 _FOLDER = const(0x4000)
-_PART = "/.cp.part"
+_PART = const("/.cp.part")
 
 
 class DriveCommands:

@@ -20,7 +20,7 @@ from .shell_commands import Commands
 _MAX_INPUT = const(2048)  # most queued characters while a command runs
 _MAX_OUTPUT = const(4096)
 _KEYS = const(200)  # most keys handled in one step
-_CTRL_C = "\x03"
+_CTRL_C = const("\x03")
 
 
 class ShellSession:

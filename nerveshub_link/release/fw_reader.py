@@ -37,13 +37,13 @@ _GAP = const(16)  # bytes of a data descriptor with its signature
 _MAX_EXTRA = const(256)
 _DESCRIBED = const(8)  # flag: a data descriptor follows
 _UTF8 = const(0x800)  # flag: the name is UTF-8
-_LOCAL = b"PK\x03\x04"
-_CENTRAL = b"PK\x01\x02"
-_PACK = "pack it with: nerveshub-link pack --private-key"
+_LOCAL = const(b"PK\x03\x04")
+_CENTRAL = const(b"PK\x01\x02")
+_PACK = const("pack it with: nerveshub-link pack --private-key")
 
-_SIGNATURE_NAME = b"meta.conf.ed25519"
-_CONF_NAME = b"meta.conf"
-_DATA = b"data/"
+_SIGNATURE_NAME = const(b"meta.conf.ed25519")
+_CONF_NAME = const(b"meta.conf")
+_DATA = const(b"data/")
 
 # What the next bytes are.
 _IN_HEAD = const(0)
@@ -52,7 +52,7 @@ _IN_TEXT = const(2)  # the signature, or meta.conf
 _IN_GAP = const(3)  # a data descriptor
 _IN_FILE = const(4)
 _IN_END = const(5)  # the central directory
-_SKIPS = (_IN_FILE, _IN_GAP)  # not collected
+_SKIPS = const((_IN_FILE, _IN_GAP))  # not collected
 
 
 class FwReader:

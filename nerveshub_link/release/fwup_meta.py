@@ -8,9 +8,11 @@
 Reads the ``meta.conf`` of a fwup archive, as far as it tells of files and for what it is. A leaf.
 """
 
+from micropython import const
+
 from ..errors import UpdateError
 
-_SECTION = b"file-resource"
+_SECTION = const(b"file-resource")
 
 
 def resources(conf: bytes):

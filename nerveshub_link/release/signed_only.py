@@ -11,10 +11,12 @@ one of these keys. Without it nothing that ``meta.conf`` says counts. Checked in
 of it takes some tenths of a second on a board, and once more for each key that does not fit.
 """
 
+from micropython import const
+
 from ..common.memory import forget
 from ..errors import UpdateError
 
-_SIGN = "sign it with: nerveshub-link sign --key"
+_SIGN = const("sign it with: nerveshub-link sign --key")
 
 
 class SignedOnly:

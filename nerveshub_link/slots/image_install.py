@@ -37,7 +37,7 @@ from ..release.chunk_table import CHUNK, ChunkTable, unpack
 from .release_meta import ReleaseMeta
 from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header
 
-_RESOURCE = b"app.img"
+_RESOURCE = const(b"app.img")
 _SLICE = const(4)  # windows of 4 KB that one call of verify() reads
 
 

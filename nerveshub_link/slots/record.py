@@ -52,16 +52,18 @@ import json
 import os
 import struct
 
+from micropython import const
+
 from ..errors import NervesHubError
 
-_MAGIC = b"NHst"
-_VERSION = 1
-_HEAD = "<4sHHI"
-_HEAD_SIZE = 12
-_SECTOR = 512
-_OFFSET = 7 * _SECTOR
-_FILE_SIZE = 15 * _SECTOR
-_COPIES = ("/nh_a/state.bin", "/nh_b/state.bin", "/nh_c/state.bin")
+_MAGIC = const(b"NHst")
+_VERSION = const(1)
+_HEAD = const("<4sHHI")
+_HEAD_SIZE = const(12)
+_SECTOR = const(512)
+_OFFSET = const(7 * _SECTOR)
+_FILE_SIZE = const(15 * _SECTOR)
+_COPIES = const(("/nh_a/state.bin", "/nh_b/state.bin", "/nh_c/state.bin"))
 
 
 class StateError(NervesHubError):

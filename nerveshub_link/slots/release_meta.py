@@ -18,7 +18,7 @@ from ..release.chunk_table import most_bytes
 from ..release.fwup_meta import length_of, resources, value_of
 from .slot_file import SECTOR, texts_of
 
-_RESOURCE = b"app.img"
+_RESOURCE = const(b"app.img")
 _MAX_TABLE = const(65536)
 
 

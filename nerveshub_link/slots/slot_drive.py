@@ -14,10 +14,12 @@ import json
 import os
 import sys
 
+from micropython import const
+
 from .slot_file import SECTOR, TEXTS, SlotFile
 
-_LEAST = 64  # sectors for image and table: no application is smaller
-_FRAGMENT = 16  # bytes of heap that each further piece of a file takes
+_LEAST = const(64)  # sectors for image and table: no application is smaller
+_FRAGMENT = const(16)  # bytes of heap that each further piece of a file takes
 
 
 def read_only(root: str):

@@ -34,7 +34,7 @@ PAD = const(7)
 MAX_TEXTS = const(416)
 """Bytes of all texts in a header, each with a byte for its length."""
 TEXTS = ("product", "version", "platform", "architecture", "uuid")
-_MAGIC = b"NHsl"
+_MAGIC = const(b"NHsl")
 _VERSION = const(1)
 _TEXTS_AT = const(92)
 _CRC_AT = const(508)

@@ -27,7 +27,7 @@ from .image_check import ImageCheck
 
 _SOON = const(1000)  # milliseconds
 
-_UNVERIFIED = "update not verified, as allowed"
+_UNVERIFIED = const("update not verified, as allowed")
 
 NO_ROOM = 5
 """Result, beside those of `nerveshub_link.update.downloader`: no memory for the connection."""

@@ -92,11 +92,12 @@ _TABLE = (
 )
 # fmt: on
 
-_BETWEEN = "between"  # neither the network nor the writer has its turn
+_BETWEEN = const("between")  # neither the network nor the writer has its turn
 _NO_BYTES = memoryview(b"")
-_RETRIED = (_BETWEEN, "download", "verify")
-_WRITES = ("fwup_chunk", "fwup_next")  # a `DownloadError` in them says that the bytes are wrong
-_REPORT = ""  # value of `_doing` while it only reports: an error then fails no update
+_RETRIED = const((_BETWEEN, "download", "verify"))
+# A `DownloadError` in these says that the bytes are wrong.
+_WRITES = const(("fwup_chunk", "fwup_next"))
+_REPORT = const("")  # value of `_doing` while it only reports: an error then fails no update
 _REPORT_TIMEOUT = const(60 * 1000)
 _RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
 

@@ -12,11 +12,13 @@ board.
 
 import errno
 
+from micropython import const
+
 from ..errors import TransportError, describe
 
 # mbedTLS: certificate verification failed; the received bytes are not a TLS record.
-_TLS_NOT_VERIFIED = -0x2700
-_TLS_NO_RECORD = -0x7200
+_TLS_NOT_VERIFIED = const(-0x2700)
+_TLS_NO_RECORD = const(-0x7200)
 # No memory, in mbedTLS's numbers (SSL, X.509, PK, ECP, MD; MPI and ASN.1, which CircuitPython
 # makes positive) and in the system's (ENOMEM; lwIP's ENOBUFS, for which errno has no name).
 _NO_MEMORY = (-0x7F00, -0x2880, -0x3F80, -0x4D80, -0x5180, 0x10, 0x6A, errno.ENOMEM, 105)

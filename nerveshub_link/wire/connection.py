@@ -75,7 +75,7 @@ _TABLE = (
 # fmt: on
 
 # Both of the server's endpoints have this path (device_endpoint.ex, endpoint.ex); 403 without vsn.
-_TARGET = "/device-socket/websocket?vsn=2.0.0"
+_TARGET = const("/device-socket/websocket?vsn=2.0.0")
 # Seconds: a signature from one second in the future is refused, one 90 seconds old is not.
 _CLOCK_SLACK = const(10)
 _CLOSE_TIMEOUT = const(2000)

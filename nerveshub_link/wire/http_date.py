@@ -8,7 +8,9 @@
 Parses the ``Date`` header of an HTTP response. Imported only when the clock needs it.
 """
 
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+from micropython import const
+
+_MONTHS = const("JanFebMarAprMayJunJulAugSepOctNovDec")
 
 
 def parse_http_date(text):

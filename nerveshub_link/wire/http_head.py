@@ -33,7 +33,7 @@ NAMES = (
 )
 """The headers that an upgrade or a download needs, in lower case."""
 _LONGEST_HEAD = const(16384)  # bytes, including all interim responses
-_REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTS = const((301, 302, 303, 307, 308))
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 

@@ -10,10 +10,12 @@ the likely cause and what to check. Part of `nerveshub_link.wire.connection`, an
 one of these happens, since memory is scarce on a board.
 """
 
+from micropython import const
+
 from ..errors import printable
 from .http_head import resolve
 
-_MAX_REDIRECTS = 2  # as nerves_hub_link
+_MAX_REDIRECTS = const(2)  # as nerves_hub_link
 _BY_STATUS = {
     400: "does a proxy on the way drop the headers Connection and Upgrade?",
     403: "is host a NervesHub server?",

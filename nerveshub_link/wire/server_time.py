@@ -16,8 +16,8 @@ from micropython import const
 
 from ..common.ticks import elapsed
 
-_UNSET = 1_600_000_000  # 2020; a board without a set clock counts from 2000-01-01
-_LATEST = 4_102_444_800  # 2100: a later date is wrong
+_UNSET = const(1_600_000_000)  # 2020; a board without a set clock counts from 2000-01-01
+_LATEST = const(4_102_444_800)  # 2100: a later date is wrong
 _OFF = const(5)  # seconds: a smaller difference may be the response's travel time
 _JUMP = const(2)  # seconds: a greater difference to the ticks means that the clock was set
 _REFRESH = const(60 * 60 * 1000)

@@ -28,7 +28,7 @@ from micropython import const
 ALGORITHM = "NH1-HMAC-sha256-1000-32"
 """Digest, iterations and key length in bytes, as NervesHub's other clients use them."""
 
-_TOKEN_PREFIX = b"SFMyNTY."  # base64url of "HS256"
+_TOKEN_PREFIX = const(b"SFMyNTY.")  # base64url of "HS256"
 _MAX_AGE = const(86400)  # required in the token, but the server ignores it: its limit is 90 seconds
 
 

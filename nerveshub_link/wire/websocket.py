@@ -50,7 +50,7 @@ ENDED = 5
 BUSY = 6
 """Event: something was done that the caller need not handle, such as answering a ping."""
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_GUID = const(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
 _NO_CODE = const(1005)  # RFC 6455, 7.4.1: the close frame had no code
 _NO_CLOSE = const(1006)  # RFC 6455, 7.4.1: there was no close frame
 _LATER = (TransportError, MemoryError)  # a tuple made now, since memory may be short later
