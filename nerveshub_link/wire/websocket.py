@@ -15,14 +15,12 @@ upgrade or a close handshake takes too long, it calls `WebSocket.abort`.
 Longer than other modules: upgrade, messages and close share one socket, one buffer and one queue.
 """
 
-import binascii
-import hashlib
-
 from micropython import const
 
+from ..common.memory import forget
 from ..errors import ProtocolError, TransportError, keep_timeout
 from . import frames
-from .http_head import HeadReader, request_head
+from .http_head import HeadReader
 
 CLOSED = 0
 OPENING = 1
@@ -50,7 +48,6 @@ ENDED = 5
 BUSY = 6
 """Event: something was done that the caller need not handle, such as answering a ping."""
 
-_GUID = const(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
 _NO_CODE = const(1005)  # RFC 6455, 7.4.1: the close frame had no code
 _NO_CLOSE = const(1006)  # RFC 6455, 7.4.1: there was no close frame
 _LATER = (TransportError, MemoryError)  # a tuple made now, since memory may be short later
@@ -109,15 +106,13 @@ class WebSocket:
         :raises TransportError: if the connect failed
         """
         self.abort()
+        from .upgrade import make_request  # noqa: PLC0415 for a connect only
+
+        request, self._accept = make_request(url, headers, self._urandom(16))
+        del make_request
+        forget("wire.upgrade")
         self._transport.open(url.host, url.port, url.tls, timeout)
-        key = binascii.b2a_base64(self._urandom(16), newline=False)
-        digest = hashlib.new("sha1", key + _GUID).digest()
-        self._accept = binascii.b2a_base64(digest, newline=False).decode()
-        headers["Upgrade"] = "websocket"
-        headers["Connection"] = "Upgrade"
-        headers["Sec-WebSocket-Key"] = key.decode()
-        headers["Sec-WebSocket-Version"] = "13"
-        self._append(request_head(url, headers))
+        self._append(request)
         self._head = HeadReader(self._reader.buffer, "receive_buffer")
         self.response = None
         self.closed_by_server = False
@@ -347,27 +342,16 @@ class WebSocket:
         if head.status != 101:
             self.abort()
             return REFUSED
-        if (
-            not _lists(head.headers, "upgrade", "websocket")
-            or not _lists(head.headers, "connection", "upgrade")
-            or head.headers.get("sec-websocket-accept") != self._accept
-        ):
-            raise ProtocolError("the server's upgrade answer is not for this connection")
-        if head.headers.get("sec-websocket-extensions") or head.headers.get(
-            "sec-websocket-protocol"
-        ):
-            raise ProtocolError("the server chose an extension or a protocol that was not offered")
+        from .upgrade import flaw_of  # noqa: PLC0415 for a connect only
+
+        flaw = flaw_of(head.headers, self._accept)
+        del flaw_of
+        forget("wire.upgrade")
+        if flaw is not None:
+            raise ProtocolError(flaw)
         self._reader.load(head.start, head.end)
         self.state = OPEN
         return OPENED
-
-
-def _lists(headers: dict, name: str, wanted: str) -> bool:
-    """Tell whether a header, which may be repeated, lists this value (RFC 9110, 5.3)."""
-    for value in headers.get(name, "").split(","):
-        if value.strip().lower() == wanted:
-            return True
-    return False
 
 
 def _may_be_sent(code: int) -> bool:
