@@ -28,7 +28,7 @@ from .geo import answer, failure
 _TIMEOUT = const(10 * 1000)  # milliseconds for the whole answer
 _LIMIT = const(2048)  # bytes of the whole answer; CloudFront's heads have about 600
 
-_HEADERS = const(("content-length", "date", "x-nonce"))
+_HEADERS = const(" content-length date x-nonce ")
 
 _IDLE = const(0)
 _DUE = const(1)

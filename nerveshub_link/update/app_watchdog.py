@@ -41,6 +41,26 @@ def of_the_launcher():
     return Watchdog(dog, seconds) if launcher.armed == seconds else None
 
 
+def watch(dog, seconds: int):
+    """
+    Arm the watchdog for the application, see `nerveshub_link.FwupWriter.watchdog`.
+
+    :param Watchdog dog: the one that is armed already, or None
+    :param int seconds: from 1 to 86400
+    :return: the `Watchdog`; None if the board has no watchdog
+    :raises ValueError: if ``seconds`` is wrong, or more than this chip's watchdog can wait
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= 86400:
+        raise ValueError("watchdog: seconds must be a whole number from 1 to 86400")
+    if dog is None:
+        found = find()
+        if found is None:
+            return None
+        dog = Watchdog(found)
+    dog.want(seconds)
+    return dog
+
+
 class Watchdog:
     """
     The board's watchdog, as long as it has the timeout that was set here. With another timeout, the

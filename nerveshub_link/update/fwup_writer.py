@@ -161,17 +161,10 @@ class FwupWriter:
         :return: True if it is armed; False where there is none, such as on CPython
         :raises ValueError: if ``seconds`` is wrong, or more than this chip's watchdog can wait
         """
-        if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= 86400:
-            raise ValueError("watchdog: seconds must be a whole number from 1 to 86400")
-        from .app_watchdog import Watchdog, find  # noqa: PLC0415 not every application wants one
+        from .app_watchdog import watch  # noqa: PLC0415 not every application wants one
 
-        if self._dog is None:
-            dog = find()
-            if dog is None:
-                return False
-            self._dog = Watchdog(dog)
-        self._dog.want(seconds)
-        return True
+        self._dog = watch(self._dog, seconds)
+        return self._dog is not None
 
     def fwup_accepts(self, first, conf) -> bool:
         """
