@@ -396,7 +396,8 @@ def test_status_line_may_lack_a_reason_and_be_http_1_0():
 
 def test_odd_header_lines_do_no_harm():
     reader = read(
-        b"HTTP/1.1 200 OK\r\nno colon\r\n: no name\r\nEmpty:\r\nname twice: x\r\nbin: \xff\xfe\r\n\xff: x\r\n"
+        b"HTTP/1.1 200 OK\r\nno colon\r\n: no name\r\nEmpty:\r\nname twice: x\r\n"
+        b"bin: \xff\xfe\r\n\xff: x\r\n"
         b"Name: \xc3\xa9\r\nTwice: 1\r\ntwice: 2\r\nname2: x\r\n\r\n",
         names=" empty bin name twice ",
     )
