@@ -21,15 +21,11 @@ load(
     " update.image_download update.reports update.manager".split(" ")
 )
 
-from .device.restart import Restart
-from .device.topic import TOPIC, DeviceTopic
-from .device.trial import Trial
+# Modules, not what is in them: a name with a dot is one more name that a board keeps for good.
+from .device import restart, topic, trial
 from .dispatch import Dispatch
-from .update.downloader import Downloader
-from .update.manager import UpdateManager
-from .wire.connection import Connection
-from .wire.phoenix import Channels
-from .wire.transport import Transport
+from .update import downloader, manager
+from .wire import connection, phoenix, transport
 
 
 def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:  # noqa: PLR0913, PLR0914, PLR0917
@@ -52,59 +48,59 @@ def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:
         from .update.fwup_writer import give_log  # noqa: PLC0415 with a writer only
 
         give_log(config.fwup_writer, log)
-    trial = Trial(config, log)
+    firmware = trial.Trial(config, log)
 
-    def transport():
-        return Transport(socket_pool, ssl_context, trial.before_open)
+    def new_transport():
+        return transport.Transport(socket_pool, ssl_context, firmware.before_open)
 
-    connection = Connection(config, socket_pool, call, log, trial.before_open)
-    channels = Channels(
-        connection.socket.send_text, config.reply_timeout * 1000, config.heartbeat_interval * 1000
+    server = connection.Connection(config, socket_pool, call, log, firmware.before_open)
+    channels = phoenix.Channels(
+        server.socket.send_text, config.reply_timeout * 1000, config.heartbeat_interval * 1000
     )
-    push = channels.pusher(TOPIC)
-    downloader = Downloader(
-        transport(),
+    push = channels.pusher(topic.TOPIC)
+    loader = downloader.Downloader(
+        new_transport(),
         len(buffer),
         config.connect_timeout,
         config.idle_timeout * 1000,
         config.minimum_speed,
         buffer,
     )
-    updates = UpdateManager(config, downloader, push, call, log)
-    restart = Restart(config.client, push, updates, call, log)
+    updates = manager.UpdateManager(config, loader, push, call, log)
+    reboot = restart.Restart(config.client, push, updates, call, log)
     topics, handlers = {}, {}
     archives = logs = scripts = answers = None
     # Here and below: most boards have only some of these.
     if config.archive_folder:
         load("device.archives")
-        from .device.archives import Archives  # noqa: PLC0415
+        from .device import archives as module  # noqa: PLC0415
 
-        archives = Archives(config, downloader, updates, call, log, _public_keys(config))
+        archives = module.Archives(config, loader, updates, call, log, _public_keys(config))
         handlers["archive"] = archives.offer
     if config.extensions:
         load("extensions.router", "extensions.setup")
-        from .extensions.setup import make_extensions  # noqa: PLC0415
+        from .extensions import setup  # noqa: PLC0415
 
-        topics["extensions"], logs = make_extensions(
-            config, channels, log, connection.time, updates, restart, transport
+        topics["extensions"], logs = setup.make_extensions(
+            config, channels, log, server.time, updates, reboot, new_transport
         )
         handlers["extensions:get"] = topics["extensions"].offer
     if config.console is not None:
         topics["console"] = _console(config.console)
         topics["console"].setup(link, channels, config, log)
     if config.scripts is not None:
-        from .device.script_answers import ScriptAnswers  # noqa: PLC0415
+        from .device import script_answers  # noqa: PLC0415
 
-        answers = ScriptAnswers(push)
+        answers = script_answers.ScriptAnswers(push)
         scripts = _scripts(config, link, topics.get("console"), push, answers.refuse, log)
         handlers["scripts/run"] = scripts.handle
-    device = DeviceTopic(
+    device = topic.DeviceTopic(
         config,
         channels,
         push,
-        trial,
+        firmware,
         updates,
-        restart,
+        reboot,
         answers,
         scripts,
         handlers,
@@ -112,8 +108,8 @@ def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:
         log,
         link.log,
     )
-    dispatch = Dispatch(connection, channels, device, topics, log)
-    return connection, channels, device, updates, restart, dispatch, archives, logs
+    dispatch = Dispatch(server, channels, device, topics, log)
+    return server, channels, device, updates, reboot, dispatch, archives, logs
 
 
 def _public_keys(config) -> tuple:
@@ -130,16 +126,16 @@ def _public_keys(config) -> tuple:
 def _console(given):
     if given is not True:
         return given
-    from .console.console import Console  # noqa: PLC0415
+    from .console import console  # noqa: PLC0415
 
-    return Console()
+    return console.Console()
 
 
 def _scripts(config, link, console, push, refuse, log):  # noqa: PLR0913, PLR0917
-    from .console.scripts import Scripts  # noqa: PLC0415
+    from .console import scripts  # noqa: PLC0415
 
     names = {"link": link}
     if config.scripts == "console":
-        return Scripts(names, console, push, refuse, log, config.clock)
+        return scripts.Scripts(names, console, push, refuse, log, config.clock)
     names.update(config.scripts)
-    return Scripts(names, None, push, refuse, log, config.clock)
+    return scripts.Scripts(names, None, push, refuse, log, config.clock)

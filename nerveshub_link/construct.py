@@ -37,19 +37,19 @@ def construct(link, socket_pool, ssl_context, options: dict) -> tuple:
 
 
 def _configure(ssl_context, options: dict):
-    from .config.options import configure  # noqa: PLC0415 see above
+    from .config import options as checks  # noqa: PLC0415 see above
 
     options["join_writers"] = _join_writers
-    config = configure(ssl_context, options)
-    del configure
+    config = checks.configure(ssl_context, options)
+    del checks
     forget("config.options", "config.metadata", "config.settings", "common.known_secrets")
     return config
 
 
 def _join_writers(writers):
-    from .release.writer_choice import WriterChoice  # noqa: PLC0415 few boards have more than one
+    from .release import writer_choice  # noqa: PLC0415 few boards have more than one
 
-    return WriterChoice(writers)
+    return writer_choice.WriterChoice(writers)
 
 
 def _assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:  # noqa: PLR0913, PLR0917
@@ -75,12 +75,12 @@ def from_settings(cls, radio, options: dict):
         get_radio_ssl_context,
     )
 
-    from .config.settings import read_settings  # noqa: PLC0415
+    from .config import settings  # noqa: PLC0415
 
-    settings = read_settings()
+    given = settings.read_settings()
     # Other radios can't be brought back by the link.
-    settings["radio"] = radio if hasattr(radio, "enabled") else None
-    settings.update(options)
-    if "host" not in settings:
+    given["radio"] = radio if hasattr(radio, "enabled") else None
+    given.update(options)
+    if "host" not in given:
         raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
-    return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **settings)
+    return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **given)

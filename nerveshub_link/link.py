@@ -36,7 +36,6 @@ from .common.callbacks import LEVELS
 from .common.memory import forget
 from .common.ticks import elapsed
 from .errors import describe, keep_timeout, timeouts
-from .update import actions
 
 _TICK = const(25)  # milliseconds between two looks at the timers
 _NO_WORDS = const("fault: out of memory")  # made before memory is short
@@ -389,14 +388,14 @@ class NervesHubLink:
     def _update(self, now: int) -> bool:
         """Do the next bit of an update. True if it may have blocked."""
         action = self._updates.step(now)
-        if action == actions.REBOOT:
+        if action == "reboot":
             self._restart.ask(now)
             self._updates.restart_noted()
-        elif action == actions.REJOIN and self.connected:
+        elif action == "rejoin" and self.connected:
             self._device.join(now)
-        elif action == actions.BLOCKS and self.connected:
+        elif action == "blocks" and self.connected:
             self._channels.beat(now)
-        elif action == actions.NEED_ROOM:
+        elif action == "no room":
             self._make_room(now)
         return self._updates.blocked
 

@@ -46,7 +46,6 @@ from ..common.memory import forget
 from ..common.states import next_state
 from ..common.ticks import elapsed
 from ..errors import DownloadError, UpdateError, describe, keep_timeout
-from .actions import BLOCKS, NEED_ROOM, REBOOT, REJOIN
 from .downloader import DATA, DONE, HEAD
 from .image_download import EXPIRED, NO_ROOM, ImageDownload
 from .reports import UpdateReports
@@ -266,7 +265,11 @@ class UpdateManager:
         Do the next bit of work: one chunk at most.
 
         :param int now: ticks in milliseconds
-        :return: None, `NEED_ROOM`, `REJOIN`, `REBOOT` or `BLOCKS`
+        :return: what the link must do, or None. ``"no room"``: close the WebSocket, since there is
+            no memory for a second connection until this one is done. ``"rejoin"``: join the device
+            topic again; the server may have forgotten the update, or is to forget it. ``"reboot"``:
+            restart into the new firmware; call `restart_noted` when that is sure. ``"blocks"``:
+            send a heartbeat; one of the next steps blocks for long
         """
         self._doing = _BETWEEN
         self.blocked = False
@@ -280,8 +283,8 @@ class UpdateManager:
                 if now != self._looked:
                     self._looked = now
                     if self._reports.forgotten(now):
-                        return REJOIN
-                return BLOCKS if self._will_block() else self._download(now)
+                        return "rejoin"
+                return "blocks" if self._will_block() else self._download(now)
             if self.state == VERIFYING:
                 self._verify(now)
             elif self.state == INSTALLING:
@@ -292,7 +295,7 @@ class UpdateManager:
             elif self.state == REPORTING and (
                 not self._reports.waiting or elapsed(now, self._installed) >= _REPORT_TIMEOUT
             ):
-                return REBOOT  # again and again, until `restart_noted`
+                return "reboot"  # again and again, until `restart_noted`
         except Exception as error:
             self._handle(error, now)
         except BaseException:
@@ -301,7 +304,7 @@ class UpdateManager:
         return None
 
     def restart_noted(self) -> None:
-        """The restart that `REBOOT` asks for will come."""
+        """The restart that ``"reboot"`` asks for will come."""
         self._go(_NOTED)
 
     def _go(self, event: int) -> None:
@@ -364,7 +367,7 @@ class UpdateManager:
         elif result == DONE:
             self._downloaded(now, self._next_part())
         elif result == NO_ROOM:
-            return NEED_ROOM
+            return "no room"
         elif result == EXPIRED:
             return self._expired()
         return None
@@ -431,7 +434,7 @@ class UpdateManager:
         writer.fwup_begin(total, self._offer.meta)
         self._progress(now, 0, "downloading")
 
-    def _expired(self) -> int:
+    def _expired(self) -> str:
         """The server can be made to offer a deployment's update anew. That is tried once."""
         why = self._image.why
         if not self._offer.for_deployment:
@@ -442,12 +445,12 @@ class UpdateManager:
         self._renewed, self._asked, self._since = True, False, None
         self._go(_EXPIRED)
         self._say("warning", why, ": asking for a new URL")
-        return REJOIN
+        return "rejoin"
 
     def _renew(self, now: int):
         self._image.retry.check(now)
         if not self._asked:
-            return REJOIN
+            return "rejoin"
         if self._since is not None and elapsed(now, self._since) >= _RENEWAL:
             raise UpdateError("URL expired, and the server has not offered the update again")
         return None

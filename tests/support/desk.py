@@ -158,7 +158,7 @@ class Desk:
         options.setdefault("urandom", lambda count: bytes(range(count)))
         with (
             mock.patch("nerveshub_link.wire.connection.Transport", self.network.transport),
-            mock.patch("nerveshub_link.assembly.Transport", self.network.transport),
+            mock.patch("nerveshub_link.assembly.transport.Transport", self.network.transport),
         ):
             self.link = NervesHubLink(None, options.pop("ssl_context", None), **options)
 

@@ -180,7 +180,7 @@ class Bench:
         action = self.manager.step(self.clock())
         if action is not None:
             self.actions.append(action)
-        if action == updates.REBOOT:
+        if action == "reboot":
             self.manager.restart_noted()
         self.clock.advance(milliseconds)
         return action

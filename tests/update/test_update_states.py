@@ -37,7 +37,7 @@ def renewing():
 
 
 def goes_well():
-    assert at(updates.INSTALLED).actions == [updates.REBOOT]
+    assert at(updates.INSTALLED).actions == ["reboot"]
 
 
 def url_expires():
