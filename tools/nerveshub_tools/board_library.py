@@ -17,7 +17,7 @@ from typing import Dict, List
 from .board_drive import Drive
 
 PACKAGE = "nerveshub_link"
-NEEDS = ("adafruit_connection_manager", "adafruit_requests", "adafruit_ticks")
+NEEDS = ("adafruit_connection_manager", "adafruit_ticks")
 """The same as in the library's requirements.txt."""
 COMPILED_BY_CIRCUITPYTHON = b"C\x06"
 """How a .mpy begins that CircuitPython 9 to 11 take (``py/persistentcode.h``)."""

@@ -40,8 +40,11 @@ _MAX_TEXT, _MAX_TEXTS = 255, 411  # bytes of a text and of all five that a slot'
 _UUID_LENGTH = 36
 _MAX_NUMBER = 999_999_999  # in a version that a board compares
 _PADDING = 15  # sectors of a slot that hold neither image nor table
-DEFAULT_SLOT = 317 * 1024
-"""Bytes of a slot on a drive of 960 KB, as ``board prepare`` lays it out."""
+DEFAULT_SLOT = 288 * 1024
+"""
+Bytes of a slot on a drive of 960 KB, as ``board prepare`` lays it out: what the compiled library,
+the guard and some KB of the application's own leave there.
+"""
 FULL = 80
 """Percent of a slot from which on its author should know."""
 _FIRMWARE_NAME = re.compile(r"[A-Za-z0-9_.-]+\.bin")
