@@ -10,12 +10,15 @@ import pytest
 from support import slots, update_bench
 from support.applications import META, application, archive
 from support.archives import feed
+from support.desk import Desk
+from support.desk import update as desk_update
 from support.fakes import FakeClock
 from support.machine import Machine
 from support.signing import Signer
 
 from nerveshub_link import AppSlotWriter
 from nerveshub_link.errors import UpdateError
+from nerveshub_link.release import ed25519
 from nerveshub_link.slots import slot_file
 
 OURS, SECOND, FOREIGN = Signer(1), Signer(2), Signer(3)
@@ -149,6 +152,34 @@ def test_the_signature_is_checked_in_slices_and_nothing_is_read_or_erased_meanwh
     assert slices > 30  # two keys
     bench.run()
     assert bench.statuses[-1] == update_bench.COMPLETED
+    assert machine.power_on() == "b"
+
+
+def test_heartbeats_go_on_while_a_signature_is_checked_however_long_a_slice_takes(
+    machine, monkeypatch
+):
+    desk = Desk(fwup_writer=writer_on(machine), chunk_size=4096, heartbeat_interval=2)
+    hub = desk.joined()
+    real = ed25519.verification
+
+    def slow(*args):
+        for outcome in real(*args):
+            desk.clock.advance(1000)
+            yield outcome
+
+    monkeypatch.setattr(ed25519, "verification", slow)
+    hub.say(None, None, "device", "update", desk_update(SIGNED, NEW))
+    desk.until(lambda: desk.peer is not hub and desk.peer.asked, 2)
+    desk.peer.answer(200, body=SIGNED)
+    beats = 0
+    while not desk.client.named("reboot"):
+        desk.wait(0.025)
+        for frame in hub.heard():
+            if frame[2] == "phoenix":
+                hub.reply(frame[1], "phoenix")
+                beats += 1
+    assert beats >= 6
+    assert desk.link.connected
     assert machine.power_on() == "b"
 
 
