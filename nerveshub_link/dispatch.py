@@ -5,9 +5,9 @@
 `nerveshub_link.dispatch`
 ====================================================
 
-What goes on over an open connection: who gets which message, and who hears that the connection is
-gone. Apart from the link, which decides when all this happens, and from `Connection`, which knows
-how to get a connection and nothing of what is said.
+Passes each message of an open connection to the handler of its topic, and tells all handlers when
+the connection is lost. Apart from the link, which decides when, and from `Connection`, which opens
+connections and does not read what comes over them.
 """
 
 import gc
@@ -20,18 +20,18 @@ from .errors import ProtocolError, describe
 from .wire import websocket
 
 _MESSAGES = const(4)  # handled by one poll() at most
-_FIRST = const(96)  # characters of a message for which there is no memory: they tell what it was
+_FIRST = const(96)  # characters kept of a message for which there is no memory: they show its kind
 _LAST = const(48)
-_MAX_JOINS = const(3)  # failures in a row before the whole connection is made anew
-_STEADY = const(60 * 1000)  # joined for so long, the connection is a success
+_MAX_JOINS = const(3)  # joins that fail in a row before the connection is dropped
+_STEADY = const(60 * 1000)  # joined for so long, the connection resets the back-off
 
 
 class Dispatch:
     """
     Routes between one connection and its topics.
 
-    :param Connection connection: where messages come from
-    :param Channels channels: understands them
+    :param Connection connection: messages come from it
+    :param Channels channels: parses them
     :param DeviceTopic device: handles the device topic
     :param dict topics: what handles the other topics, by name: ``handle``, ``poll``, ``lost``
     :param log: function of level and text
@@ -43,14 +43,14 @@ class Dispatch:
         self._device = device
         self._topics = topics
         self._log = log
-        self._joined_at = None  # until the connection is a success
+        self._joined_at = None  # ticks of the join, until `Connection.succeeded` is called
 
     def receive(self, now: int) -> bool:
         """
         Handle what the server sent, a few messages at most.
 
         :param int now: ticks in milliseconds
-        :return: True if there is nothing more for now
+        :return: True if nothing more has come
         """
         for _ in range(_MESSAGES):
             event = self._connection.step(now)
@@ -73,7 +73,7 @@ class Dispatch:
         return False
 
     def _message(self, now: int) -> bool:
-        """Handle one message. False if there is no memory for it now: it comes again."""
+        """Handle one message. False if there is no memory for it: it is handed out again."""
         text, self._connection.socket.text = self._connection.socket.text, ""
         try:
             understood = self._channels.receive(text, now)
@@ -84,7 +84,7 @@ class Dispatch:
             gc.collect()
             if self._connection.socket.again(text):
                 return False
-            # Reconnecting would only bring it once more.
+            # A new connection would bring the same message.
             ends = text[:_FIRST] + "\n" + text[-_LAST:]
             text = ""
             gc.collect()
@@ -102,7 +102,7 @@ class Dispatch:
 
     def _passed_over(self, what: str, ends: str, length: int) -> None:
         """
-        Tell whoever waits for an answer to a message that could not be taken.
+        Answer a message that could not be handled, if the server waits for an answer.
 
         :param str what: in words
         :param str ends: the message's first and last characters, a line feed in between; or ""
@@ -121,7 +121,7 @@ class Dispatch:
 
     def tick(self, now: int, drained: bool) -> None:
         """
-        Do what time demands while the connection is open.
+        Check the deadlines and poll the handlers, while the connection is open.
 
         :param int now: ticks in milliseconds
         :param bool drained: True if everything received was handled
@@ -144,12 +144,12 @@ class Dispatch:
 
     def lost(self, reason: str, now: int) -> None:
         """
-        The connection is gone: tell everybody.
+        Tell all handlers that the connection is lost.
 
         :param str reason: why, for `Client.handle_disconnected`
         :param int now: ticks in milliseconds
         """
-        # First what can't fail: whatever raises behind it, nothing is taken for joined any more.
+        # First what can't fail: even if something raises below, no topic counts as joined.
         self._channels.reset(now)
         self._joined_at = None
         self._device.lost(reason)
@@ -161,7 +161,7 @@ class Dispatch:
 
     def drop(self, reason: str, now: int) -> None:
         """
-        Give the connection up; it is made again after the back-off.
+        Close the connection; after the back-off `Connection` opens a new one.
 
         :param str reason: why
         :param int now: ticks in milliseconds

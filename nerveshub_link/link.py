@@ -5,9 +5,9 @@
 `nerveshub_link.link`
 ====================================================
 
-`NervesHubLink`: what the application holds, and the loop that says when each part has its turn. How
-each is done, the modules below know: `Connection` gets the WebSocket, `Dispatch` routes what
-comes over it, `Channels` speaks Phoenix, `UpdateManager` runs updates.
+`NervesHubLink`, the object of the application: its options, and `NervesHubLink.poll`, which calls
+the parts in turn. `Connection` opens the WebSocket, `Dispatch` routes its messages, `Channels`
+speaks Phoenix, `UpdateManager` runs updates.
 
 ===================  =====================================  =====================================
 ``state``            what goes on                           how it ends
@@ -22,8 +22,8 @@ joined               everything works                       connection lost: wai
 closed               `NervesHubLink.deinit` was called      never
 ===================  =====================================  =====================================
 
-How a poll goes: messages that have come, a step of an update, and every 25 ms the timers. During an
-update messages wait for the timers.
+The order of a poll: received messages, one step of an update, every 25 ms the timers. During an
+update, messages are handled every 25 ms only.
 
 Longer than other modules: it names and documents all options.
 """
@@ -37,14 +37,13 @@ from .common.memory import forget
 from .common.ticks import elapsed
 from .errors import describe, keep_timeout, timeouts
 
-_TICK = const(25)  # milliseconds between two looks at the timers
+_TICK = const(25)  # milliseconds between two checks of the timers
 _NO_WORDS = const("fault: out of memory")  # made before memory is short
 
 
 class NervesHubLink:
     """
-    The device's link to NervesHub. Ready after construction; call `poll` in the main loop, for
-    ever.
+    The device's link to NervesHub. Ready after construction; call `poll` in the main loop.
 
     :param socket_pool: a socket pool, or CPython's ``socket`` module
     :param ssl_context: an SSL context that trusts the server's CA; None only with ``ssl=False``
@@ -328,7 +327,7 @@ class NervesHubLink:
         except Exception as error:
             self._fault(error, now)
         except BaseException as error:
-            # Ctrl-C, a reload, SystemExit: in the middle of anything. The next poll() begins anew.
+            # Ctrl-C, a reload, SystemExit, at any point. The next poll() opens a new connection.
             self._fault(error, now)
             raise
         finally:
@@ -426,7 +425,7 @@ class NervesHubLink:
                 self._make_room(now)
 
     def _fault(self, error, now: int) -> None:
-        """What should not happen did, or memory ran out: begin anew, for poll() must not raise."""
+        """Drop the connection after an unexpected exception, since poll() must not raise."""
         try:
             reason = "fault: " if isinstance(error, Exception) else "interrupted: "
             reason += describe(error)

@@ -253,7 +253,7 @@ class DeviceTopic:
             self._scripts.poll()
         if self.light is not None and not self.light.step(now):
             self.light = None
-        # Before the restart: a release that works is to stay, whoever wants to restart the board.
+        # Before the restart: a release that works stays, also if the board restarts now.
         if self.config.auto_confirm and not trial.confirmed and self.joined:
             if not self._restarts_into_other and trial.count(passed) and not self.confirm():
                 trial.count_again()

@@ -91,14 +91,14 @@ _TABLE = (
 )
 # fmt: on
 
-_BETWEEN = const("between")  # neither the network nor the writer has its turn
+_BETWEEN = const("between")  # of `_doing` while neither network nor writer is called
 _NO_BYTES = memoryview(b"")
 _RETRIED = const((_BETWEEN, "download", "verify"))
 # A `DownloadError` in these says that the bytes are wrong.
 _WRITES = const(("fwup_chunk", "fwup_next"))
 _REPORT = const("")  # value of `_doing` while it only reports: an error then fails no update
 _REPORT_TIMEOUT = const(60 * 1000)
-_RENEWAL = const(5 * 60 * 1000)  # the server looks every 140 s whom it has to offer something
+_RENEWAL = const(5 * 60 * 1000)  # the server checks every 140 s to which devices it offers updates
 
 
 class UpdateManager:
@@ -211,7 +211,7 @@ class UpdateManager:
         """
         if self.state == CLOSED:
             return
-        # One module after the other: the download needs the memory, too.
+        # Two modules, one after the other, and neither stays: the download needs the memory.
         from .offer_check import examine  # noqa: PLC0415 seldom needed
 
         offer = examine(payload, self._config)
@@ -394,7 +394,7 @@ class UpdateManager:
         return loader.received
 
     def _downloaded(self, now: int, count: int) -> None:
-        # Not called by those two: from a progress on, the stack is deep.
+        # Called by `_download`, not by those two: a progress needs ten more frames of the stack.
         percent = count * 100 // self._image.loader.total if count else -1
         if percent > self._percent:  # it is less if a part begins a chunk again
             self._progress(now, percent, "downloading")

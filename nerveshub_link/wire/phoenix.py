@@ -60,12 +60,12 @@ _LATE = const(7)
 # fmt: off
 _TABLE = (
     # state, event, next state: what is done
-    _WAITING, _DUE, _JOINING,  # phx_join is sent: it was asked for, or the pause is over
-    _JOINING, JOINED, _JOINED,  # the count of failed joins begins at zero
-    _JOINING, REFUSED, _WAITING,  # one more failed join: the pause is twice as long
-    _JOINING, _LATE, _WAITING,  # no answer: as if it was refused
-    _JOINING, CRASHED, _WAITING,  # as if it was refused
-    _JOINED, CRASHED, _WAITING,  # as if it was refused
+    _WAITING, _DUE, _JOINING,  # phx_join is sent, at the first join or after the pause
+    _JOINING, JOINED, _JOINED,  # the next pause is five seconds long again
+    _JOINING, REFUSED, _WAITING,  # the pause begins, twice as long as the last one
+    _JOINING, _LATE, _WAITING,  # no answer in time: as after a refusal
+    _JOINING, CRASHED, _WAITING,  # the channel ended on the server: as after a refusal
+    _JOINED, CRASHED, _WAITING,  # the channel ended on the server: as after a refusal
 )
 # fmt: on
 
