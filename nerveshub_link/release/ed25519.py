@@ -5,9 +5,9 @@
 `nerveshub_link.release.ed25519`
 ====================================================
 
-Checks Ed25519 signatures (RFC 8032, section 5.1.7), in slices of some ten milliseconds on a board.
-Imported while a signature is checked. Nothing in it is secret, so nothing here takes the
-same time for all inputs.
+Checks Ed25519 signatures (RFC 8032, section 5.1.7), in slices: each has 16 doublings, or as
+much other work. Imported while a signature is checked. Nothing in it is secret, so nothing here
+takes the same time for all inputs.
 
 The equation is the RFC's: ``[8][S]B = [8]R + [8][k]A``. Three things make it quick in a language in
 which each operation on a big number costs a call and an allocation:

@@ -9,7 +9,8 @@ SHA-512 (FIPS 180-4), which Ed25519 needs and CircuitPython's ``hashlib`` does n
 ``sha1`` and ``sha256`` only (its ``shared-module/hashlib/__init__.c``). A leaf, imported while a
 signature is checked. Where ``hashlib`` has SHA-512, as on CPython, `new` returns that.
 
-A block of 128 bytes takes some 25 ms on a board, so give `Sha512.update` little at a time.
+A block of 128 bytes takes about as long as a slice of `nerveshub_link.release.ed25519` may: give
+`Sha512.update` no more at a time.
 """
 
 import hashlib
@@ -105,4 +106,4 @@ def _compress(state: tuple, block: tuple) -> tuple:  # noqa: PLR0914 the standar
         h += unpack_from(">Q", _CONSTANTS, number * 8)[0]
         y2 = (y2 >> 28 ^ y2 >> 34 ^ y2 >> 39) + (b ^ (a ^ b) & (b ^ c))
         a, b, c, d, e, f, g, h = (h + y2) & mask, a, b, c, (d + h) & mask, e, f, g
-    return tuple([(old + new) & mask for old, new in zip(state, (a, b, c, d, e, f, g, h))])
+    return tuple([(old + new) & _MASK for old, new in zip(state, (a, b, c, d, e, f, g, h))])

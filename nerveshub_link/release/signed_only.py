@@ -8,7 +8,8 @@
 What a device that was given public keys asks of each archive before it believes a word of it: an
 Ed25519 signature over the bytes of ``meta.conf``, as fwup makes it (its ``src/fwup_sign.c``), by
 one of these keys. Without it nothing that ``meta.conf`` says counts. Checked in slices, since all
-of it takes some tenths of a second on a board, and once more for each key that does not fit.
+of it takes some tenths of a second on a board (an estimate), and once more for each key that does
+not fit.
 """
 
 from micropython import const
