@@ -11,6 +11,7 @@ parts are made. Needed once: so it is a module of its own, which gives its memor
 
 from .common.callbacks import Callbacks
 from .common.memory import forget
+from .errors import describe
 
 # Each module that is needed for a moment is imported in a function of its own: a function that runs
 # keeps what its variables hold, and the memory of these modules would not be free behind them. Not
@@ -83,4 +84,31 @@ def from_settings(cls, radio, options: dict):
     given.update(options)
     if "host" not in given:
         raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
-    return cls(get_radio_socketpool(radio), get_radio_ssl_context(radio), **given)
+    authority = settings.read_text("NERVESHUB_CA")
+    context = get_radio_ssl_context(radio) if authority is None else _trust(authority)
+    return cls(get_radio_socketpool(radio), context, **given)
+
+
+def _trust(path: str):
+    """
+    Make an SSL context that trusts a CA of the fleet's own.
+
+    :param str path: of its certificates (PEM)
+    :raises ValueError: if there are none
+    """
+    import ssl  # noqa: PLC0415 with a CA of one's own only
+
+    try:
+        with open(path) as file:
+            text = file.read()
+    except (OSError, UnicodeError) as error:
+        raise ValueError("NERVESHUB_CA: %s can't be read: %s" % (path, describe(error))) from None
+    # CircuitPython takes an empty text for "verify nothing" (shared-module/ssl/SSLSocket.c).
+    if "-----BEGIN CERTIFICATE-----" not in text or "-----END CERTIFICATE-----" not in text:
+        raise ValueError("NERVESHUB_CA: %s holds no certificate in PEM form" % path)
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cadata=text)
+    except (OSError, ValueError) as error:
+        raise ValueError("NERVESHUB_CA: %s can't be used: %s" % (path, describe(error))) from None
+    return context

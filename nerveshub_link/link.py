@@ -242,7 +242,8 @@ class NervesHubLink:
         """
         Make a link from ``settings.toml``: NERVESHUB_HOST, NERVESHUB_PORT, NERVESHUB_SSL,
         NERVESHUB_PRODUCT_KEY, NERVESHUB_PRODUCT_SECRET, NERVESHUB_IDENTIFIER,
-        NERVESHUB_DEVICE_CERT, NERVESHUB_DEVICE_KEY.
+        NERVESHUB_DEVICE_CERT, NERVESHUB_DEVICE_KEY. With NERVESHUB_CA, the path of a PEM file, the
+        link has an SSL context of its own, which trusts the CAs in it; else the radio's.
 
         :param radio: ``wifi.radio``, which is also brought back when the Wi-Fi is lost; or another
             that ``adafruit_connection_manager`` knows, to be looked after by the application

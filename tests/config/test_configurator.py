@@ -10,7 +10,7 @@ import types
 
 import adafruit_connection_manager
 import pytest
-from adafruit_connection_manager import CPythonNetwork
+from adafruit_connection_manager import CPythonNetwork, get_radio_ssl_context
 from support.ca import ThrowawayCa
 from support.desk import META, Log, RecordingWriter
 
@@ -440,6 +440,39 @@ def test_ssl_and_port_443_are_the_default(environment):
 def test_mistake_in_the_settings_is_said(environment, name, value, said):
     environment.setenv(name, value)
     with pytest.raises(ValueError) as raised:
+        NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META)
+    assert said in str(raised.value)
+
+
+def test_a_ca_of_the_fleets_own_is_trusted_by_the_link_alone(environment, tmp_path):
+    ca = ThrowawayCa(tmp_path)
+    environment.setenv("NERVESHUB_CA", str(ca.path))
+    network = CPythonNetwork()
+    with NervesHubLink.from_settings(network, firmware_meta=META) as link:
+        context = link._config.ssl_context
+    assert "Test CA" in str(context.get_ca_certs())
+    assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+    assert "Test CA" not in str(get_radio_ssl_context(network).get_ca_certs())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "ca.pem can't be read: "),
+        ("", "holds no certificate in PEM form"),  # CircuitPython would verify nothing
+        ("-----BEGIN PRIVATE KEY-----\n", "holds no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nAAA", "holds no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "can't be used: "),
+    ],
+)
+def test_a_file_without_a_ca_raises_and_never_turns_the_verification_off(
+    environment, tmp_path, content, said
+):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    environment.setenv("NERVESHUB_CA", str(path))
+    with pytest.raises(ValueError, match="^NERVESHUB_CA: ") as raised:
         NervesHubLink.from_settings(CPythonNetwork(), firmware_meta=META)
     assert said in str(raised.value)
 

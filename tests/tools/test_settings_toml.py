@@ -230,6 +230,20 @@ def test_what_the_library_refuses_at_its_start_is_told_at_the_desk(text, fault, 
         NervesHubLink(socket, AnyCertificate(), **options).deinit()
 
 
+def test_a_ca_of_the_fleets_own_is_looked_for_on_the_drive(tmp_path):
+    settings = Settings((GOOD + 'NERVESHUB_CA = "/certs/ca.pem"\n').encode())
+
+    def told():
+        return settings_faults.faults(settings, lambda name: tmp_path / name)
+
+    assert told() == ["NERVESHUB_CA names /certs/ca.pem, which is not on the drive"]
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "ca.pem").write_text("")
+    assert told() == ["/certs/ca.pem holds no certificate (PEM)"]
+    shutil.copy(Authority(tmp_path / "ca").cert, tmp_path / "certs" / "ca.pem")
+    assert told() == []
+
+
 def test_certificate_and_key_are_looked_for_on_the_drive_and_must_belong_together(tmp_path):
     authority = Authority(tmp_path / "ca")
     cert, key = map(Path, authority.client("dev-1"))

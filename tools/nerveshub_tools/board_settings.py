@@ -39,6 +39,9 @@ TEMPLATE = """\
 {NERVESHUB_DEVICE_CERT}
 {NERVESHUB_DEVICE_KEY}
 
+# For a server whose CA is your own: that CA's certificates. Put the file on the drive, too.
+# NERVESHUB_CA = "/certs/ca.pem"
+
 # Without this, the device is called by its chip's unique id.
 {NERVESHUB_IDENTIFIER}
 

@@ -21,6 +21,7 @@ from .board_settings import Settings
 from .signatures import key_bytes
 
 _KEYS = "NERVESHUB_PUBLIC_KEYS"
+_CA = "NERVESHUB_CA"
 _SECRET = ("NERVESHUB_PRODUCT_KEY", "NERVESHUB_PRODUCT_SECRET")
 _CERTIFICATE = ("NERVESHUB_DEVICE_CERT", "NERVESHUB_DEVICE_KEY")
 _ASCII = ("NERVESHUB_HOST", *_SECRET, *_CERTIFICATE)
@@ -42,11 +43,14 @@ def faults(settings: Settings, file: Optional[Callable[[str], Path]] = None) -> 
     certificate = [settings.text(name) for name in _CERTIFICATE]
     if file is not None and all(certificate):
         words += _files(*certificate, file)
+    authority = settings.text(_CA)
+    if file is not None and authority:
+        words += _authority(authority, file)
     return words
 
 
 def _unreadable(settings: Settings) -> List[str]:
-    names = (*_ASCII, "NERVESHUB_IDENTIFIER", "NERVESHUB_PORT", "NERVESHUB_SSL", _KEYS)
+    names = (*_ASCII, "NERVESHUB_IDENTIFIER", "NERVESHUB_PORT", "NERVESHUB_SSL", _KEYS, _CA)
     return [f"{name} can't be read" for name in names if settings.is_void(name)]
 
 
@@ -114,6 +118,18 @@ def _keys(settings: Settings) -> List[str]:
     if text is None or (keys and keys == good):
         return []
     return [f"{_KEYS} must hold the 44 characters of .pub files, with a space between two"]
+
+
+def _authority(path: str, file: Callable[[str], Path]) -> List[str]:
+    """Is the fleet's own CA on the drive, and is it one?"""
+    here = file(path.lstrip("/"))
+    if not here.is_file():
+        return [f"{_CA} names {path}, which is not on the drive"]
+    try:
+        x509.load_pem_x509_certificates(here.read_bytes())
+    except (ValueError, UnsupportedAlgorithm):
+        return [f"{path} holds no certificate (PEM)"]
+    return []
 
 
 def _files(certificate: str, key: str, file: Callable[[str], Path]) -> List[str]:
