@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Archives: files that NervesHub has for the board beside its firmware."""
+"""
+Archives: files that NervesHub has for the board beside its firmware.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import os
 
@@ -26,14 +30,14 @@ class Sounds(Client):
         return DOWNLOAD
 
     def archive_ready(self, path, verified):
-        # verified is False, since NervesHub sends no checksum of archives: check the file yourself.
+        # verified is False on a board without public keys: then only the length was checked.
         print(path, os.stat(path)[6], "bytes")
 
     def public_keys(self, kind, keys):
-        print("the organisation signs its", kind, "with", len(keys), "keys")
+        print("the organization signs its", kind, "with", len(keys), "keys")
 
 
-# The drive must be writable for code (storage.remount() in boot.py), and the folder must exist.
+# The drive must be writable for code, as on a prepared board, and the folder must exist.
 link = NervesHubLink.from_settings(
     wifi.radio,
     firmware_meta=FIRMWARE,

@@ -5,6 +5,8 @@
 A certificate instead of a shared secret, and your own CA.
 
 The files are put on the board once, outside of /lib/nerveshub_link: circup replaces that folder.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
 """
 
 import adafruit_connection_manager

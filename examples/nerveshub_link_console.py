@@ -4,6 +4,8 @@
 """
 A Python prompt on the board, in NervesHub's terminal. Everybody who may open the device's console
 there can do everything that the board's code can.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
 """
 
 import board

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Your own extension: here geo with a fixed location, for a board that never moves."""
+"""
+Your own extension: here geo with a fixed location, for a board that never moves.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import board
 import wifi

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""The board's location: from a GNSS receiver, fixed, or by its public IP address."""
+"""
+The board's location: from a GNSS receiver, fixed, or by its public IP address.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import board
 import wifi

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Health: the board's own values, values of the application, alarms and checks."""
+"""
+Health: the board's own values, values of the application, alarms and checks.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import analogio
 import board

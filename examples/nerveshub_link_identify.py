@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""An operator's command "identify": the board beeps, so that it can be found."""
+"""
+An operator's command "identify": the board beeps, so that it can be found.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import board
 import pwmio

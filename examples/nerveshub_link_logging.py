@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""Logs: lines of the application appear on the board's page in NervesHub."""
+"""
+Logs: lines of the application appear on the board's page in NervesHub.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import time
 
@@ -31,7 +35,7 @@ link = NervesHubLink.from_settings(
     logger=logger,  # for the link's own lines, too
     extensions={"logging": logs},
 )
-logger.info("started with version %s", FIRMWARE["version"])
+logger.info("started")
 link.log("warning", "this goes without a logger")
 
 next_line = time.monotonic() + 60

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""The application uses adafruit_requests beside the link."""
+"""
+The application uses adafruit_requests beside the link.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import time
 

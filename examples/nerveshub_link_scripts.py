@@ -4,6 +4,8 @@
 """
 Support scripts, which operators run from NervesHub: on one board, or by its API on all boards.
 They are run as code on this board, like the connecting code that NervesHub sends at each join.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
 """
 
 import gc

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
 #
 # SPDX-License-Identifier: Unlicense
-"""A shell for operators, with a command of the application."""
+"""
+A shell for operators, with a command of the application.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
+"""
 
 import time
 

@@ -4,6 +4,8 @@
 """
 The board appears in NervesHub and stays online. Settings are in settings.toml. It prints the link's
 state: waiting, connecting, joining, joined; and errors.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
 """
 
 import board

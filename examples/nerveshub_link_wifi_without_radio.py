@@ -6,6 +6,8 @@ The application joins the Wi-Fi itself: to choose between networks, or to save p
 
 Without radio=... the link does not touch the Wi-Fi. Without a network its connections fail; it
 waits (1 to 90 seconds, longer each time), and tries again.
+
+Not for a prepared board as it is: without fwup_writer=AppSlotWriter() it takes no updates.
 """
 
 import os

@@ -144,7 +144,7 @@ class Client:
 
     def public_keys(self, kind: str, keys: list) -> None:
         """
-        Called with the organisation's public signing keys; only with the option
+        Called with the organization's public signing keys; only with the option
         ``request_public_keys``. They are also in ``NervesHubLink.public_keys``.
 
         :param str kind: ``"fwup"`` for firmware, or ``"archive"``

@@ -102,7 +102,7 @@ class NervesHubLink:
     :param bool allow_unverified: True to install updates that come without a checksum
     :param str network_interface: as NervesHub knows it: ``wlan0``, ``eth0``, ``wwan0``
     :param list connection_types: what NervesHub shows, ``["wifi"]`` with ``radio``; [] for nothing
-    :param bool request_public_keys: True to get the organisation's signing keys at each join, see
+    :param bool request_public_keys: True to get the organization's signing keys at each join, see
         `Client.public_keys`
     :param str archive_folder: where archives are kept; without one, they are ignored
     :param str wifi_ssid: instead of CIRCUITPY_WIFI_SSID
@@ -282,7 +282,7 @@ class NervesHubLink:
     @property
     def public_keys(self) -> dict:
         """
-        The organisation's signing keys as NervesHub told them, ``"fwup"`` and ``"archive"``: lists
+        The organization's signing keys as NervesHub told them, ``"fwup"`` and ``"archive"``: lists
         of 32 bytes each; empty without ``request_public_keys`` (read-only).
         """
         return self._device.public_keys

@@ -6,7 +6,7 @@
 ====================================================
 
 Parses the signing keys that NervesHub sends when a join asks for them. Its list holds all keys of
-the organisation, including RSA keys in PEM (its ``lib/nerves_hub/accounts.ex``): only Ed25519 keys
+the organization, including RSA keys in PEM (its ``lib/nerves_hub/accounts.ex``): only Ed25519 keys
 are used, which are 32 bytes in base64. Imported when a list arrives.
 """
 

@@ -96,7 +96,7 @@ class DeviceTopic:
         self._failure_told = False
         self._ticked = 0
         self.public_keys = {}
-        """The organisation's keys, ``fwup`` and ``archive``: lists of 32 bytes each."""
+        """The organization's keys, ``fwup`` and ``archive``: lists of 32 bytes each."""
         self.light = None
         """The `Light` that identifies this device at the moment, or None."""
 

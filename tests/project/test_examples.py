@@ -122,3 +122,11 @@ def test_the_example_for_a_computer_prints_what_happens(tmp_path):
 def test_every_example_is_in_the_documentation():
     listed = (checkout.ROOT / "docs" / "examples.rst").read_text()
     assert [path.name for path in EXAMPLES if f"examples/{path.name}" not in listed] == []
+
+
+def test_an_example_without_a_writer_says_that_it_takes_no_updates():
+    """A board that is prepared with one of them as its application would take no other release."""
+    for path in EXAMPLES:
+        _, words, code = path.read_text("utf-8").split('"""', 2)
+        warns = "without fwup_writer=AppSlotWriter() it takes no updates." in words
+        assert warns != ("fwup_writer=" in code), path.name

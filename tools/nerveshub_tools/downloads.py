@@ -10,7 +10,7 @@ Serves firmware over HTTP, in all ways that a NervesHub device may meet:
 * ``/firmware/1/<uuid>.fw``: the server's static files, with its own idea of ``Range``;
 * ``/s3/<uuid>.fw?X-Amz-Signature=...``: a presigned address of an object store. It is good for
   GET only and for a day, and its errors are XML. (From the store's documentation, not captured.);
-* ``/proxy?firmware=<base64url of an address>``: an organisation's firmware proxy;
+* ``/proxy?firmware=<base64url of an address>``: an organization's firmware proxy;
 * ``/redirect/<n>/...``: n redirects, then the rest of the path.
 
 Separate from the hub's websocket because they share only the store of firmware.

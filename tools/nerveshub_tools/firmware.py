@@ -91,7 +91,7 @@ def _sha(data: bytes) -> str:
 
 
 def proxied(proxy_url: str, url: str) -> str:
-    """``url`` behind an organisation's firmware proxy."""
+    """``url`` behind an organization's firmware proxy."""
     real = base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
     return f"{proxy_url}?firmware={real}"
 
