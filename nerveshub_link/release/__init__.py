@@ -2,9 +2,9 @@
 #
 # SPDX-License-Identifier: MIT
 """
-What a ``.fw`` is, read as it arrives.
+Reads a ``.fw`` archive as it arrives.
 
-In come the bytes of an archive; out come its metadata and its content, checked.
+Input: the archive's bytes. Output: its metadata and its content, checked.
 
 May call: common, config, update.
 """

@@ -5,10 +5,9 @@
 `nerveshub_link.release.chunk_table`
 ====================================================
 
-The table at the beginning of a release's container, and how a chunk is unpacked. The format is
-stated in ``docs/release_format.rst``. The caller has the table whole and checks its hash;
-`ChunkTable` checks that it does not contradict itself, before anybody allocates or writes what it
-says.
+Parses the table at the beginning of a release's container, and unpacks chunks. The format is stated
+in ``docs/release_format.rst``. The caller has the complete table and checks its hash; `ChunkTable`
+checks its lengths, before they are used to allocate memory or to write.
 """
 
 import hashlib
@@ -21,33 +20,34 @@ from ..errors import UpdateError
 
 SECTOR = const(512)
 CHUNK = const(4096)
-"""Bytes of a chunk at most, stored or unpacked."""
+"""Most bytes of a chunk, stored or unpacked."""
 HASH = const(16)
-"""Bytes of a SHA-256 that stand in a row, from its beginning."""
+"""Bytes of each SHA-256 in a row: its first half."""
 _HEAD = const(16)
 _ROW = const(36)
 _MOST_ROWS = const(0xFFFF)
 _MAGIC = const(b"NHct")
 _VERSION = const(1)
 _WINDOW = const(-15)  # a raw deflate stream
-_BAD_STREAM = getattr(zlib, "error", ValueError)  # CPython's is no ValueError
+_BAD_STREAM = getattr(zlib, "error", ValueError)  # CPython's is not a ValueError
 
 
 def most_bytes(image_length: int) -> int:
     """
-    Return how long the table of an image may be: a chunk has one sector at least.
+    Return the longest table that an image may have: each chunk has at least one sector.
 
     :param int image_length: bytes of the image
+    :return: bytes of the table
     """
     return _HEAD + min(image_length // SECTOR, _MOST_ROWS) * _ROW
 
 
 class ChunkTable:
     """
-    A table, row by row.
+    The rows of a chunk table.
 
-    :param data: the whole table, as bytes or a bytearray; kept
-    :raises UpdateError: if it is no table that this version knows, or contradicts itself
+    :param data: the complete table, as bytes or a bytearray, which is not copied
+    :raises UpdateError: if the table is invalid, or has an unknown version
     """
 
     def __init__(self, data) -> None:
@@ -76,18 +76,19 @@ class ChunkTable:
 
     def row(self, number: int) -> tuple:
         """
-        Return the sectors of a chunk in the image, and its length as it is stored.
+        Return a chunk's lengths.
 
-        :param int number: from 0 on
+        :param int number: the chunk's number, from 0 on
+        :return: its sectors in the image, and its stored length in bytes
         """
         return unpack_from("<HH", self._data, _HEAD + number * _ROW)
 
     def is_stored(self, number: int, data) -> bool:
-        """Tell whether these are the bytes of a chunk as it is stored, by their SHA-256."""
+        """Tell whether these are a chunk's stored bytes, by their SHA-256."""
         return self._is(_HEAD + number * _ROW + 4, data)
 
     def is_unpacked(self, number: int, data) -> bool:
-        """Tell whether these are the bytes of a chunk as it stands in the image."""
+        """Tell whether these are a chunk's bytes in the image, by their SHA-256."""
         return self._is(_HEAD + number * _ROW + 4 + HASH, data)
 
     def _is(self, at: int, data) -> bool:
@@ -96,13 +97,13 @@ class ChunkTable:
 
 def unpack(data, size: int):
     """
-    Unpack a chunk. Call it only with bytes whose hash is right: the native decompressor has no
-    limit on what comes out.
+    Unpack a chunk. Call it only with bytes whose hash is right: the native decompressor does not
+    limit its output.
 
-    :param data: the chunk as it is stored
-    :param int size: bytes that it must become; if it has as many, it is not packed
-    :return: its bytes, as a buffer
-    :raises UpdateError: if it does not become so many
+    :param data: the stored chunk
+    :param int size: its unpacked length in bytes; a stored chunk of this length is not packed
+    :return: the unpacked bytes, as a buffer
+    :raises UpdateError: if the chunk does not unpack to this length
     """
     if len(data) == size:
         return data

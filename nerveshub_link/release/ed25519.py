@@ -65,11 +65,12 @@ _SLICE = const(16)  # doublings at once
 
 def verify(key: bytes, signature: bytes, message: bytes) -> bool:
     """
-    Tell at once whether a signature is right.
+    Tell whether a signature is right, in one call.
 
     :param bytes key: the public key
-    :param bytes signature: 64 bytes, or it is wrong
-    :param bytes message: what was signed
+    :param bytes signature: the signature; wrong if it has not 64 bytes
+    :param bytes message: the signed bytes
+    :return: True if it is right
     """
     for outcome in verification(key, signature, message):
         pass
@@ -105,7 +106,7 @@ def verification(key: bytes, signature: bytes, message: bytes):
 
 
 def _cancel_out(points: list, digits: tuple, minus: tuple):
-    """Is the sum of all products the neutral element? An iterator, as for `verification`."""
+    """Tell whether the sum of all products is the neutral element; an iterator as above."""
     tables = [_table_of_base(0), _table_of_base(512)]
     yield None
     for x, y in points:
@@ -134,12 +135,12 @@ def _number(data: bytes) -> int:
 
 
 def _fold(x: int) -> int:
-    """The same modulo P."""
+    """Reduce a number modulo P."""
     return ((x & _LOW) + (x >> 256) * 38) % _P
 
 
 def _decode(data: bytes):
-    """The point that is encoded so; None if there is none (RFC 8032, section 5.1.3)."""
+    """Decode a point; None if it is invalid (RFC 8032, section 5.1.3)."""
     y = _number(data)
     sign, y = y >> 255, y & ((1 << 255) - 1)
     if y >= _P:
@@ -160,7 +161,7 @@ def _decode(data: bytes):
 
 
 def _power(x: int) -> int:
-    """x ** (2 ** 252 - 3), of which a square root is made."""
+    """Return x ** (2 ** 252 - 3), for a square root."""
     y = _squared(x, 1)
     z = _squared(y, 2) * x % _P  # x ** 9
     z = _squared(y * z % _P, 1) * z % _P  # x ** (2 ** 5 - 1)
@@ -175,7 +176,7 @@ def _power(x: int) -> int:
 
 
 def _squared(x: int, times: int) -> int:
-    """x ** (2 ** times), below 2**264."""
+    """Return x ** (2 ** times), below 2**264."""
     low, p = _LOW, _P
     for number in range(times):
         x *= x
@@ -248,7 +249,7 @@ def _table_of_base(at: int) -> list:
 
 
 def _prepared(point: tuple) -> tuple:
-    """What `_sum` wants of a point: y - x, y + x, 2 * z, 2 * d * x * y."""
+    """Return a point's form for `_sum`: y - x, y + x, 2 * z, 2 * d * x * y."""
     x, y, z, e, h = point
     return _FEW + y - x, y + x, z + z, _fold(_fold(e * h) * (2 * _D))
 
@@ -280,7 +281,7 @@ def _doubled(point: tuple, times: int) -> tuple:
 
 
 def _sum(point: tuple, other: tuple, minus: bool) -> tuple:
-    """Add to a point what `_prepared` has returned, or subtract it."""
+    """Add a result of `_prepared` to a point, or subtract it."""
     low, p = _LOW, _P
     x, y, z, e, h = point
     less, more, z2, t2 = other

@@ -6,18 +6,19 @@
 ====================================================
 
 Reads a release, a ``.fw`` archive with stored members, as it arrives in pieces of any size. It
-knows zip heads and nothing of images: what is inside goes to a sink, an object with
+parses the zip format only: the content goes to a sink, an object with
 
-* ``archive_meta(conf, signature)``: the bytes of ``meta.conf``, and 64 bytes or None
-* ``file_begin(name, size)``: the one resource begins; its name without ``data/``, its bytes
-* ``file_data(view)``: its next bytes, a memoryview; returns how many of them it has taken
-* ``file_end()``: it is complete, and its CRC-32 is what its head says
-* ``busy``: True if it has work to do that takes long; it gets nothing before that is done
-* ``work()``: does a slice of that work, and sets ``busy`` to False behind the last one
+* ``archive_meta(conf, signature)``: gets the bytes of ``meta.conf``, and 64 bytes or None
+* ``file_begin(name, size)``: the only resource begins: its name without ``data/``, and its length
+* ``file_data(view)``: gets its next bytes, a memoryview; returns how many of them it has taken
+* ``file_end()``: it is complete, and its CRC-32 is right
+* ``busy``: True if the sink has long work to do; it gets no calls but ``work`` then
+* ``work()``: does a slice of that work, and sets ``busy`` to False after the last one
 
-Call `FwReader.feed` with each piece until it returns True, then `FwReader.finish`. What the sink
-raises comes through. After any error the archive can't be read any further. The format is stated in
-``docs/release_format.rst``; its source is fwup's ``src/fwup_verify.c`` and ``src/fwup_create.c``.
+Call `FwReader.feed` with each piece until it returns True, then `FwReader.finish`. Exceptions of
+the sink are not caught. After any error the archive can't be read any further. The format is stated
+in ``docs/release_format.rst``; its source is fwup's ``src/fwup_verify.c`` and
+``src/fwup_create.c``.
 """
 
 from binascii import crc32
@@ -59,7 +60,7 @@ class FwReader:
     """
     Reads one archive.
 
-    :param sink: gets what is inside, see above
+    :param sink: gets the content, see above
     :param bool several: True for an archive of operators, which may have more than one resource
     """
 
@@ -67,30 +68,30 @@ class FwReader:
         self._sink = sink
         self._several = several
         self._state = _IN_HEAD
-        self._wanted = bytearray(_HEAD)  # what is collected now
+        self._wanted = bytearray(_HEAD)  # the bytes that are being collected
         self._view = memoryview(self._wanted)
         self._have = 0
         self._left = 0  # bytes of the file, or of the gap
         self._crc = 0
         self._name = b""
         self._signature = None
-        self._described = False  # have the archive's first members come?
-        self._done = False  # the file came, whole
-        self._rest = b""  # what was not taken yet, since the sink is busy
+        self._described = False  # True after meta.conf
+        self._done = False  # True after the complete resource
+        self._rest = b""  # bytes that were not taken yet, since the sink is busy
 
     @property
     def left(self) -> int:
-        """Bytes of the resource that have not come, once it has begun (read-only)."""
+        """Bytes of the resource that are missing, once it has begun (read-only)."""
         return self._left
 
     def feed(self, data: memoryview) -> bool:
         """
-        Take the next bytes, or do a slice of the work that they made.
+        Read the next bytes, or let the sink do a slice of its work.
 
-        :param memoryview data: of any length; empty while there is work left
-        :return: True if they were taken. False if there is work left: keep them as they are, and
-            call this again with no bytes
-        :raises UpdateError: if this is no release that a board can take
+        :param memoryview data: the bytes, of any length; empty while there is work left
+        :return: True if they were read. False if there is work left: keep them unchanged, and call
+            this again with no bytes
+        :raises UpdateError: if this is not a release that a board accepts
         """
         sink = self._sink
         if sink.busy:
@@ -127,9 +128,9 @@ class FwReader:
 
     def finish(self) -> None:
         """
-        The archive ends here.
+        Check that the archive is complete.
 
-        :raises UpdateError: if something is missing
+        :raises UpdateError: if it is not
         """
         if self._state != _IN_END:
             raise UpdateError("the archive ends before its content does")
@@ -156,7 +157,7 @@ class FwReader:
             self._sink.archive_meta(conf, self._signature)
 
     def _next(self, descriptor: int) -> None:
-        """The next member, behind a data descriptor if there is one."""
+        """Go on with the next member, after a data descriptor if there is one."""
         if descriptor:
             self._state, self._left = _IN_GAP, _GAP
         else:
@@ -212,8 +213,8 @@ class FwReader:
     def _take_signature_head(self) -> None:
         if self._signature is not None or self._described:
             raise self._error("is not the first member")
-        # libarchive from 3.7.3 on writes 0 for the length of a stored member with a descriptor; a
-        # signature has 64 bytes whatever is said.
+        # libarchive from 3.7.3 on writes 0 as the length of a stored member with a descriptor; a
+        # signature always has 64 bytes.
         for size in (self._stored, self._size):
             if size not in (0, _SIGNATURE):
                 raise self._error("has %d bytes instead of 64" % size)

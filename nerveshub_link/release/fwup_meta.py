@@ -5,7 +5,7 @@
 `nerveshub_link.release.fwup_meta`
 ====================================================
 
-Reads the ``meta.conf`` of a fwup archive, as far as it tells of files and for what it is. A leaf.
+Parses the ``meta.conf`` of a fwup archive: its files, and single values.
 """
 
 from micropython import const
@@ -17,10 +17,10 @@ _SECTION = const(b"file-resource")
 
 def resources(conf: bytes):
     """
-    Go through the files that an archive declares.
+    List the files that an archive declares.
 
-    Reads what fwup's own printer writes: a section's head, each ``key=value`` and each ``}`` in a
-    line of its own, titles in double quotes.
+    The format is that of fwup's own printer: a section's head, each ``key=value`` and each ``}`` on
+    its own line, titles in double quotes.
 
     :param bytes conf: the whole meta.conf
     :return: an iterator over (name, values): bytes and a dict of bytes, such as
@@ -49,7 +49,7 @@ def value_of(conf: bytes, key: bytes):
 
     :param bytes conf: the whole meta.conf
     :param bytes key: such as ``b"meta-platform"``
-    :return: bytes, or None if it is not there
+    :return: the value, or None if it is missing
     """
     depth = 0
     for line in _lines(conf):
@@ -75,7 +75,7 @@ def _lines(conf: bytes):
 
 
 def _title(line: bytes) -> bytes:
-    """The name in ``file-resource "name" {``."""
+    """Return the name in ``file-resource "name" {``."""
     start, end = line.find(b'"') + 1, line.rfind(b'"')
     if (
         not 0 < start < end
@@ -91,12 +91,12 @@ def _title(line: bytes) -> bytes:
 
 def length_of(values: dict, key: bytes = b"length") -> int:
     """
-    How long a declared file is.
+    Return the length of a declared file.
 
-    :param dict values: of `resources`
-    :param bytes key: another length of it
-    :return: bytes; 0 if nothing is said, as fwup has it
-    :raises UpdateError: if it is no plain number; fwup's sparse files have a list there
+    :param dict values: the file's values, from `resources`
+    :param bytes key: name of the value
+    :return: bytes; 0 if it is missing, as in fwup
+    :raises UpdateError: if it is not a plain number; fwup's sparse files have a list there
     """
     text = values.get(key, b"0")
     if not text.isdigit() or len(text) > 9:

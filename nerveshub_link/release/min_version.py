@@ -5,9 +5,9 @@
 `nerveshub_link.release.min_version`
 ====================================================
 
-The signed ``min-version``: the way back to releases with a known hole is closed. It stands in the
-resource's section of ``meta.conf`` (``docs/release_format.rst``). A writer keeps the highest of the
-releases that were confirmed in its record. A leaf, imported with a signed update only.
+Checks the signed ``min-version``, which prevents going back to releases with a known vulnerability.
+It is in the resource's section of ``meta.conf`` (``docs/release_format.rst``). A writer's record
+keeps the highest one of all confirmed releases. Imported with a signed update only.
 """
 
 from ..errors import UpdateError, printable
@@ -17,10 +17,10 @@ def check(version: str, wanted, lowest) -> None:
     """
     Check that a release may be installed.
 
-    :param str version: its own
-    :param wanted: its ``min-version``, bytes or None
-    :param lowest: what the device keeps, text or None
-    :raises UpdateError: if it is older than one of them, or they can't be compared
+    :param str version: the release's version
+    :param wanted: the release's ``min-version``, bytes or None
+    :param lowest: the ``min-version`` in the device's record, text or None
+    :raises UpdateError: if the version is lower than one of them, or can't be compared
     """
     try:
         wanted = None if wanted is None else wanted.decode()
@@ -43,10 +43,11 @@ def check(version: str, wanted, lowest) -> None:
 
 def higher(one, other):
     """
-    Return the higher one of two minimums.
+    Return the higher one of two versions.
 
     :param one: text, or None
     :param other: text, or None
+    :return: text, or None if both are None
     """
     if one is None or other is None:
         return one or other
@@ -54,7 +55,7 @@ def higher(one, other):
 
 
 def _parsed(text: str):
-    """Three numbers, then 0 for a pre-release, which comes before them, else 1; or None."""
+    """Parse a version: three numbers, then 0 for a pre-release, else 1; None if it is invalid."""
     core, dash, _ = text.partition("+")[0].partition("-")
     parts = core.split(".")
     for part in parts:

@@ -5,9 +5,9 @@
 `nerveshub_link.release.public_keys`
 ====================================================
 
-The public keys whose signatures a device takes: from an option, or from ``settings.toml``, where
-the rescue application has them, too. Read once, while a writer is made; a key is 32 bytes from then
-on. Why a key is refused is said here, and nothing of the key itself.
+Reads the public keys whose signatures a device accepts: from an option, or from ``settings.toml``,
+which the rescue application uses, too. Read once, while a writer is made. The error for an invalid
+key does not show the key.
 """
 
 import binascii
@@ -19,8 +19,8 @@ _AROUND = (
     b" \t\"'\xef\xbb\xbf"  # a name: it is read without quotes, and not behind a byte order mark
 )
 _PRIME = (1 << 255) - 19
-# y of the points whose order divides 8: as a public key, each of them fits signatures that anybody
-# can make up.
+# y of the points whose order divides 8. As public keys they are refused, since anyone can make
+# signatures that fit them.
 _OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL = (0, 1, _PRIME - 1, _OF_ORDER_8, _PRIME - _OF_ORDER_8)
 
@@ -29,10 +29,10 @@ def read_keys(given=None) -> tuple:
     """
     Read the option ``public_keys`` of a writer.
 
-    :param given: a list of keys, each the text of a ``.pub`` file, or its 32 bytes; None for those
-        in NERVESHUB_PUBLIC_KEYS of ``settings.toml``, with a space or a comma between
-    :return: the keys, each 32 bytes; empty if None was given and there is no such setting
-    :raises ValueError: if one of them is no key; the text says which option, and what to do
+    :param given: a list of keys, each the text of a ``.pub`` file, or its 32 bytes; None for the
+        setting NERVESHUB_PUBLIC_KEYS in ``settings.toml``, separated by spaces or commas
+    :return: the keys, each 32 bytes; empty without option and setting
+    :raises ValueError: if a key is invalid; the text names the option, and the fix
     """
     name = "public_keys"
     if given is None:
@@ -98,13 +98,13 @@ def _read(name: str, value) -> bytes:
 
 def decode(text):
     """
-    Decode a key as ``fwup -g`` writes it.
+    Decode a public key as written by ``fwup -g``.
 
     :param str text: base64 of 32 bytes
-    :return: the bytes; None if it is anything else
+    :return: the bytes; None if the text is invalid
     """
     text = text.strip() if isinstance(text, str) else ""
-    # Checked first: a board's decoder passes over what is not base64.
+    # Checked first, since a board's decoder skips invalid characters.
     if len(text) != 44 or not text.endswith("="):
         return None
     try:
@@ -117,10 +117,11 @@ def decode(text):
 
 def is_key(key: bytes) -> bool:
     """
-    Tell whether a public key can be one: 32 bytes, a canonical number, and no point of small order,
-    such as 32 zeros. Whether it is a point at all shows when it is used.
+    Tell whether a public key may be valid: 32 bytes, a canonical number, and not a point of small
+    order, such as 32 zeros. Whether it is a point on the curve is checked when it is used.
 
     :param bytes key: the key
+    :return: True if it may
     """
     y = int.from_bytes(key, "little") & ((1 << 255) - 1)
     return len(key) == 32 and y < _PRIME and y not in _SMALL

@@ -27,7 +27,7 @@ _START = unhexlify(
     "6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1510e527fade682d1"
     "9b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179"
 )
-# The first 64 bits behind the point of the cube roots of the first 80 primes.
+# The first 64 bits of the fractional parts of the cube roots of the first 80 primes.
 _CONSTANTS = unhexlify(
     "428a2f98d728ae227137449123ef65cdb5c0fbcfec4d3b2fe9b5dba58189dbbc3956c25bf348b538"
     "59f111f1b605d019923f82a4af194f9bab1c5ed5da6d8118d807aa98a303024212835b0145706fbe"
@@ -57,7 +57,7 @@ def new():
 
 
 class Sha512:
-    """SHA-512 in Python. Keeps less than a block."""
+    """SHA-512 in Python."""
 
     def __init__(self) -> None:
         self._state = unpack(">8Q", _START)
@@ -79,7 +79,7 @@ class Sha512:
         self._rest = data[at:]
 
     def digest(self) -> bytes:
-        """Return the hash of all bytes. Nothing can be added afterwards."""
+        """Return the hash of all bytes, 64 bytes. `update` must not be called after this."""
         zeros = bytes((BLOCK - 17 - len(self._rest)) % BLOCK)
         self.update(b"\x80" + zeros + pack(">QQ", 0, self._count * 8))
         return pack(">8Q", *self._state)
@@ -87,8 +87,8 @@ class Sha512:
 
 def _compress(state: tuple, block: tuple) -> tuple:  # noqa: PLR0914 the standard's names
     """
-    One block. A rotation is made of the word written twice and a shift: what is wrong above bit 63
-    then is cut off with the sum.
+    Hash one block. A rotation is a shift of the word written twice; the wrong bits above bit 63 are
+    cut off from the sum.
     """
     mask = _MASK
     words = list(block)

@@ -22,7 +22,7 @@ _SIGN = const("sign it with: nerveshub-link sign --key")
 
 class SignedOnly:
     """
-    Checks one archive.
+    Checks the signature of one archive.
 
     :param tuple keys: public keys, each 32 bytes
     :param bytes conf: the archive's ``meta.conf``
@@ -43,8 +43,8 @@ class SignedOnly:
         """
         Do a slice of the work. Call `drop` afterwards.
 
-        :return: True if the signature is right; False if there is more to do
-        :raises UpdateError: if it is that of none of the keys
+        :return: True if the signature is right; False if there is more work
+        :raises UpdateError: if it is not by one of the keys
         """
         if self._slices is None:
             self._begin()
@@ -54,7 +54,7 @@ class SignedOnly:
         return bool(outcome)
 
     def _begin(self) -> None:
-        """With the next key. (Apart from `step`, which must keep nothing that `drop` forgets.)"""
+        """Begin with the next key. Not in `step`, whose variables would keep the modules."""
         count = len(self._keys)
         if self._next == count:
             whose = "the key" if count == 1 else "one of the %d keys" % count
@@ -66,6 +66,6 @@ class SignedOnly:
         self._next += 1
 
     def drop(self) -> None:
-        """Give the memory back: what comes behind the signature wants it."""
+        """Free the memory of the check."""
         self._slices = None
         forget("release.ed25519", "release.sha512", "release.public_keys")

@@ -5,11 +5,11 @@
 `nerveshub_link.release.writer_choice`
 ====================================================
 
-Several writers that look like one, for boards that update both their application and CircuitPython.
+Combines several writers into one, for boards that update both their application and CircuitPython.
 Made by the link if the option ``fwup_writer`` is a tuple or a list of more than one.
 
 An update goes to the first writer that accepts it, by its first bytes and, if it is a ``.fw``, by
-its ``meta.conf``. Until that has come, what was downloaded is kept: 8 KB at most, and one chunk.
+its ``meta.conf``. The bytes before that are kept: 8 KB at most, and one chunk.
 """
 
 from micropython import const
@@ -23,11 +23,11 @@ _PIECE = const(1024)
 
 
 class _Stop(Exception):
-    """The archive has told enough."""
+    """``meta.conf`` is known: stop reading."""
 
 
 class _Probe:
-    """What `FwReader` calls; all that is wanted is ``meta.conf``."""
+    """A sink of a `FwReader` that needs only ``meta.conf``."""
 
     busy = False
 
@@ -44,7 +44,7 @@ class _Probe:
 
 class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
     """
-    Chooses among writers.
+    Chooses a writer for each update.
 
     :param writers: two or more `FwupWriter`; the first one that accepts an update gets it
     """
@@ -55,20 +55,20 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
 
     def _drop(self) -> None:
         self._chosen = None
-        self._kept = None  # what came before the choice, and was not passed on yet
-        self._next = b""  # what came last, and was not passed on yet
-        self._busy = False  # has the chosen one more to do with what it got?
+        self._kept = None  # bytes from before the choice that were not passed on yet
+        self._next = b""  # the last bytes, if they were not passed on yet
+        self._busy = False  # True if the chosen writer has more work with its bytes
         self._update = None
         self._reader = None
         self._probe = None
 
     @property
     def installed(self) -> int:
-        """The greatest number of all (read-only)."""
+        """The greatest number of all writers (read-only)."""
         return max(writer.installed for writer in self._writers)
 
     def firmware_meta(self):
-        """Return what the writer with the latest installation tells, or else another one."""
+        """Return the metadata of the writer with the latest installation, or else of another."""
         best, found = -1, None
         for writer in self._writers:
             meta = writer.firmware_meta()
@@ -77,20 +77,20 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
         return found
 
     def firmware_validated(self) -> bool:
-        """Return False while anything is on trial."""
+        """Return False while any of the writers has firmware on trial."""
         return all(writer.firmware_validated() for writer in self._writers)
 
     def firmware_auto_reverted(self) -> bool:
-        """Return True if any of them went back."""
+        """Return True if any of the writers went back."""
         return any(writer.firmware_auto_reverted() for writer in self._writers)
 
     def last_failure(self):
-        """Return what all of them have to tell, or None."""
+        """Return the failures of all writers, joined, or None."""
         told = [writer.last_failure() for writer in self._writers]
         return "; ".join(text for text in told if text) or None
 
     def health(self) -> dict:
-        """Tell what those of the writers that have such a method tell for the health report."""
+        """Return the values for the health report of all writers that have this method."""
         told = {}
         for writer in self._writers:
             if hasattr(writer, "health"):
@@ -98,7 +98,7 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
         return told
 
     def poll(self) -> bool:
-        """Poll them all."""
+        """Poll all writers; return True if one of them asks for a restart."""
         restart = False
         for writer in self._writers:
             if writer.poll():
@@ -106,19 +106,19 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
         return restart
 
     def feed(self) -> None:
-        """Feed what they have armed."""
+        """Feed the watchdogs of all writers."""
         for writer in self._writers:
             if hasattr(writer, "feed"):
                 writer.feed()
 
     @property
     def watchdog_seconds(self):
-        """The shortest time of all, or None (read-only)."""
+        """The shortest time of all writers, or None (read-only)."""
         given = [getattr(writer, "watchdog_seconds", None) for writer in self._writers]
         return min((seconds for seconds in given if seconds is not None), default=None)
 
     def fwup_check(self, meta: dict, deployment: bool):
-        """Return the first decision that one of them has."""
+        """Return the first decision of a writer, or None."""
         for writer in self._writers:
             decision = writer.fwup_check(meta, deployment)
             if decision is not None:
@@ -131,15 +131,15 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
         return self._chosen.blocks_next if self._chosen is not None else 0
 
     def fwup_begin(self, size, meta: dict) -> None:
-        """Wait for what comes."""
+        """Prepare to keep the first bytes, until a writer is chosen."""
         self.fwup_abort()
         self._kept = bytearray()
         self._update = (size, meta)
 
     def fwup_chunk(self, data: memoryview):
         """
-        Keep what comes until a writer is chosen; that writer gets it with the next chunk, so that
-        it can say before whether it will block.
+        Keep the bytes until a writer is chosen. It gets them with the next chunk, so that its
+        `blocks_next` can be read before.
 
         :return: as the chosen writer's ``fwup_chunk``
         """
@@ -171,7 +171,7 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
         except _Stop:
             self._choose(self._probe.conf)
         except UpdateError as error:
-            self._choose(None, error)  # a writer may take other archives, or says the same
+            self._choose(None, error)  # a writer may accept other archives
 
     def _choose(self, conf, why=None) -> None:
         self._reader = self._probe = None
@@ -185,14 +185,14 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
                 % (len(self._writers), first.hex(), " and has a meta.conf" if conf else "")
             )
         self._kept = memoryview(self._kept)
-        self._chosen = writer  # before the calls: if they fail, that is for fwup_abort
+        self._chosen = writer  # before the calls: if they raise, fwup_abort must be called
         give_log(writer, self.log)
         writer.next_install = self.installed + 1
         writer.by_deployment = self.by_deployment
         writer.fwup_begin(*self._update)
 
     def _pass_on(self) -> bool:
-        """Give the chosen writer a piece of what was kept, or what came last; False: more to do."""
+        """Pass a piece of the kept bytes, or the last ones; return False if there is more work."""
         piece = b""
         if not self._busy:
             if len(self._kept):
@@ -211,11 +211,11 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
 
     @property
     def fwup_first(self) -> int:
-        """The greatest of all, since it is not known yet which one will be chosen (read-only)."""
+        """The greatest value of all writers, since the choice is not known yet (read-only)."""
         return max(getattr(writer, "fwup_first", 0) for writer in self._writers)
 
     def fwup_next(self, received: int, kept: bool):
-        """Ask the chosen one, when it has got what was kept. Else all comes."""
+        """Ask the chosen writer, after it has got the kept bytes. Without one, all bytes come."""
         if self._chosen is None:
             return received, 0
         if (self._busy or len(self._kept)) and not self._pass_on():
@@ -224,29 +224,29 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
 
     @property
     def finished_percent(self) -> int:
-        """How far the chosen one has come with `fwup_finish` (read-only)."""
+        """Progress of the chosen writer's `fwup_finish` (read-only)."""
         return self._chosen.finished_percent if self._chosen is not None else 0
 
     def fwup_finish(self):
-        """Finish the chosen one; return False if that has more to do."""
+        """Finish the update of the chosen writer; return False if it has more work."""
         if self._chosen is None:
             raise UpdateError("the update ended before it told what it is")
         if (self._busy or len(self._kept)) and not self._pass_on():
-            return False  # the whole update was so short that it was kept
+            return False  # the whole update was short enough to be kept
         if self._chosen.fwup_finish() is False:
             return False
         self._drop()
         return True
 
     def fwup_abort(self) -> None:
-        """Abort the chosen one, if there is one."""
+        """Abort the update of the chosen writer, if there is one."""
         chosen = self._chosen
         self._drop()
         if chosen is not None:
             chosen.fwup_abort()
 
     def fwup_confirm(self) -> None:
-        """Confirm all that are on trial; if one fails, the others are confirmed all the same."""
+        """Confirm all firmware on trial; if one writer raises, the others are confirmed, too."""
         failure = None
         for writer in self._writers:
             try:

@@ -4,7 +4,7 @@
 """
 `AppSlotWriter` and the record: applications in two slots.
 
-In comes a release; what starts next stands in the record.
+Input: a release. The record on the drive holds which slot starts next.
 
 May call: common, config, release, update.
 """

@@ -9,26 +9,27 @@ The `FwupWriter` for the application: an image in one of two slots, on any board
 have been prepared by ``nerveshub-link board prepare``, which also installs the boot guard.
 
 ======================  ============================================================================
-step                    what is on the drive after a power cut in it
+step                    state of the drive after a power cut in it
 ======================  ============================================================================
-``fwup_begin``          the running slot, untouched; it was never the one that is written
-chunk table of the      the idle slot holds no release any more: its header goes first
+``fwup_begin``          unchanged. The running slot is never written
+chunk table of the      the idle slot has no release any more: its header is erased first
 release
-``fwup_chunk``          some of the new image, each chunk checked before it was written
-``fwup_finish``         the image, read back in slices; then its header; at last the record: "try
-                        that slot". Only this last write, of one sector, changes what starts next
+``fwup_chunk``          a part of the new image; each chunk is checked before it is written
+``fwup_finish``         the image is read back in slices; then its header is written; then the
+                        record: "try that slot". Only this last write, of one sector, changes which
+                        slot starts next
 next start              the guard counts it, checks the slot, runs it with the watchdog on
 ``fwup_confirm``        the record: confirmed
 ======================  ============================================================================
 
-Nothing is staged: the image is written as it arrives. What the format of a release is, and how a
-slot may be written, `ImageInstall` and `SlotFile` know. This module is longer than most modules,
-since all that the record says about slots is read and written here.
+The image is written directly to the slot as it arrives. `ImageInstall` implements the format of a
+release, `SlotFile` the access to a slot. This module is longer than most modules, since all of the
+record's values about slots are read and written here.
 """
 
 from ..common.memory import forget, load
 
-# From the bottom up, so that less of the heap is lost between them.
+# Each module after those that it imports, so that the heap is less fragmented.
 load(
     *"client update.fwup_writer release.fwup_meta release.fw_reader release.chunk_table"
     " slots.slot_file slots.release_meta slots.image_install slots.record".split(" ")
@@ -57,8 +58,8 @@ _SIGNED = (
 )
 _STEADY = const(10 * 60 * 1000)  # the guard's "ten steady minutes"
 _RETRY = const(60 * 1000)
-# For a drive that can't be written: each offer is an attempt to the server, and three of them bring
-# a penalty (its lib/nerves_hub/devices/updates.ex).
+# For a drive that can't be written: the server counts each offer as an attempt, and blocks the
+# device after three of them (its lib/nerves_hub/devices/updates.ex).
 _LATER = const(60 * 60 * 1000)
 _WORDS = {
     "crashed": "crashed",
@@ -71,27 +72,27 @@ _WORDS = {
 
 class AppSlotWriter(FwupWriter):
     """
-    Writes application updates into the slots ``/images/a/app.img`` and ``/images/b/app.img``. Takes
-    what ``nerveshub-link pack`` makes of a folder.
+    Writes application updates into the slots ``/images/a/app.img`` and ``/images/b/app.img``.
+    Accepts releases that ``nerveshub-link pack`` makes of a folder.
 
-    From the first update on, the board may only be restarted by a reset, never by the end of the
-    program or ``supervisor.reload()`` (why, `slot_file` tells): the link's restart is one, and the
-    launcher resets the board if the application ends.
+    From the first update on, the board must only be restarted by a reset, never by the end of the
+    program or ``supervisor.reload()`` (`slot_file` tells why): the link's restart is a reset, and
+    the launcher resets the board if the application ends.
 
-    :param str root: the drive
-    :param public_keys: list of public keys, each the text of a ``.pub`` file, or its 32 bytes: from
-        then on only releases are taken that one of them has signed. None for those in
-        NERVESHUB_PUBLIC_KEYS of ``settings.toml``, several with a space between; where there is no
-        such setting, signatures are not checked
-    :param int trial_timeout: seconds from the start within which a new release must be confirmed;
-        then the board goes back
-    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does
-    :raises ValueError: if a key is none, or the drive was not prepared, or this application was not
-        started by the boot guard; the text says what to do
+    :param str root: path of the drive
+    :param public_keys: list of public keys, each the text of a ``.pub`` file, or its 32 bytes: only
+        releases signed by one of them are accepted. None for the setting NERVESHUB_PUBLIC_KEYS in
+        ``settings.toml``, several keys separated by spaces; without option and setting, signatures
+        are not checked
+    :param int trial_timeout: seconds after the start within which a new release must be confirmed;
+        otherwise the board goes back
+    :param clock: function that returns ticks, such as ``adafruit_ticks.ticks_ms``
+    :raises ValueError: if a key is invalid, or the drive was not prepared, or this application was
+        not started by the boot guard; the text says what to do
 
-    On a drive that code can't write to, or where the idle slot's file is lost or in pieces, the
-    device joins all the same: `last_failure` and `AppSlotWriter.health` say why, and updates are
-    put off with that reason.
+    If code can't write to the drive, or the idle slot's file is lost or fragmented, the device
+    joins nevertheless: `last_failure` and `AppSlotWriter.health` report why, and updates are
+    rescheduled with that reason.
     """
 
     def __init__(
@@ -102,27 +103,27 @@ class AppSlotWriter(FwupWriter):
         if not 60 <= trial_timeout <= 86400:
             raise ValueError("trial_timeout must be from 60 to 86400 seconds")
         root = root.rstrip("/")
-        from ..release.public_keys import read_keys  # noqa: PLC0415 its memory is wanted back
+        from ..release.public_keys import read_keys  # noqa: PLC0415 removed from memory below
 
         self.public_keys = read_keys(public_keys)
         if self.public_keys:
-            # The names in a module stay when it goes. So they come now, where they lie out of the
-            # way of the buffers of an update.
+            # A module's names (qstrs) stay in memory after it was removed. Allocate them now, so
+            # that they do not fragment the heap during an update.
             load(*_SIGNED)
             forget(*_SIGNED)
-        from . import slot_drive  # noqa: PLC0415 its memory is wanted back
+        from . import slot_drive  # noqa: PLC0415 removed from memory below
 
         self._read_only = slot_drive.read_only(root)  # why, in words; None if code can write
         self._running = running = slot_drive.running(root)
         self._record = DeviceState(root)
         self._state = self._record.load()
-        # What runs is what was started, whatever the record says now.
+        # The running slot is the one that was started, which the record may not show any more.
         self._meta, self._number = slot_drive.release(root, running)
         self._newest = slot_drive.newest(root)
         self._idle, why = slot_drive.idle_slot(root, running, self._state)
-        self._refuses = self._read_only or why  # why no update is taken, in words
+        self._refuses = self._read_only or why  # why no update is accepted, in words
         self._path = slot_drive.path_of(root, self._idle)
-        # The slot whose chunks need not travel: only for releases that are verified here.
+        # The slot from which chunks are copied: only for releases that are verified here.
         copies = self.public_keys and running and not self._refuses
         self._copies_from = slot_drive.path_of(root, running) if copies else None
         del slot_drive
@@ -151,14 +152,14 @@ class AppSlotWriter(FwupWriter):
 
     def firmware_meta(self):
         """
-        Return the metadata of what runs: product, version, platform, architecture and uuid, from
-        the slot's header, or from the rescue application's ``meta.json``.
+        Return the running release's metadata: product, version, platform, architecture and uuid,
+        from the slot's header, or from the rescue application's ``meta.json``.
         """
         return self._meta
 
     @property
     def installed(self) -> int:
-        """The number of the installation that runs (read-only)."""
+        """Number of the running release's installation (read-only)."""
         return self._number
 
     def firmware_validated(self) -> bool:
@@ -170,7 +171,7 @@ class AppSlotWriter(FwupWriter):
         return bool(self._state.get("rev"))
 
     def last_failure(self):
-        """Return what went wrong in earlier starts, in words; None if nothing did."""
+        """Return the failures of earlier starts, in words, or None."""
         state = self._state
         words = []
         if self._refuses:
@@ -190,8 +191,8 @@ class AppSlotWriter(FwupWriter):
 
     def health(self) -> dict:
         """
-        Tell the boot guard's counters, how often the record was written in all, the slot that runs,
-        and why updates are put off, if they are: for the default health report.
+        Return values for the default health report: the boot guard's counters, how often the record
+        was written in all, the running slot, and why updates are rescheduled, if they are.
         """
         state = self._state
         told = {
@@ -207,9 +208,9 @@ class AppSlotWriter(FwupWriter):
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
-        Put off a deployment's release that crashed or hung here, or was installed three times
-        without a confirmation; and everything while the running one is on trial, since the idle
-        slot is what it would go back to, and while the idle slot can't be written.
+        Reschedule a deployment's release that crashed or hung here, or was installed three times
+        without a confirmation; and every release while the running one is on trial, since the idle
+        slot holds the release to go back to, and while the idle slot can't be written.
         """
         if self._refuses:
             return reschedule(_LATER, self._refuses)
@@ -227,11 +228,11 @@ class AppSlotWriter(FwupWriter):
         if why is not None:
             last, self._put_off = self._put_off, meta["uuid"]
             answer = put_off(self._put_off, last, why)
-        forget("update.bad_release")  # the update wants its memory
+        forget("update.bad_release")  # free its memory for the update
         return answer
 
     def fwup_accepts(self, first, conf) -> bool:
-        """Take a ``.fw``, unless there is nothing but one ``.bin`` in it."""
+        """Accept a ``.fw``, unless it holds only one ``.bin``."""
         if bytes(first[:2]) != b"PK":
             return False
         names = [] if conf is None else conf.split('file-resource "')[1:]
@@ -240,12 +241,12 @@ class AppSlotWriter(FwupWriter):
     # An update
 
     def fwup_begin(self, size, meta: dict) -> None:
-        """Get the idle slot ready. What is in it stays until the release has been checked."""
+        """Prepare the idle slot. Its release stays until the new one's table has been checked."""
         self.fwup_abort()
         if self._refuses:
             raise UpdateError(self._refuses)
         self._uuid = uuid = meta.get("uuid") or ""
-        # Will there be room for what the boot guard may have to write down, should it go back?
+        # Check that the record has room for everything that the boot guard writes if it goes back.
         worst = {"bad": uuid, "why": "unconfirmed", "ends": "???", "crashes": 9, "safe": 9999}
         if self.public_keys:
             worst["soon"] = "9" * 29
@@ -261,9 +262,10 @@ class AppSlotWriter(FwupWriter):
 
     def fwup_chunk(self, data: memoryview) -> bool:
         """
-        Write what the next bytes of the archive become, one window of 4 KB with each call.
+        Unpack and write the next bytes of the archive, at most 4 KB of the image with each call.
 
-        :return: True if they were taken; False if there is more to do: call it again, without data
+        :param memoryview data: the bytes
+        :return: True if they were written; False if there is more work: call it again without data
         """
         return self._reader.feed(data)
 
@@ -285,7 +287,7 @@ class AppSlotWriter(FwupWriter):
             forget("slots.delta")
 
     def fwup_next(self, received: int, kept: bool):
-        """Copy a chunk that the running slot has, or tell which part of the archive is next."""
+        """Copy a chunk from the running slot, or return the part of the archive that is next."""
         if self._copies_from is None:
             return received, 0
         from .delta import next_part  # noqa: PLC0415 signed releases only
@@ -309,10 +311,11 @@ class AppSlotWriter(FwupWriter):
 
     def fwup_finish(self):
         """
-        Check that all is there, and read the image back, a piece with each call; then write the
-        header, and then the record. If any of that fails, what ran before starts next.
+        Check that the archive is complete, and read the image back, a piece with each call; then
+        write the header, and then the record. If any of that fails, the running release also starts
+        next.
 
-        :return: False if there is more to do: call it again; True if the release starts next
+        :return: False if there is more work: call it again; True if the new release starts next
         """
         try:
             if not self._read:
@@ -324,7 +327,7 @@ class AppSlotWriter(FwupWriter):
                 return False
             from ..update.bad_release import after_install  # noqa: PLC0415 with an update only
 
-            # The rescue application is no slot to go back to: the guard comes back to it by itself.
+            # From the rescue application there is no slot to go back to: the guard runs it again.
             state = after_install(
                 self._state, self._idle, self._running, self._uuid, self.by_deployment
             )
@@ -341,16 +344,16 @@ class AppSlotWriter(FwupWriter):
 
     def fwup_abort(self) -> None:
         """
-        Forget the new release. If `fwup_finish` was broken off, or something behind it raised, the
-        record becomes again what it was, and the header is erased.
+        Drop the new release. If `fwup_finish` was interrupted, or something after it raised, the
+        old record is written again, and the header is erased.
         """
         install, self._install, self._reader = self._install, None, None
         self._end_delta()
         before, self._before = self._before, None
         if install is None:
             return
-        # Record and header may be written although an error was reported: by reading them back, or
-        # for lack of memory. The release must start neither next nor some day later.
+        # Record and header may be written although an exception was raised: by reading them back,
+        # or for lack of memory. The release must not start next, nor later.
         try:
             if before is not None:
                 self._state = before
@@ -365,9 +368,9 @@ class AppSlotWriter(FwupWriter):
 
     def fwup_confirm(self) -> None:
         """
-        Keep the running release. The watchdog of its trial is disarmed, or gets the timeout that
-        the application wants; should that fail, it is fed on, and the release is confirmed all the
-        same.
+        Confirm the running release. The watchdog of its trial is disarmed, or gets the
+        application's timeout. If that fails, the watchdog is still fed, and the release is
+        confirmed nevertheless.
         """
         state = dict(self._state)
         for key in ("ends", "crashes", "safe", "tb"):
@@ -430,7 +433,7 @@ class AppSlotWriter(FwupWriter):
 
 
 def _autoreload(on: bool) -> None:
-    """A file saved from outside must not restart the board during an update."""
+    """Switch auto-reload: a file that a computer saves must not restart it during an update."""
     try:
         import supervisor  # noqa: PLC0415 only boards have it
 

@@ -5,12 +5,12 @@
 `nerveshub_link.slots.chunk_match`
 ====================================================
 
-Which chunks of a release the running slot has, too, and which of these are worth a gap in the
-download. Apart from `nerveshub_link.slots.delta`, which imports this while it has to be found out:
-a board gets the memory back before chunks are copied.
+Finds the chunks of a release that the running slot has, too, and decides which of these are worth a
+gap in the download. Not in `nerveshub_link.slots.delta`, so that this can be removed from memory
+before chunks are copied.
 
-The running slot's table is read in pieces, and never whole in memory. If its SHA-256 is not that in
-the slot's header, nothing of it counts.
+The running slot's table is read in pieces, and never whole in memory. If its SHA-256 differs from
+the slot's header, no chunk is used.
 """
 
 import hashlib
@@ -40,14 +40,14 @@ class ChunkMatch:
     def __init__(self, install, slot) -> None:
         self._table = install._table
         self._data = install._table_data
-        self._begin = install._chunk  # those in front of it have come
+        self._begin = install._chunk  # chunks before it were received already
         self._slot = slot
         self._header = slot.header()
         self.sources = bytearray(b"\xff" * (2 * self._table.count))
         """For each chunk of the release 2 bytes, for `source_of`."""
         self._piece = memoryview(bytearray(2 * SECTOR))
         self._hash = hashlib.new("sha256")
-        self._at = self._sector = 0  # of the running slot's table and image: compared so far
+        self._at = self._sector = 0  # how much of the running slot's table and image was compared
 
     def compare(self) -> bool:
         """
@@ -65,7 +65,7 @@ class ChunkMatch:
         return True
 
     def _compare(self, header) -> bool:
-        """Compare the next rows. False if this is no table that can be read."""
+        """Compare the next rows; return False if the table is invalid."""
         at = self._at
         count = min(_ROWS * _ROW if at else _HEAD, header.table_length - at)
         sector = IMAGE_AT + (header.image_length + at) // SECTOR
@@ -84,19 +84,19 @@ class ChunkMatch:
         return True
 
     def _note(self, hash_, sectors: int) -> None:
-        """A chunk of the running slot: the release's chunks that are the same come from there."""
+        """Note the position of a chunk of the running slot for equal chunks of the release."""
         data = self._data
         at = data.find(hash_)
         while at >= 0:
             number, offset = divmod(at - _HEAD, _ROW)
             if offset == _HASH_AT and self._table.row(number)[0] == sectors:
                 if source_of(self.sources, number) != DOWNLOAD:
-                    return  # the same chunk was met before
+                    return  # an equal chunk was noted before
                 pack_into("<H", self.sources, 2 * number, self._sector)
             at = data.find(hash_, at + 1)
 
     def _gaps(self):
-        """Go through the runs of chunks that need not come: first, behind the last one, bytes."""
+        """Yield the runs of chunks that can be copied: first, after the last one, bytes."""
         first, size = self._begin, 0
         for number in range(first, self._table.count):
             if source_of(self.sources, number) != DOWNLOAD:
@@ -110,13 +110,13 @@ class ChunkMatch:
 
     def choose(self, least: int, parts: int) -> int:
         """
-        Choose what is left out: the greatest gaps. The others come with what is around them.
+        Decide which gaps are left out: the greatest ones; the others are downloaded, too.
 
-        :param int least: bytes that a gap must have
-        :param int parts: in which the rest may come
-        :return: bytes that need not come
+        :param int least: smallest gap in bytes
+        :param int parts: most parts of the download
+        :return: bytes that are not downloaded
         """
-        greatest = []  # of the gaps that need a request of their own, in ascending order
+        greatest = []  # sizes of the gaps that need their own request, in ascending order
         for first, last, size in self._gaps():
             if size >= least and not self._is_outer(first, last):
                 greatest.append(size)
@@ -139,5 +139,5 @@ class ChunkMatch:
         return saved
 
     def _is_outer(self, first: int, last: int) -> bool:
-        """Needs this gap no request of its own?"""
+        """Tell whether a gap is at the beginning or end, and needs no further request."""
         return first == self._begin or last == self._table.count

@@ -5,22 +5,23 @@
 `nerveshub_link.slots.delta`
 ====================================================
 
-Only what changed travels: which chunks of a release the running slot has already, and which parts
-of the archive are still needed. Imported for a signed release, when its ``meta.conf`` was verified
-and its chunk table has come; a part of `ImageInstall`, whose private attributes it uses.
+Downloads only what changed: finds the chunks of a release that the running slot has already, copies
+them, and requests the other parts of the archive. Imported for a signed release, when its
+``meta.conf`` was verified and its chunk table was received; a part of `ImageInstall`, whose private
+attributes it uses.
 
 =================  ================================================================================
-step               what is done in one call of `next_part`
+step               work of one call of `next_part`
 =================  ================================================================================
-compare            14 rows of the running slot's table: chunks of the same hash are noted
-choose             once: which of them are worth a gap in the download. Both in `chunk_match`
-copy               one chunk: read from the running slot, hashed, written like any other
-ask                which part of the archive is needed next
+compare            14 rows of the running slot's table: find chunks with the same hash
+choose             once: decide which are worth a gap in the download. Both in `chunk_match`
+copy               one chunk: read it from the running slot, hash it, write it like any other
+ask                request the part of the archive that is needed next
 =================  ================================================================================
 
-A torn table in the running slot, or nothing in common, only means that the whole travels. A chunk
-that is read with another hash than the table says is downloaded. Memory: two bytes for each chunk
-of the release, and one sector; while tables are compared, two more.
+If the running slot's table is damaged, or has no common chunks, the whole release is downloaded. So
+is a chunk whose bytes in the running slot have a wrong hash. Memory: two bytes for each chunk of
+the release, and one sector; while tables are compared, two more.
 """
 
 from struct import unpack_from
@@ -31,22 +32,22 @@ from ..common.memory import forget
 from ..errors import DownloadError, describe
 from .slot_file import IMAGE_AT, SECTOR, SlotFile
 
-_MOST_PARTS = const(8)  # of an update: each may need a connection, and that blocks
+_MOST_PARTS = const(8)  # of an update: each may need a connection, which blocks
 _LEAST_GAP = const(1024)  # bytes that are worth a request
-_LEAST_GAP_CLOSED = const(16 * 1024)  # that are worth a connection, too
-_HEADS = const(1024)  # bytes for meta.conf and the heads in front of the table
+_LEAST_GAP_CLOSED = const(16 * 1024)  # bytes that are worth a request and a connection
+_HEADS = const(1024)  # bytes for meta.conf and the heads before the table
 _MOST_TABLE = const(65536)  # bytes
 _UNREAD = const(8 * 1024)  # bytes to ask for while it is not known where the table ends
 DOWNLOAD = const(0xFFFF)
-"""The source of a chunk that has to come."""
+"""The source of a chunk that must be downloaded."""
 
 
 def first_part(path: str) -> int:
     """
-    Return how many bytes of an archive hold its table, if it is like that of the running slot.
+    Estimate how many bytes of an archive contain its table, by the length of the running slot's.
 
-    :param str path: the running slot's file
-    :return: bytes; 0 if that slot has nothing to copy
+    :param str path: path of the running slot's file
+    :return: bytes; 0 if that slot has no release
     """
     try:
         slot = SlotFile(path)
@@ -61,11 +62,11 @@ def first_part(path: str) -> int:
 
 def next_part(writer, path: str, received: int, kept: bool):
     """
-    Do a piece of work for `AppSlotWriter.fwup_next`, whose private attributes this uses.
+    Do a slice of the work of `AppSlotWriter.fwup_next`, whose private attributes this uses.
 
-    :param AppSlotWriter writer: has a release whose ``meta.conf`` was verified
-    :param str path: the running slot's file
-    :param int received: bytes of the archive that were taken
+    :param AppSlotWriter writer: a writer with a release whose ``meta.conf`` was verified
+    :param str path: path of the running slot's file
+    :param int received: bytes of the archive that were written
     :param bool kept: whether a further part would come over the same connection
     :return: as `FwupWriter.fwup_next`
     :raises DownloadError: if the download has to start from zero
@@ -100,68 +101,68 @@ def next_part(writer, path: str, received: int, kept: bool):
         writer._reader = delta
     try:
         return delta.next(received, kept)
-    except MemoryError:  # a chunk may be written in part
+    except MemoryError:  # a chunk may be partly written
         raise DownloadError("no memory to copy a chunk", "restart") from None
 
 
 def _end_of_table(install, path: str, received: int) -> int:
-    """Where the table ends, as far as that is known; ``received`` if it has come."""
+    """Return the table's end in the archive, or an estimate; ``received`` if it is complete."""
     if install._table is not None:
         return received
     data = install._table_data
     if data is not None:
         return received + len(data) - install._have
-    first = first_part(path)  # it may have broken off
+    first = first_part(path)  # the first part may have been interrupted
     return first if first > received else received + _UNREAD
 
 
 def source_of(sources, number: int) -> int:
-    """Where a chunk lies in the running slot's image, in sectors; `DOWNLOAD` if it is not there."""
+    """Return a chunk's position in the running slot's image, in sectors, or `DOWNLOAD`."""
     return unpack_from("<H", sources, 2 * number)[0]
 
 
 def download(sources, first: int, last: int) -> None:
-    """Note that the chunks from ``first`` to ``last - 1`` have to come."""
+    """Mark the chunks from ``first`` to ``last - 1`` to be downloaded."""
     sources[2 * first : 2 * last] = b"\xff" * (2 * (last - first))
 
 
 class Delta:
     """
-    The rest of one release, in parts. Takes the place of the `FwReader` when parts are left out.
+    Downloads the rest of one release in parts. Replaces the `FwReader` when parts are left out.
 
     :param ImageInstall install: the release, with its table
-    :param str path: the running slot's file
-    :param int begin: where the container begins in the archive, in bytes
-    :param int parts: that the download may still have
+    :param str path: path of the running slot's file
+    :param int begin: offset of the container in the archive, in bytes
+    :param int parts: most further parts of the download
     :raises OSError: if the running slot can't be opened
     """
 
     def __init__(self, install, path: str, begin: int, parts: int) -> None:
-        from .chunk_match import ChunkMatch  # noqa: PLC0415 its memory is wanted back
+        from .chunk_match import ChunkMatch  # noqa: PLC0415 removed from memory by compare()
 
         self._install = install
         self._table = install._table
-        self._counted = 0  # chunks in front of the next place
+        self._counted = 0  # chunks before `_place`
         self._place = begin + len(install._table_data)
         self._slot = SlotFile(path)
-        self._match = ChunkMatch(install, self._slot)  # until it is known what travels
+        self._match = ChunkMatch(install, self._slot)  # None once it is decided what to download
         self._sources = self._match.sources
         self._parts = parts
-        self._torn = False  # was anything in the running slot wrong?
-        self._rest = b""  # what was not taken yet
-        self._stop = 0  # where the part ends that was asked for last
+        self._torn = False  # True if the running slot had wrong bytes
+        self._rest = b""  # bytes that were not taken yet
+        self._stop = 0  # end of the last requested part
 
     @property
     def compared(self) -> bool:
-        """True once it is known what travels (read-only)."""
+        """True once it is decided what is downloaded (read-only)."""
         return self._match is None
 
     def compare(self, kept: bool):
         """
-        Find out what travels, a piece with each call.
+        Decide what is downloaded, in several calls.
 
         :param bool kept: whether further parts would come over the same connection
-        :return: None if there is more to do; else how many bytes need not travel
+        :return: None if there is more work; else how many bytes are not downloaded
         """
         match = self._match
         if not match.compare():
@@ -172,10 +173,10 @@ class Delta:
         forget("slots.chunk_match")
         return saved
 
-    # What the writer calls in place of a `FwReader`
+    # Called by the writer instead of the `FwReader`
 
     def feed(self, data: memoryview) -> bool:
-        """Take the next bytes of the part that was asked for, as `FwReader.feed` does."""
+        """Handle the next bytes of the requested part, as `FwReader.feed` does."""
         install = self._install
         if len(self._rest):
             data, self._rest = self._rest, b""
@@ -186,7 +187,7 @@ class Delta:
         return not install.busy
 
     def finish(self) -> None:
-        """All parts were taken: are all chunks there?"""
+        """Check that all chunks are written."""
         self.close()
         self._install.file_end()
 
@@ -194,22 +195,22 @@ class Delta:
         """Close the running slot's file."""
         self._slot.close()
 
-    # What is left to do
+    # Copying and requesting
 
     def next(self, received: int, kept: bool):
         """
-        Copy the next chunk, or tell which part is needed next.
+        Copy the next chunk, or return the part that is needed next.
 
-        :param int received: bytes of the archive that were taken
+        :param int received: bytes of the archive that were written
         :param bool kept: whether a further part would come over the same connection
         :return: as `FwupWriter.fwup_next`
         """
         install = self._install
         number = install._chunk
-        if received < self._stop:  # it broke off: the chunk comes once more, from its beginning
+        if received < self._stop:  # interrupted: request the chunk again, from its beginning
             install._have = 0
             return self._offset(number), self._stop
-        if not self._stop and not kept:  # so may have the part with the table
+        if not self._stop and not kept:  # the part with the table may be interrupted, too
             install._have = 0
         if number == self._table.count:
             return None
@@ -222,7 +223,7 @@ class Delta:
         return self._ask(number)
 
     def _copy(self, number: int) -> bool:
-        """Copy a chunk. False if the running slot has it no more."""
+        """Copy a chunk; return False if the running slot's bytes are wrong."""
         install = self._install
         view = install._buffer[: self._table.row(number)[0] * SECTOR]
         try:
@@ -233,13 +234,13 @@ class Delta:
             return False
         install._chunk = number + 1
         install._append(view)
-        install.work()  # one chunk in a poll is enough
+        install.work()  # copy at most one chunk in a poll
         return True
 
     def _ask(self, number: int) -> tuple:
         start = stop = end = self._offset(number)
         last = number
-        final = self._parts <= 1  # then all comes up to the last chunk that is needed
+        final = self._parts <= 1  # the last part has all chunks up to the last one that is needed
         for here in range(number, self._table.count):
             end += self._table.row(here)[1]
             if source_of(self._sources, here) == DOWNLOAD or (final and self._torn):
@@ -252,7 +253,7 @@ class Delta:
         return start + self._install._have, stop
 
     def _offset(self, number: int) -> int:
-        """Where a chunk begins in the archive; not one in front of the last that was asked for."""
+        """Return a chunk's offset in the archive; chunks must be asked for in ascending order."""
         while self._counted < number:
             self._place += self._table.row(self._counted)[1]
             self._counted += 1

@@ -5,8 +5,9 @@
 `nerveshub_link.slots.image_install`
 ====================================================
 
-One release on its way into the idle slot; the sink of a `FwReader`. Everything that can be checked
-is checked before the idle slot's header is erased, and nothing counts before the header is written:
+Installs one release into the idle slot; the sink of a `FwReader`. Everything that can be checked
+before the idle slot's header is erased is checked before, and the release is valid only when the
+header is written:
 
 =====================  ============================================================================
 step                   what is checked
@@ -15,15 +16,14 @@ step                   what is checked
                        a signed minimum. Then product, platform, architecture, that the image has
                        room
 chunk table            its SHA-256, and its lengths against each other. Then the header is erased
-each chunk             the SHA-256 of the bytes as they came, then of the unpacked bytes; then it is
-                       written where it differs from what is there
+each chunk             the SHA-256 of the stored bytes, then of the unpacked bytes; then the sectors
+                       that differ are written
 ``verify``, in slices  the table and the whole image, read back: SHA-256 and CRC-32
 ``commit``             the header is written, and read back
 =====================  ============================================================================
 
-Chunks begin at the beginning of files, the flash is erased in blocks of 4 KB. So what is unpacked
-is collected in a window of 4 KB that lies at a multiple of 4 KB in the slot file, and written from
-there.
+Chunks begin where files begin, but the flash is erased in blocks of 4 KB. So unpacked bytes are
+collected in a window of 4 KB, which is aligned to 4 KB in the slot file, and written from there.
 """
 
 import gc
@@ -46,11 +46,12 @@ class ImageInstall:
     Installs one release.
 
     :param SlotFile slot: the idle slot
-    :param dict device: ``product``, ``platform`` and ``architecture`` that a release must be for;
-        what is empty or missing is not checked
-    :param str uuid: the release's, as the server told it
+    :param dict device: ``product``, ``platform`` and ``architecture`` that a release must have;
+        empty or missing ones are not checked
+    :param str uuid: the release's uuid by the server
     :param int number: of this installation
-    :param tuple keys: public keys by one of which the release must be signed; none: by nobody
+    :param tuple keys: public keys, by one of which the release must be signed; empty to accept
+        unsigned releases
     :param lowest: version below which a signed release is refused, or None
     """
 
@@ -65,32 +66,32 @@ class ImageInstall:
         self._lowest = lowest
         self._signed = self._conf = None  # while the signature is checked
         self.min_version = None
-        """What a signed release says of older ones, text or None."""
+        """Lowest version that the signed release allows from now on, text or None."""
         self.meta = None
-        """What the release is: from its ``meta.conf``, and the uuid. None until that has come."""
+        """The release's metadata from ``meta.conf``, and its uuid. None before ``meta.conf``."""
         self.written = 0
-        """Sectors that had to be written."""
+        """Number of sectors that were written."""
         self.busy = False
-        """Has this call done as much as one ``poll()`` may? `work` goes on."""
-        self._committing = False  # may the slot hold this release's header?
+        """True if one ``poll()`` must not do more. `work` continues."""
+        self._committing = False  # True if the slot may hold this release's header
         self._length = self._image_length = 0
         self._image_hash = self._table_hash = None
         self._table_data = None
         self._table = None
-        self._have = 0  # bytes of the table, of the chunk that comes, of the table again
-        self._chunk = 0  # which one comes
-        self._buffer = memoryview(bytearray(CHUNK))  # a chunk as it is stored
+        self._have = 0  # bytes of the table, of the current chunk, then of the table again
+        self._chunk = 0  # number of the current chunk
+        self._buffer = memoryview(bytearray(CHUNK))  # a stored chunk
         self._window = memoryview(bytearray(CHUNK))  # sectors to write
-        self._reserve = bytearray(CHUNK + SECTOR)  # room for what is unpacked, until then
-        self._filled = 0  # bytes of it
-        self._sector = IMAGE_AT  # where the window goes
-        self._hash = None  # of the image, as it is read back
+        self._reserve = bytearray(CHUNK + SECTOR)  # reserves memory to unpack a chunk
+        self._filled = 0  # bytes in the window
+        self._sector = IMAGE_AT  # where the window is written
+        self._hash = None  # of the image that is read back
         self._crc = self._done = 0
 
-    # What the FwReader calls
+    # Called by the FwReader
 
     def archive_meta(self, conf: bytes, signature) -> None:
-        """Check what the release says of itself: at once, or when its signature was checked."""
+        """Check the release's metadata: at once, or after its signature was checked."""
         if self._keys:
             from ..release.signed_only import SignedOnly  # noqa: PLC0415 with public keys only
 
@@ -107,20 +108,21 @@ class ImageInstall:
         self._length, self._image_length = said.length, said.image_length
         self._image_hash, self._table_hash = said.image_hash, said.table_hash
         gc.collect()
-        self._table_data = bytearray(said.table_length)  # wants its room in one piece
+        self._table_data = bytearray(said.table_length)  # one block of memory
 
     def file_begin(self, name: str, size: int) -> None:
-        """Check that the resource has the length that ``meta.conf`` says."""
+        """Check name and length of the resource against ``meta.conf``."""
         if name.encode() != _RESOURCE or size != self._length:
             words = "'%s' has %d bytes, meta.conf says %d of app.img"
             raise UpdateError(words % (printable(name), size, self._length))
 
     def file_data(self, view: memoryview) -> int:
         """
-        Take the next bytes of table and chunks, until a window of 4 KB is written: a few bytes may
-        unpack to a hundred times as much, and ``poll()`` must not take as long as writing that.
+        Handle the next bytes of table and chunks, until a window of 4 KB is written: a few bytes
+        may unpack to a hundred times as many, which would take too long for one ``poll()``.
 
-        :return: number of bytes taken; fewer than there are if `busy` is True now
+        :param memoryview view: the bytes
+        :return: number of bytes handled; fewer than given if `busy` is True now
         """
         at = 0
         while at < len(view) and not self.busy:
@@ -156,12 +158,12 @@ class ImageInstall:
         self.busy = False
 
     def file_end(self) -> None:
-        """The resource has come whole: have all chunks?"""
+        """Check that all chunks have come, at the end of the resource."""
         if self._table is None or self._chunk < self._table.count:
             raise UpdateError("the release ends before its last chunk")
 
     def _collect(self, target, view: memoryview) -> int:
-        """Copy what is missing in ``target``; returns how much of ``view`` that was."""
+        """Fill ``target``; return how many bytes of ``view`` were used."""
         count = min(len(view), len(target) - self._have)
         target[self._have : self._have + count] = view[:count]
         self._have += count
@@ -176,7 +178,7 @@ class ImageInstall:
             raise UpdateError("chunk table and meta.conf name different image lengths")
         if len(data) + table.stored_length != self._length:
             raise UpdateError("chunk table and meta.conf name different lengths")
-        # From here on the slot holds no release, until the next header is written.
+        # From here on the slot has no release, until the new header is written.
         self.revoke()
         self._table = table
         self._reserve = None
@@ -190,7 +192,7 @@ class ImageInstall:
         try:
             unpacked = unpack(data, size)
         except MemoryError:
-            gc.collect()  # it wants up to 4 KB in one piece
+            gc.collect()  # it needs one block of up to 4 KB
             unpacked = unpack(data, size)
         if not self._table.is_unpacked(number, unpacked):
             raise UpdateError("chunk %d does not unpack to what it should" % number)
@@ -198,7 +200,7 @@ class ImageInstall:
         self._append(memoryview(unpacked))
 
     def _append(self, view: memoryview) -> None:
-        """Write these bytes behind the last ones, as soon as there are 4 KB."""
+        """Append bytes to the image; they are written in windows of 4 KB."""
         while len(view):
             count = min(len(view), CHUNK - self._filled)
             self._window[self._filled : self._filled + count] = view[:count]
@@ -208,7 +210,7 @@ class ImageInstall:
                 self._flush()
 
     def _flush(self) -> None:
-        """Write the window's sectors; the last one is filled up with zeros."""
+        """Write the window's sectors; the last one is padded with zeros."""
         window = self._window
         sectors = -(-self._filled // SECTOR)
         for at in range(self._filled, sectors * SECTOR):
@@ -218,19 +220,19 @@ class ImageInstall:
         self._filled = 0
         self.busy = True
 
-    # What the writer calls
+    # Called by the writer
 
     @property
     def percent(self) -> int:
-        """How much of the image was read back (read-only)."""
+        """Percentage of the image that was read back (read-only)."""
         return self._done * 100 // (self._image_length or 1)
 
     def verify(self) -> bool:
         """
-        Read a piece of what was written.
+        Read a piece of the image back.
 
-        :return: False if there is more; True if all was read and is right
-        :raises UpdateError: if it is not
+        :return: False if there is more; True if the whole image was read and is right
+        :raises UpdateError: if it is wrong
         """
         if self._hash is None:
             self._write_table()
@@ -251,7 +253,7 @@ class ImageInstall:
         return True
 
     def _write_table(self) -> None:
-        """Write a piece of the table behind the image; when all is there, read it back."""
+        """Write a piece of the table after the image; when it is complete, read it back."""
         data = memoryview(self._table_data)
         if self._have < len(data):
             self._append(data[self._have : self._have + CHUNK])
@@ -270,8 +272,8 @@ class ImageInstall:
 
     def commit(self) -> None:
         """
-        Write the header: the slot holds a release. Call it when `ImageInstall.verify` has
-        returned True.
+        Write the header, with which the slot's release becomes valid. Call it when
+        `ImageInstall.verify` has returned True.
 
         :raises UpdateError: if it can't be read back
         """
@@ -292,7 +294,7 @@ class ImageInstall:
         self._table_data = self._table = self._buffer = self._window = None
 
     def abort(self) -> None:
-        """Erase the header if it may be there already: a release that was refused never starts."""
+        """Erase the header if it may be written already, and close the slot."""
         if self._signed is not None:
             self._signed.drop()
         try:
@@ -303,9 +305,9 @@ class ImageInstall:
 
     def revoke(self) -> None:
         """
-        Erase the slot's header: it holds no release.
+        Erase the slot's header: it has no release from now on.
 
-        :raises UpdateError: if it can be read all the same
+        :raises UpdateError: if the old header can still be read
         """
         empty = memoryview(bytearray(SECTOR))
         self._slot.write(HEADER_AT, empty)

@@ -5,20 +5,20 @@
 `nerveshub_link.slots.record`
 ====================================================
 
-What a device remembers over power cuts: one small record, in three copies that are written in turn,
-so that a cut while one is written leaves the others. A torn, missing or foreign copy is detected.
+The device's persistent state: one small record, in three copies that are written in turn, so that a
+power cut while one is written leaves the others. A damaged, missing or foreign copy is detected.
 
 Each copy is a file of 15 sectors with the record in the middle one: ``/nh_a/state.bin``, ``nh_b``,
-``nh_c``. CIRCUITPY lies on raw flash, where writing one sector erases the 4 KB around it; wherever
-those begin, here they belong to this file alone. It is made on the computer and then rewritten in
-place: its name, length and chain never change. Each copy has a folder of its own, in the root
+``nh_c``. CIRCUITPY is on raw flash, where writing one sector erases the 4 KB around it; wherever
+these begin, here they belong to this file only. The file is made on the computer and then rewritten
+in place: its name, length and clusters never change. Each copy has its own folder, in the root
 directory, because closing a file rewrites the folder that it is in. A write costs two erases, none
-of them in the block with boot record and FAT. To make a file anew would cost one there: so a copy
-that is missing, or has another length, is left alone.
+of them in the block with boot record and FAT. Making a file would cost one there: so a copy that is
+missing, or has another length, is not used any more.
 
-The frame, little-endian: ``NHst``, format version (u16), length of the JSON (u16), sequence number
-(u32), JSON, CRC-32 of all before (u32). The boot guard reads and writes the same, with code of its
-own (``examples/board/nh_boot.py``), so that no update of the library can break it.
+The format, little-endian: ``NHst``, format version (u16), length of the JSON (u16), sequence number
+(u32), JSON, CRC-32 of everything before (u32). The boot guard reads and writes the same format,
+with its own code (``examples/board/nh_boot.py``), so that no update of the library can break it.
 
 ====================  ==============================================================================
 key                   meaning
@@ -31,9 +31,9 @@ key                   meaning
                       confirmed in time; ``?`` has not ended yet
 ``crashes``           crashes of the confirmed application without ten steady minutes in between
 ``safe``              starts in safe mode without ten steady minutes in between
-``bad``, ``why``      uuid of the release that was given up last, and why: ``crashed``, ``hung``,
+``bad``, ``why``      uuid of the last release that failed, and why: ``crashed``, ``hung``,
                       ``power``, ``unconfirmed``, ``torn``; ``tries`` if its count in ``tried``
-                      was used up and has given way to another release's
+                      was used up and was replaced by another release's
 ``tried``             ``[key, count]``: how many times a deployment has installed one release
                       without a confirmation; the key is 30 bits of the CRC-32 of its uuid. A push
                       by hand of that release and its confirmation remove it
@@ -41,7 +41,7 @@ key                   meaning
 ``min``               version below which no signed release is taken, such as ``"1.2.0"``; it only
                       rises
 ``soon``              what ``min`` becomes when the release on trial is confirmed
-``tb``                end of the last traceback, or another word on the last failure
+``tb``                end of the last traceback, or another description of the last failure
 ``make``              sectors of each slot file, until the board has made them at its first start
 ``split``             the slots whose files are not in one piece, ``"a"``, ``"b"`` or ``"ab"``
 ====================  ==============================================================================
@@ -67,24 +67,25 @@ _COPIES = const(("/nh_a/state.bin", "/nh_b/state.bin", "/nh_c/state.bin"))
 
 
 class StateError(NervesHubError):
-    """Raised when the record can't be kept: the drive or the NVM does not take it."""
+    """Raised when the record is too long, or can't be written to the drive or the NVM."""
 
 
 def pack(sequence: int, values: dict, size: int = _SECTOR) -> bytes:
     """
-    Frame a record. What is too long is cut from ``tb``, which is only for people.
+    Encode a record. If it is too long, the beginning of ``tb`` is cut off.
 
-    :param int sequence: the greater, the newer
-    :param dict values: what to remember
-    :param int size: bytes that the frame may have
-    :raises StateError: if it does not fit
+    :param int sequence: sequence number; the record with the greatest one is the newest
+    :param dict values: the record's values
+    :param int size: most bytes of the result
+    :return: the bytes
+    :raises StateError: if the record does not fit
     """
     most = size - _HEAD_SIZE - 4
     text = json.dumps(values).encode()
     if len(text) > most and values.get("tb"):
         shorter = dict(values)
         while len(text) > most and shorter["tb"]:
-            shorter["tb"] = shorter["tb"][16:]  # its end tells more than its beginning
+            shorter["tb"] = shorter["tb"][16:]  # the error is at the end
             text = json.dumps(shorter).encode()
     if len(text) > most:
         raise StateError("the record has %d bytes, %d have room" % (len(text), most))
@@ -94,10 +95,10 @@ def pack(sequence: int, values: dict, size: int = _SECTOR) -> bytes:
 
 def unpack(data):
     """
-    Read a frame, of a newer format, too, as far as it is known.
+    Decode a record, also of a newer format version.
 
-    :param data: bytes that begin with the frame
-    :return: sequence number and values, or None if this is no whole record
+    :param data: bytes that begin with the record
+    :return: sequence number and values, or None if the record is invalid
     """
     if len(data) < _HEAD_SIZE:
         return None
@@ -124,11 +125,11 @@ class DeviceState:
     def __init__(self, root: str = "") -> None:
         self._root = root
         self._sequence = 0
-        self._last = None  # the copy that `save` has written, or tried to
+        self._last = None  # number of the copy that `save` has last tried to write
 
     @property
     def writes(self) -> int:
-        """How often it was written, since it was made (read-only)."""
+        """How often the record was written, since the drive was prepared (read-only)."""
         return self._sequence
 
     def _path(self, copy: int) -> str:
@@ -148,9 +149,9 @@ class DeviceState:
 
     def load(self) -> dict:
         """
-        Read the newest whole copy.
+        Read the newest valid copy.
 
-        :return: its values; an empty dict if there is none
+        :return: its values; an empty dict without a valid copy
         """
         self._sequence, values = 0, {}
         for copy in range(len(_COPIES)):
@@ -161,13 +162,13 @@ class DeviceState:
 
     def save(self, values: dict, instead: bool = False) -> None:
         """
-        Write the oldest copy, and read it back. If that fails, the next one is tried, but never the
-        newest one.
+        Write the record over its oldest copy, and read it back. If that fails, try the next copy,
+        but never the newest one.
 
-        :param dict values: what to remember
-        :param bool instead: True to write over what `save` wrote last, or tried to: a power cut
-            meanwhile leaves what was remembered before that
-        :raises StateError: if that failed; then the newest copy is as it was
+        :param dict values: the record's values
+        :param bool instead: True to replace the copy that `save` has last tried to write: a power
+            cut meanwhile leaves the record from before that
+        :raises StateError: if that failed; the newest copy is unchanged then
         """
         numbers = [self._number(copy) for copy in range(len(_COPIES))]
         sequence = max(numbers) + 1
@@ -207,10 +208,10 @@ class DeviceState:
 
     def create(self) -> None:
         """
-        Make all copies, empty: on a computer, on an empty drive, before anything else, so that they
-        lie apart. What is there already is overwritten.
+        Make all copies, empty: on a computer, first of all on an empty drive, so that no other file
+        shares their flash blocks. Existing copies are overwritten.
 
-        :raises OSError: if the drive does not take them
+        :raises OSError: if the drive can't be written
         """
         for path in _COPIES:
             try:

@@ -5,8 +5,8 @@
 `nerveshub_link.slots.release_meta`
 ====================================================
 
-What the ``meta.conf`` of a release says of itself, and whether this device can take that. Apart
-from `ImageInstall`, which asks once for each release, so that a board gets the memory back.
+Parses the ``meta.conf`` of a release, and checks that the release is for this device. Not in
+`ImageInstall`, which needs it once for each release, so that it can be removed from memory.
 """
 
 from binascii import unhexlify
@@ -24,14 +24,14 @@ _MAX_TABLE = const(65536)
 
 class ReleaseMeta:
     """
-    Reads one ``meta.conf``.
+    The values of one ``meta.conf``.
 
     :param bytes conf: its bytes
-    :param dict device: ``product``, ``platform`` and ``architecture`` that a release must be for;
-        what is empty or missing is not checked
-    :param str uuid: the release's, as the server told it
-    :param int room: sectors that an image and its table may have together
-    :raises UpdateError: if the release is not for this device, or has no room, or says nonsense
+    :param dict device: ``product``, ``platform`` and ``architecture`` that a release must have;
+        empty or missing ones are not checked
+    :param str uuid: the release's uuid by the server
+    :param int room: most sectors of an image and its table together
+    :raises UpdateError: if the release is not for this device, is too large, or is invalid
     """
 
     def __init__(self, conf: bytes, device: dict, uuid: str, room: int) -> None:
@@ -57,14 +57,14 @@ class ReleaseMeta:
         self.table_length = table
         self._wanted = values.get(b"min-version")
         self.min_version = None
-        """What `check_version` has found: the version below which none may follow, or None."""
+        """Lowest version allowed after this release, by `check_version`, or None."""
 
     def check_version(self, lowest) -> None:
         """
         Check the version of a signed release.
 
-        :param lowest: version below which this device takes none, or None
-        :raises UpdateError: if this one is, or says nonsense
+        :param lowest: lowest version that this device accepts, or None
+        :raises UpdateError: if the version is lower, or invalid
         """
         from ..release.min_version import check  # noqa: PLC0415 with a signed release only
 
@@ -84,7 +84,7 @@ def _identity(conf: bytes, device: dict, uuid: str) -> dict:
         if wanted and meta[key] != wanted:
             words = "the release is for %s %s, this device is %s"
             raise UpdateError(words % (key, printable(meta[key]) or "none", wanted))
-    texts_of(meta)  # have they room in the header?
+    texts_of(meta)  # raises if they don't fit in the header
     return meta
 
 

@@ -5,8 +5,8 @@
 `nerveshub_link.slots.slot_drive`
 ====================================================
 
-What `AppSlotWriter` looks at once, while it is made: the drive, the slots' files, and which
-application was started. Apart from it, so that a board gets the memory back.
+Checks that `AppSlotWriter` does at construction only: the drive, the slots' files, and which
+application was started. A module of its own, so that it can be removed from memory after that.
 """
 
 import gc
@@ -73,11 +73,11 @@ def running(root: str) -> str:
 
 def release(root: str, slot: str) -> tuple:
     """
-    Tell what runs.
+    Return the running release.
 
-    :param str root: the drive
-    :param str slot: the slot that runs; ``""`` for the rescue application
-    :return: its metadata, or None if that is not known; and the number of its installation
+    :param str root: path of the drive
+    :param str slot: the running slot; ``""`` for the rescue application
+    :return: its metadata, or None if it is not known; and the number of its installation
     """
     if slot:
         header = _header(root, slot)
@@ -88,7 +88,7 @@ def release(root: str, slot: str) -> tuple:
         with open(root + "/app/meta.json") as file:
             text = file.read(1024)
         meta = json.loads(text)
-        # CircuitPython 10.1 reads JSON that is cut off without an error.
+        # CircuitPython 10.1 accepts incomplete JSON without an error.
         if text.endswith("}\n") and all(isinstance(meta.get(key), str) for key in TEXTS):
             return {key: meta[key] for key in TEXTS}, 0
     except (OSError, ValueError, AttributeError):
@@ -98,9 +98,10 @@ def release(root: str, slot: str) -> tuple:
 
 def newest(root: str) -> int:
     """
-    Return the highest number of an installation in the slots, whole or not; 0 if there is none.
+    Find the highest number of an installation in the slots, complete or not.
 
-    :param str root: the drive
+    :param str root: path of the drive
+    :return: the number; 0 without any
     """
     headers = [_header(root, slot) for slot in ("a", "b")]
     return max(header.number if header is not None else 0 for header in headers)
@@ -122,14 +123,14 @@ def idle_slot(root: str, slot: str, state: dict) -> tuple:
     Find the slot for the next release.
 
     :param str root: the drive
-    :param str slot: the slot that runs; ``""`` for the rescue application
+    :param str slot: the running slot; ``""`` for the rescue application
     :param dict state: the record
     :return: the slot, and why it can't be written, in words; None if it can
     """
     if slot:
         idle = "b" if slot == "a" else "a"
         return idle, unfit(root, idle, state)
-    # From the rescue application both are idle. Rather not the one that the guard gave up last.
+    # From the rescue application both are idle: prefer the one that has not failed last.
     first, other = ("b", "a") if state.get("run") == "a" else ("a", "b")
     why = unfit(root, first, state)
     return (first, why) if why is None or unfit(root, other, state) else (other, None)
@@ -164,18 +165,19 @@ def path_of(root: str, slot: str) -> str:
     """
     Return the path of a slot's file.
 
-    :param str root: the drive
+    :param str root: path of the drive
     :param str slot: ``"a"`` or ``"b"``
+    :return: the path
     """
     return "%s/images/%s/app.img" % (root, slot)
 
 
 def _is_split(root: str, path: str) -> bool:
     """
-    Is a file in pieces? When CircuitPython opens a file to read it, it keeps a map of its pieces in
-    the heap (``extmod/vfs_fat_file.c``). So such a file takes more of it than one that is too short
-    to be in pieces. ``open`` copies the path, too: so both paths have the same length (FatFs skips
-    slashes at the beginning), and are made here, since what stands in the source is not copied.
+    Tell whether a file is fragmented. When CircuitPython opens a file to read, it allocates a map
+    of its fragments (``extmod/vfs_fat_file.c``). So a fragmented file takes more heap than one that
+    is too short for fragments. ``open`` also copies the path: so both paths have the same length
+    (FatFs ignores repeated slashes), and are made here, since a constant would not be copied.
     """
     if sys.implementation.name != "circuitpython":
         return False

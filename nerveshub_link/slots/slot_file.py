@@ -6,13 +6,13 @@
 ====================================================
 
 A slot: one file of fixed length that holds a header and an image, see ``docs/release_format.rst``.
-This module knows where things lie in it and how it may be written; `AppSlotWriter` decides when.
+This module implements its layout and the access to it.
 
 A slot file is written in whole sectors, in place, and never flushed or closed: so FatFs writes
-these sectors and nothing else. Closing it, or losing the file object to the garbage collector,
-would rewrite the folder's sector; if the power is cut in that moment, the slot's clusters are lost
-for good. So the file that is open for writing belongs to this module and lives as long as the VM
-does. Never remove this module from ``sys.modules`` while `is_open`.
+these sectors and nothing else. Closing the file, also by the garbage collector, would rewrite the
+folder's sector; a power cut at that moment would lose the slot's clusters for good. So the file
+that is open for writing belongs to this module, and stays open as long as the VM lives. Never
+remove this module from ``sys.modules`` while `is_open`.
 """
 
 import os
@@ -45,11 +45,11 @@ _open = {}  # path -> the file that is open for writing
 
 class Header:
     """
-    What a slot's header says.
+    The values of a slot's header.
 
-    :param int number: of the installation
+    :param int number: number of the installation
     :param int image_length: bytes of the image
-    :param int table_length: bytes of the chunk table behind it
+    :param int table_length: bytes of the chunk table after it
     :param int crc: CRC-32 of the image
     :param bytes image_hash: SHA-256 of the image
     :param bytes table_hash: SHA-256 of the table
@@ -76,9 +76,10 @@ class Header:
 
     def pack(self) -> bytearray:
         """
-        Return the header's sector.
+        Encode the header.
 
-        :raises UpdateError: if the texts have no room in it
+        :return: its sector
+        :raises UpdateError: if the texts don't fit
         """
         texts = texts_of(self.meta)
         sector = bytearray(SECTOR)
@@ -103,10 +104,11 @@ class Header:
 
 def texts_of(meta: dict) -> bytes:
     """
-    Return the texts of a header.
+    Encode the texts of a header.
 
     :param dict meta: `TEXTS`
-    :raises UpdateError: if they have no room in it
+    :return: the bytes
+    :raises UpdateError: if they don't fit
     """
     texts = b""
     for name in TEXTS:
@@ -122,9 +124,10 @@ def texts_of(meta: dict) -> bytes:
 
 def unpack(sector):
     """
-    Return the `Header` in a sector; None if there is no header of this version in it.
+    Decode the header in a sector.
 
     :param sector: 512 bytes
+    :return: the `Header`, or None if it is invalid or of another version
     """
     crc = crc32(memoryview(sector)[:_CRC_AT])
     if unpack_from("<I", sector, _CRC_AT)[0] != crc:
@@ -162,20 +165,20 @@ class SlotFile:
 
     @property
     def room(self) -> int:
-        """Sectors that an image and its table may have together (read-only)."""
+        """Most sectors of an image and its table together (read-only)."""
         return max(self._sectors - IMAGE_AT - PAD, 0)
 
     def close(self) -> None:
-        """Close the file for reading. The one for writing stays open, see above."""
+        """Close the file that is open for reading. The one for writing stays open, see above."""
         self._reader.close()
 
     def read_into(self, sector: int, view: memoryview) -> int:
         """
-        Read.
+        Read bytes.
 
-        :param int sector: where, from the file's beginning
-        :param memoryview view: where to
-        :return: bytes that were read
+        :param int sector: first sector, from the file's beginning
+        :param memoryview view: the buffer to fill
+        :return: number of bytes read
         """
         self._reader.seek(sector * SECTOR)
         return self._reader.readinto(view) or 0
@@ -188,17 +191,17 @@ class SlotFile:
 
     def write(self, sector: int, view: memoryview) -> int:
         """
-        Write what differs from what is there, in whole sectors.
+        Write those sectors that differ from the file's content.
 
-        :param int sector: where, from the file's beginning
+        :param int sector: first sector, from the file's beginning
         :param memoryview view: whole sectors
-        :return: sectors that were written
-        :raises UpdateError: if they do not lie within the file
-        :raises OSError: if the drive refuses
+        :return: number of sectors written
+        :raises UpdateError: if they are not within the file
+        :raises OSError: if the drive can't be written
         """
         count = len(view) // SECTOR
         if count * SECTOR != len(view) or not HEADER_AT <= sector <= self._sectors - PAD - count:
-            raise UpdateError("a write would leave the slot")  # never: a fault in this library
+            raise UpdateError("a write would leave the slot")  # would be a bug of this library
         written = 0
         start = None
         for number in range(count + 1):
@@ -213,10 +216,11 @@ class SlotFile:
 
     def holds(self, sector: int, view: memoryview) -> bool:
         """
-        Read back: tell whether these sectors are in the file.
+        Tell whether the file holds these sectors, by reading them.
 
-        :param int sector: where, from the file's beginning
+        :param int sector: first sector, from the file's beginning
         :param memoryview view: whole sectors
+        :return: True if it does
         """
         for number in range(len(view) // SECTOR):
             if not self._is_same(sector + number, view, number):
@@ -233,18 +237,20 @@ class SlotFile:
             file = _open[self._path] = _opened(self._path, "r+b")
         file.seek(sector * SECTOR)
         if file.write(view) != len(view):
-            raise OSError(28)  # ENOSPC: nothing else makes FatFs stop
+            raise OSError(28)  # ENOSPC, the only reason of a short write
 
 
 def _opened(path: str, mode: str):
     if sys.implementation.name == "cpython":
-        return open(path, mode, buffering=0)  # else one file does not see what the other one wrote
+        return open(path, mode, buffering=0)  # so that one file object sees the other's writes
     return open(path, mode)
 
 
 def is_open() -> bool:
     """
-    Tell whether a slot was written in this VM: then the VM may only end by a reset of the board,
+    Tell whether a slot was written in this VM. If so, the VM must end by a reset of the board,
     which closes no file.
+
+    :return: True if it was
     """
     return bool(_open)

@@ -2,10 +2,10 @@
 #
 # SPDX-License-Identifier: MIT
 """
-An update from the offer to the report: decide, download, verify, hand to a writer. The base of all
-writers, `FwupWriter`, is here: the port to the flash.
+An update from the offer to the report: decide, download, verify, pass to a writer. `FwupWriter`,
+the base class of all writers, is here: the port to the flash.
 
-In come offers and bytes; a writer gets chunks, the server gets statuses.
+Input: offers and downloaded bytes. Output: chunks for a writer, statuses for the server.
 
 May call: common, config, wire.
 """

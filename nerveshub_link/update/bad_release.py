@@ -5,21 +5,21 @@
 `nerveshub_link.update.bad_release`
 ====================================================
 
-Which releases a deployment may not install here again, and how their offers are answered. Shared
-by `AppSlotWriter` and `DualBankWriter`, and imported only when an update is offered.
+Decides which releases a deployment must not install on this device again, and answers their offers.
+Shared by `AppSlotWriter` and `DualBankWriter`, and imported only when an update is offered.
 
-Two kinds of releases are bad: one that crashed or hung (the writers know), and one that a
-deployment has installed three times without a confirmation, whatever ended it. NervesHub does not
+Two kinds of releases are bad: one that crashed or hung (recorded by the writers), and one that a
+deployment has installed three times without a confirmation, for whatever reason. NervesHub does not
 notice the second kind: a join with a new uuid empties its list of update attempts
 (``lib/nerves_hub/firmware_updates.ex``), so it would offer the release again without end.
 
 The answer to a bad release is ``rescheduled``, never ``ignored``: ``ignored`` blocks every update
-of the deployment for the penalty time, 24 hours by default, the release that repairs the fault
-included. NervesHub counts ``rescheduled`` as an attempt, and blocks the device by itself after the
+of the deployment for the penalty time, 24 hours by default, including a release that repairs the
+fault. NervesHub counts ``rescheduled`` as an attempt, and blocks the device by itself after the
 third one.
 
-What the records call ``tried`` is a list of two: 30 bits of the CRC-32 of the release's uuid, and
-how many times it was installed. The CRC instead of the uuid keeps the record short.
+The record's ``tried`` is a list of two: 30 bits of the CRC-32 of the release's uuid, and how many
+times it was installed. The CRC instead of the uuid keeps the record short.
 """
 
 import binascii
@@ -46,10 +46,10 @@ def counted(tried, uuid: str, by_deployment: bool):
     """
     Count an installation.
 
-    :param tried: what is remembered so far, or None
-    :param str uuid: of the release that is installed
-    :param bool by_deployment: False for a push by hand, which sets the release's count to zero
-    :return: what to remember, or None
+    :param tried: the record's ``tried``, or None
+    :param str uuid: uuid of the installed release
+    :param bool by_deployment: False for a push by hand, which resets the release's count
+    :return: the new value of ``tried``, or None
     """
     key = _key(uuid)
     same = tried is not None and tried[0] == key
@@ -60,21 +60,22 @@ def counted(tried, uuid: str, by_deployment: bool):
 
 def confirmed(tried, uuid):
     """
-    Forget the count of a release that was confirmed.
+    Reset the count of a release that was confirmed.
 
-    :param tried: what is remembered so far, or None
-    :param str uuid: of the release, or None if that is not known
-    :return: what to remember, or None
+    :param tried: the record's ``tried``, or None
+    :param str uuid: the release's uuid, or None if it is not known
+    :return: the new value of ``tried``, or None
     """
     return None if tried is None or (uuid and tried[0] == _key(uuid)) else tried
 
 
 def used_up(tried, uuid) -> bool:
     """
-    Tell whether deployments have installed a release as often as they may.
+    Tell whether deployments have installed a release as often as allowed.
 
-    :param tried: what is remembered, or None
-    :param str uuid: of the release, or None
+    :param tried: the record's ``tried``, or None
+    :param str uuid: the release's uuid, or None
+    :return: True if they have
     """
     return bool(tried and uuid and tried[1] >= _MOST and tried[0] == _key(uuid))
 
@@ -84,7 +85,7 @@ def refusal(state: dict, uuid):
     Tell why a deployment must not install a release into a slot.
 
     :param dict state: the record on the drive, see `nerveshub_link.slots.record`
-    :param str uuid: of the release
+    :param str uuid: the release's uuid
     :return: the reason, or None
     """
     why, text = None, ""
@@ -101,19 +102,20 @@ def refusal(state: dict, uuid):
 
 def after_install(state: dict, run: str, old: str, uuid: str, by_deployment: bool) -> dict:
     """
-    Make the record to write when a release was installed into a slot.
+    Make the record for a release that was installed into a slot.
 
     :param dict state: the record on the drive, see `nerveshub_link.slots.record`
     :param str run: the slot with the new release
     :param str old: the slot to go back to, or ``""``
-    :param str uuid: of the release
+    :param str uuid: the release's uuid
     :param bool by_deployment: False for a push by hand
+    :return: the record to write
     """
     before = state.get("tried")
     tried = counted(before, uuid, by_deployment)
     state = dict(state)
     if tried != before and used_up(before, state.get("bad")):
-        state["why"] = "tries"  # its count gives way to another release's, and it stays bad
+        state["why"] = "tries"  # stays bad, though its count is replaced by another release's
     for key in ("rev", "tb", "ends", "crashes", "tried"):
         state.pop(key, None)
     if tried is not None:
@@ -124,11 +126,11 @@ def after_install(state: dict, run: str, old: str, uuid: str, by_deployment: boo
 
 def put_off(uuid: str, last, reason: str):
     """
-    Answer the offer of a bad release: the first one is put off by an hour, each further one of the
+    Answer the offer of a bad release: reschedule the first one by an hour, each further one of the
     same release by four hours.
 
-    :param str uuid: of the bad release
-    :param str last: of the bad release that was put off last, or None
+    :param str uuid: uuid of the bad release
+    :param str last: uuid of the bad release that was rescheduled last, or None
     :param str reason: why it is bad, for the operator
     :return: a `reschedule`
     """

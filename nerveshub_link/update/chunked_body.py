@@ -5,21 +5,21 @@
 `nerveshub_link.update.chunked_body`
 ====================================================
 
-The chunked transfer coding (RFC 9112, 7.1), decoded in the buffer that it was read into. Some
-proxies send every body so, whatever length it has. Apart from `nerveshub_link.update.downloader`,
-which imports this only for such an answer.
+Decodes the chunked transfer coding (RFC 9112, 7.1), in the buffer into which it was read. Some
+proxies send every body chunked. `nerveshub_link.update.downloader` imports this only for such a
+response.
 """
 
 from micropython import const
 
 from ..errors import DownloadError
 
-_SIZE = const(0)  # the hexadecimal digits in front of a chunk
-_EXTENSION = const(1)  # what may follow them on the line, which nobody needs
+_SIZE = const(0)  # the hexadecimal digits before a chunk
+_EXTENSION = const(1)  # the rest of that line, which is ignored
 _DATA = const(2)
-_AFTER = const(3)  # the line end behind a chunk
-_TRAILER = const(4)  # header lines behind the last chunk, and the empty line that ends it all
-_LARGE = const(1 << 24)  # a chunk may have 256 MB
+_AFTER = const(3)  # the line end after a chunk
+_TRAILER = const(4)  # header lines after the last chunk, and the empty line at the end
+_LARGE = const(1 << 24)  # limits a chunk to 256 MB
 
 
 class ChunkedBody:
@@ -38,9 +38,9 @@ class ChunkedBody:
         """
         Decode the next bytes in place.
 
-        :param memoryview data: as they came
-        :return: how many bytes of the image stand at its beginning now
-        :raises DownloadError: if this is no chunked body
+        :param memoryview data: the received bytes
+        :return: how many decoded bytes are at the beginning of ``data`` now
+        :raises DownloadError: if the body is not chunked correctly
         """
         at = count = 0
         while at < len(data) and not self.done:
@@ -58,7 +58,7 @@ class ChunkedBody:
         return count
 
     def _read(self, byte: int) -> None:
-        """Read a byte that is not the image's."""
+        """Parse a byte outside of a chunk's data."""
         state = self._state
         if byte == 10:
             self._end_line()

@@ -5,17 +5,17 @@
 `nerveshub_link.update.download_retry`
 ====================================================
 
-What follows when a try to download an image has failed. Pure arithmetic: the caller owns the clock,
-the connection and the image. Apart from the update manager because NervesHub makes giving up
-expensive: a device that said ``failed`` gets nothing for a day. So all this is tried before:
+Decides what to do after a failed try to download an image. Pure arithmetic: the caller owns the
+clock, the connection and the image. NervesHub makes giving up expensive: a device that reported
+``failed`` gets no update for a day. So these rules come first:
 
-* Whatever broke, the next try comes after ``retry_delay`` and asks for the missing bytes only.
-* So many tries in a row without one byte more than ever before, and it has failed. But if the
-  device is offline then, the network is at fault: the next try comes when it is online again.
-* Bytes that proved wrong (a part's checksum, the whole one's, a body that is too long), or that got
+* After any failure the next try comes after ``retry_delay`` and requests the missing bytes only.
+* After ``download_retries`` tries in a row without progress the download has failed. But if the
+  device is offline then, the network is the cause: the next try comes when it is online again.
+* Wrong bytes (a part's checksum, the image's checksum, a body that is too long), and bytes that got
   lost between the network and the writer, make the next try start from zero: twice at most, since
-  a server mostly sends the same bytes again.
-* All of it together has ``download_timeout``, whether bytes come or not.
+  a server usually sends the same bytes again.
+* All tries together may take ``download_timeout``, whether bytes come or not.
 
 The numbers are those of NervesHub's own client (its ``lib/nerves_hub_link/downloader``).
 """
@@ -33,9 +33,9 @@ _RESTARTS = const(2)
 
 class DownloadRetry:
     """
-    Counts the tries of one download after the other.
+    Counts the tries of downloads, one after the other.
 
-    :param int retries: new tries in a row without progress; 0 for no new try at all
+    :param int retries: most further tries in a row without progress; 0 for no further try
     :param int delay: milliseconds between two tries; up to half of it is added
     :param int timeout: milliseconds for all tries together
     :param random: function that returns a float from 0 to 1
@@ -50,40 +50,40 @@ class DownloadRetry:
 
     def begin(self, now: int) -> None:
         """
-        A new download begins.
+        Begin a new download.
 
         :param int now: ticks in milliseconds
         """
         self._began = now
         self._furthest = 0
-        self._failures = 0  # in a row, none of them further than the furthest
+        self._failures = 0  # failed tries in a row without progress
         self._restarts = 0
         self._last = ""
 
     @property
     def over(self) -> bool:
-        """True if there is no further try, whatever breaks (read-only)."""
+        """True if the next failure is final (read-only)."""
         return not self._retries or self._restarts > _RESTARTS
 
     def check(self, now: int) -> None:
         """
-        See whether there is time left.
+        Check the time limit of the download.
 
         :param int now: ticks in milliseconds
-        :raises UpdateError: if there is not
+        :raises UpdateError: if it has passed
         """
         if elapsed(now, self._began) >= self._timeout:
             words = "not done within %d s" % (self._timeout // 1000)
             raise UpdateError(words + (": " + self._last if self._last else ""))
 
-    def after(  # noqa: PLR0913, PLR0917 all that is known of the try
+    def after(  # noqa: PLR0913, PLR0917 everything that is known about the try
         self, error: Exception, received: int, now: int, online: bool, restart: bool = False
     ) -> int:
         """
-        Decide what follows a try that failed.
+        Decide what to do after a failed try.
 
-        :param Exception error: why; an `UpdateError` that is no `DownloadError` is the end
-        :param int received: bytes of the image that there are now
+        :param Exception error: its error; an `UpdateError` that is not a `DownloadError` is final
+        :param int received: bytes of the image received so far
         :param int now: ticks in milliseconds
         :param bool online: whether the device has a connection to NervesHub
         :param bool restart: True if the next try starts from zero whatever ``error`` says
@@ -116,5 +116,5 @@ class DownloadRetry:
         return self._delay + int(self._delay * 0.5 * self._random())
 
     def online(self) -> None:
-        """The device is online again, after `WHEN_ONLINE`: count from the beginning."""
+        """Restart the count of failures: the device is online again, after `WHEN_ONLINE`."""
         self._failures = 0

@@ -5,32 +5,32 @@
 `nerveshub_link.update.downloader`
 ====================================================
 
-The bytes of a firmware image over HTTP, a step at a time: one GET, and after a break another one
-for what is missing. It gets bytes and nothing else: whether they are good and whether there is
-another try, `nerveshub_link.update.image_download` knows.
+Downloads the bytes of a firmware image over HTTP, step by step: one GET, and after a break another
+one for the missing bytes. Whether the bytes are right and whether there is another try, is decided
+by `nerveshub_link.update.image_download`.
 
 Call `Downloader.start`, then `Downloader.step` until it returns `DONE`, and `Downloader.taken` when
 the bytes of a `DATA` are stored: only then do they count. When a step raises, either call
-`Downloader.hang_up` (or `Downloader.restart`, if the bytes so far are no good) and go on stepping,
-or `Downloader.close`. Only the step that connects blocks (TCP and TLS set-up, each wait
-bounded); head and body are read when the socket has something, so a server that is mute or drips
-holds nothing up, and its silence is measured by the caller's clock.
+`Downloader.hang_up` (or `Downloader.restart`, if the bytes so far are wrong) and go on stepping, or
+`Downloader.close`. Only the step that connects blocks (TCP and TLS set-up, each wait limited); head
+and body are read when the socket has bytes, so a silent or slow server does not block the main
+loop, and its silence is measured by the caller's clock.
 
-A new try asks for ``bytes=<received>-``, never for a whole file or behind its end: NervesHub
-answers the first with 200, the second with 500. An answer of 200 is the whole image again: `HEAD`
-comes with `Downloader.received` 0. Where ranges are refused, the next try asks for the whole, and
-what has come is kept until that is answered.
+A new try requests ``bytes=<received>-``, but never the whole file or a range after its end:
+NervesHub answers the first with 200, the second with 500. An answer of 200 is the whole image
+again: `HEAD` comes with `Downloader.received` 0. If ranges are refused, the next try requests the
+whole image, and the received bytes are kept until that is answered.
 
-Parts of an image, for a writer that does not need all of it: `Downloader.fetch` says which part is
-next, and `DONE` comes at its end. Parts are asked for by both ends, over one connection that is
-kept if the server lets it be kept. An answer that is not exactly that part ends it: the next
-`HEAD` is that of the whole image, from zero.
+For a writer that does not need the whole image, `Downloader.fetch` requests a part of it, and
+`DONE` comes at its end. Parts are requested by first and last byte, over one connection if the
+server keeps it open. After an answer that is not exactly that part, no further parts are requested:
+the next `HEAD` is that of the whole image, from zero.
 
-Why not adafruit_requests: its ``get`` waits for the whole head within one call, asks a second time
-when the first try times out, and lets the head grow without a bound. Here, redirects are followed
-by us (bounded, never from https to http, with no header carried along), the connection is reused
-for parts of one image only, a compressed body is refused, and a body that is shorter or longer than
-announced is an error.
+Why not adafruit_requests: its ``get`` waits for the whole head within one call, sends the request a
+second time after a timeout, and does not limit the head's length. Here, redirects are limited,
+never lead from https to http, and carry no headers along; the connection is reused for parts of one
+image only; a compressed body is refused; and a body that is shorter or longer than announced is an
+error.
 
 Longer than other modules: all that a connection goes through must be seen together.
 """
@@ -46,7 +46,7 @@ WAITING = 0
 """Result: nothing to do now."""
 HEAD = 1
 """
-Result: the head is there and good: `Downloader.total` is known, and the bytes from
+Result: the head was accepted: `Downloader.total` is known, and the bytes from
 `Downloader.received` on will follow.
 """
 DATA = 2
@@ -60,9 +60,9 @@ CONNECTED = 4
 """Result: connected; the next steps do not block."""
 
 _MAX_REDIRECTS = const(5)
-_MAX_REFUSALS = const(2)  # of a range, in a row; then the whole is asked for
-_REFUSALS = {206: 2, 416: 2, 500: 1}  # how much of a refusal an answer is
-_MINIMUM_TIME = const(5 * 60)  # seconds that a slow server has at least
+_MAX_REFUSALS = const(2)  # refusals of a range in a row; then the whole image is requested
+_REFUSALS = {206: 2, 416: 2, 500: 1}  # status: how many refusals it counts as
+_MINIMUM_TIME = const(5 * 60)  # seconds that a slow server always has
 _MAXIMUM_TIME = const(3 * 86400)
 _HEADERS = {
     "User-Agent": "nerveshub_link",
@@ -73,15 +73,14 @@ _HEADERS = {
 
 class Downloader:
     """
-    Downloads one image after the other.
+    Downloads images, one after the other.
 
-    :param Transport transport: a connection of its own, beside the WebSocket's
-    :param int chunk_size: bytes that one step moves at most; each line of the head that is needed
-        must fit in, too
+    :param Transport transport: the downloader's own connection, beside the WebSocket's
+    :param int chunk_size: most bytes of one step; each header that is kept must fit, too
     :param int connect_timeout: seconds for each wait of the connect
-    :param int idle_timeout: milliseconds for the head as a whole, and between two bytes of the body
+    :param int idle_timeout: milliseconds for the whole head, and between two bytes of the body
     :param int minimum_speed: bits per second; a try that needs longer for the rest of the image,
-        and longer than five minutes, has failed. 0: it may take as long as it wants
+        and longer than five minutes, has failed. 0 for no limit
     :param bytearray buffer: of ``chunk_size`` bytes; by default it makes one
     """
 
@@ -95,7 +94,7 @@ class Downloader:
         buffer=None,
     ) -> None:
         self._transport = transport
-        self._looked = None  # the last `now`: within a millisecond nothing becomes late
+        self._looked = None  # the last `now`: deadlines are checked once per millisecond
         self._chunk_size = chunk_size
         self._buffer = bytearray(chunk_size) if buffer is None else buffer
         self._view = memoryview(self._buffer)
@@ -103,18 +102,18 @@ class Downloader:
         self._idle_timeout = idle_timeout
         self._minimum_speed = minimum_speed
         self.owner = None
-        """Who has it, see `start`; None if nobody has (read-only)."""
+        """The present owner, see `start`, or None (read-only)."""
         self.close()
 
     def start(self, url: str, size, owner=None) -> None:
         """
-        Get ready for an image; the first step connects.
+        Prepare the download of an image; the first step connects.
 
         :param str url: http or https
         :param int size: length in bytes that the image must have, or None if that is not known
-        :param owner: who has the downloader from now on, until `release`. Whoever had it before
-            loses it, and is told so by a call of its ``evicted``
-        :raises UpdateError: if the URL is no good; then nothing has changed
+        :param owner: the downloader's owner from now on, until `release`. The previous owner's
+            method ``evicted`` is called
+        :raises UpdateError: if the URL is invalid; then nothing has changed
         """
         origin = _parse(url)
         before, self.owner = self.owner, owner
@@ -126,7 +125,7 @@ class Downloader:
 
     def release(self, owner) -> None:
         """
-        As `close`, if the downloader is the caller's; else it is left alone. Never raises.
+        As `close`, if the caller is the owner; else do nothing. Never raises.
 
         :param owner: the caller
         """
@@ -136,10 +135,10 @@ class Downloader:
 
     def renew(self, url: str) -> None:
         """
-        The same image is to be had elsewhere; the next try goes there.
+        Use another URL of the same image from the next try on.
 
         :param str url: http or https
-        :raises UpdateError: if the URL is no good
+        :raises UpdateError: if the URL is invalid
         """
         self._origin = _parse(url)
         self._keeps = False  # the connection that is kept for the next part leads to the old one
@@ -149,8 +148,8 @@ class Downloader:
 
     def hang_up(self) -> None:
         """
-        Close the connection; the next step makes another one, for what is missing. A part ends
-        here: its next step is `DONE`.
+        Close the connection; the next step opens another one for the missing bytes. A part ends
+        here: its next step returns `DONE`.
         """
         self._transport.close()
         if self.stop and self.received:
@@ -160,45 +159,45 @@ class Downloader:
         self._request = None
         self._head = None
         self._in_body = False
-        self._leftover = False  # body bytes lie behind the head in the buffer
+        self._leftover = False  # the buffer has body bytes after the head
         self._until_end = False  # the body ends with the connection, or its last chunk
-        self._chunks = None  # the `ChunkedBody` of a chunked one
-        self._offset = 0  # where the range begins that was asked for; 0: the whole was
+        self._chunks = None  # the `ChunkedBody` of a chunked body
+        self._offset = 0  # first byte of the requested range; 0 for the whole image
         self.data = None
-        """The bytes of the last `DATA` step, None once they were taken."""
+        """The bytes of the last `DATA` step, None after `taken`."""
 
     def restart(self) -> None:
-        """As `hang_up`, but what has come is no good: the next try is for the whole image."""
+        """As `hang_up`, but drop the received bytes: the next try requests the whole image."""
         self.stop = 0
-        """Where the part ends that comes now; 0 if that is the image's end (read-only)."""
+        """End of the part that is being received; 0 for the image's end (read-only)."""
         self.hang_up()
         self._refusals = 0  # of a range
-        self._end = -1  # where the body that comes ends, as far as that is known
-        self._keeps = False  # does the server keep the connection?
-        self._reused = False  # and has not answered on it since
+        self._end = -1  # end of the body that is being received, if it is known
+        self._keeps = False  # True if the server keeps the connection open
+        self._reused = False  # True until the server answers on a reused connection
         self.total = 0
         """Length of the image in bytes, known from `HEAD` on."""
         self.received = 0
         """Bytes of the image taken so far."""
         self.html = False
-        """True if the server calls the image text/html."""
+        """True if the content type is text/html."""
 
     def close(self) -> None:
         """Close the connection and forget the image. Never raises."""
         self._origin = None
         self._size = None
         self.travelled = 0
-        """Bytes of the image that came since `start`, all tries together."""
+        """Bytes of the image received since `start`, in all tries."""
         self.refusal = None
-        """Why the whole comes although a part was asked for, in words; else None."""
+        """Why the whole image comes although a part was requested, in words; else None."""
         self.restart()
 
     def fetch(self, start: int, stop: int) -> None:
         """
-        Get a part of the image next: before the first step, or when a part is `DONE`.
+        Request a part of the image next: before the first step, or when a part is `DONE`.
 
-        :param int start: its first byte; what stands before it counts as taken
-        :param int stop: the byte behind its last one; 0 for all up to the image's end
+        :param int start: its first byte; all bytes before it count as taken
+        :param int stop: the byte after its last one; 0 for the image's end
         """
         if not self._keeps:
             self.hang_up()
@@ -218,22 +217,22 @@ class Downloader:
         return self._keeps and self._transport.is_open
 
     def taken(self) -> None:
-        """The bytes of the last `DATA` step are stored: they count from now on."""
+        """Count the bytes of the last `DATA` step, which are stored now."""
         self.received += len(self.data)
         self.travelled += len(self.data)
         self.data = None
 
     def step(self, now: int) -> int:
         """
-        Do the next bit of work.
+        Do the next step.
 
         :param int now: ticks in milliseconds
         :return: `WAITING`, `CONNECTED`, `HEAD`, `DATA` or `DONE`
-        :raises UpdateError: if this image can't be had
+        :raises UpdateError: if the download has failed for good
         :raises DownloadError: if this try failed
-        :raises ProtocolError: if the answer is no HTTP: this try failed
-        :raises TransportError: if the connection failed: this try failed; ``no_memory`` tells a
-            lack of room apart
+        :raises ProtocolError: if the answer is not HTTP: this try failed
+        :raises TransportError: if the connection failed: this try failed; ``no_memory`` is True for
+            a lack of memory or sockets
         """
         if self.data is not None:
             raise DownloadError("the last bytes were not taken", "restart")
@@ -242,7 +241,7 @@ class Downloader:
         if self._head is None:
             return self._connect()
         if self._heard is None:
-            self._heard = now  # not before: connecting took its time
+            self._heard = now  # not earlier, since connecting has blocked
         if self._in_body and (now != self._looked or self._chunks is not None):
             self._looked = now
             self._check_body(now)
@@ -258,7 +257,7 @@ class Downloader:
         except TransportError:
             if not self._reused:
                 raise
-            # A server may close a kept connection at any time; then another one is made at once.
+            # A server may close a kept connection at any time: open another one at once.
             stop, self.stop = self.stop, 0  # this is not the part's end
             self.hang_up()
             self.stop = stop
@@ -267,14 +266,14 @@ class Downloader:
         return self._wait(now)
 
     def _wait(self, now: int) -> int:
-        """Nothing came. How long may that go on?"""
+        """Check how long the server has been silent."""
         if elapsed(now, self._heard) >= self._idle_timeout:
             raise DownloadError("the server went silent after %d bytes" % self.received)
         return WAITING
 
     def _check_body(self, now: int) -> None:
-        """Is it too late, or too early, for the body to be incomplete?"""
-        # Whether bytes come or not: one at each step is too slow as well.
+        """Check an incomplete body: it must not be too slow, nor have ended."""
+        # Also while bytes come: one byte at each step is too slow, too.
         if elapsed(now, self._began) >= self._allowed:
             words = "slower than %d bit/s at %d of %d bytes"
             raise DownloadError(words % (self._minimum_speed, self.received, self.total))
@@ -292,8 +291,8 @@ class Downloader:
             if stop:
                 headers["Range"] += str(stop - 1)
                 headers["Connection"] = "keep-alive"
-        # What needs memory comes before the connection: until that is made, MemoryError means
-        # "not beside the WebSocket", and the caller can make room.
+        # Allocate before connecting: a MemoryError until then means that the WebSocket must be
+        # closed first, which the caller can do.
         head = HeadReader(self._buffer, "chunk_size")
         request = memoryview(request_head(url, headers))
         self.html = False
@@ -306,14 +305,14 @@ class Downloader:
         return CONNECTED
 
     def _send(self) -> None:
-        """Send the request; what was not taken is offered again, the very same bytes."""
-        # The slice comes first: what was sent must be counted, whatever there is memory for then.
+        """Send the rest of the request."""
+        # Make the slice before send(): its result must be counted even without memory.
         self._sent += self._transport.send(self._request[self._sent :])
         if self._sent == len(self._request):
             self._request = None
 
     def _read_head(self, now: int) -> int:
-        # One deadline counts for the whole head, however it drips: self._heard stays.
+        # One deadline for the whole head, however slowly it comes: self._heard is not changed.
         head = self._head
         count = self._transport.recv_into(head.space())
         if not count:
@@ -338,7 +337,7 @@ class Downloader:
         return HEAD
 
     def _is_part(self, status: int, headers: dict) -> bool:
-        """Is this the part that was asked for? Whatever else it is, there are no parts any more."""
+        """Tell whether this is the requested part; if not, request no parts any more."""
         from .part_answer import judge_part  # noqa: PLC0415 few updates come in parts
 
         self.refusal = judge_part(status, headers, self.received, self.stop, self._size)
@@ -349,11 +348,11 @@ class Downloader:
         if status != 200:
             self.restart()
             return False
-        self.stop = self.received = self._offset = 0  # it is the whole, which is taken
+        self.stop = self.received = self._offset = 0  # the whole image, which is accepted
         return True
 
     def _judge(self, status: int, headers: dict) -> None:
-        """Is this the image, or the rest of it?"""
+        """Check that this is the image, or the requested rest of it."""
         offset, refusals, self._refusals = self._offset, self._refusals, 0
         url = self._url
         if status in (200, 203, 206):
@@ -364,12 +363,12 @@ class Downloader:
             )
         except DownloadError:
             if offset:
-                # By 500 NervesHub says that a range begins behind the end; but any server may be
-                # ill. Other errors have nothing to do with the range.
+                # NervesHub answers 500 to a range after the end, but 500 may also be another fault.
+                # Other errors have nothing to do with the range.
                 self._refusals = refusals + _REFUSALS.get(status, 0)
             raise
         if status != 206 or not offset:
-            self.received = 0  # all of it comes, whatever was asked for
+            self.received = 0  # the whole image, whatever was requested
         self._end = self.total
         if chunked:
             from .chunked_body import ChunkedBody  # noqa: PLC0415 seldom met
@@ -389,7 +388,7 @@ class Downloader:
         return WAITING
 
     def _take_leftover(self) -> int:
-        """The part of the body that came together with the head."""
+        """Return the body bytes that came together with the head."""
         self._leftover = False
         return self._hand_out(self._view[self._head.start : self._head.end])
 

@@ -6,14 +6,14 @@
 ====================================================
 
 The simplest `FwupWriter`: the image becomes a file. For CPython hosts, simulators and tests, and
-as a model for writers of your own. It installs nothing: the program on the host must start what the
-file holds. So a board refuses it: it would restart, run the code that it ran before, and report the
-new release as running.
+as a model for your own writers. It does not run the image: the program on the host must do that. So
+it is refused on a board, which would restart, run its old code, and report the new release as
+running.
 
-``<path>`` is the installed image, ``<path>.json`` tells its metadata and whether it was confirmed;
-``<path>.part`` and ``<path>.json.part`` are those on their way. Each is completed under that name
-first, so that on a host there is always an installed image whole. (A board's ``os.rename`` removes
-the old file first.) A record whose length is not the image's is ignored.
+``<path>`` is the installed image, ``<path>.json`` holds its metadata and whether it was confirmed;
+``<path>.part`` and ``<path>.json.part`` are incomplete ones. A file is renamed only when it is
+complete, so that a host always has a complete installed image. (A board's ``os.rename`` removes the
+old file first.) A record with another length than the image's is ignored.
 """
 
 import json
@@ -28,10 +28,9 @@ class FileWriter(FwupWriter):
     """
     Writes firmware images to a file.
 
-    :param str path: where the installed image lies; its folder must exist and be writable
-    :param dict firmware_meta: what to report until the first update was installed
-    :param bool on_board: True to use it on a board all the same, where your own code brings what
-        the file holds to its place
+    :param str path: path of the installed image; its folder must exist and be writable
+    :param dict firmware_meta: metadata to report until the first update was installed
+    :param bool on_board: True to allow it on a board, where your own code installs the file
     :raises ValueError: on a board, without ``on_board``
     """
 
@@ -67,8 +66,8 @@ class FileWriter(FwupWriter):
 
     def firmware_meta(self):
         """
-        Return the metadata of the image that was installed at construction, or what the constructor
-        was given: an update counts from the next start on.
+        Return the metadata of the image that was installed at construction, or the option
+        ``firmware_meta``: an update runs only from the next start on.
         """
         return self._record["meta"]
 
@@ -92,11 +91,11 @@ class FileWriter(FwupWriter):
     def fwup_finish(self) -> None:
         """Replace the installed image by the new one and remember its metadata, unconfirmed."""
         self._file.close()
-        # All that a full disk can refuse comes first: what is reported as failed must not start.
+        # First everything that fails on a full disk: a release reported as failed must not start.
         self._write({"meta": self._new_meta, "size": self._size, "validated": False})
         os.rename(self._path + ".part", self._path)
         self._file = None
-        self._record.pop("size", None)  # from now on the record is the new image's
+        self._record.pop("size", None)  # the record on the disk belongs to the new image now
         self._commit()
 
     def fwup_abort(self) -> None:
@@ -107,11 +106,11 @@ class FileWriter(FwupWriter):
         try:
             file.close()
         except OSError:
-            pass  # the disk may be full: all the more reason to remove it
+            pass  # the disk may be full: remove the file nevertheless
         os.remove(self._path + ".part")
 
     def fwup_confirm(self) -> None:
-        """Remember that the installed image is good."""
+        """Record that the installed image is confirmed."""
         record = dict(self._record)
         record["validated"] = True
         if "size" in record:

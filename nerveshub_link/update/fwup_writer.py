@@ -5,17 +5,17 @@
 `nerveshub_link.update.fwup_writer`
 ====================================================
 
-The port to the flash: what stores firmware implements `FwupWriter`. The update manager downloads
-and verifies; a writer only writes, and knows what is installed.
+The port to the flash: a class that stores firmware implements `FwupWriter`. The update manager
+downloads and verifies; a writer only writes, and keeps the metadata of installed firmware.
 
 The order of calls is ``fwup_begin``, ``fwup_chunk`` for each piece, then either ``fwup_finish``,
-after length and checksum proved right, or ``fwup_abort``. ``fwup_chunk`` and ``fwup_finish`` may
-return False to be called again at the next ``poll()``. A download that has to start from zero again
-is another ``fwup_abort`` and ``fwup_begin``. Any of them may raise: the update is then
+after length and checksum were verified, or ``fwup_abort``. ``fwup_chunk`` and ``fwup_finish`` may
+return False to be called again at the next ``poll()``. If the download starts from zero again,
+``fwup_abort`` and ``fwup_begin`` are called again. Any of them may raise: the update is then
 aborted and reported as failed with the exception's text.
 
-A writer that verifies signatures, and needs only parts of an image, says so by ``fwup_first``.
-Then ``fwup_next`` is called when a part was taken, and the next part comes by ``fwup_chunk``.
+A writer that verifies signatures, and needs only parts of an image, sets ``fwup_first``. Then
+``fwup_next`` is called after each part, and the next part comes by ``fwup_chunk``.
 """
 
 
@@ -26,14 +26,14 @@ class FwupWriter:
 
     installed = 0
     """
-    Number of the install that runs now, counted by the writer; 0 if it does not count. Of several
-    writers, the one with the greatest tells what the device reports as running.
+    Number of the running installation, counted by the writer; 0 if it does not count. Of several
+    writers, the metadata of the one with the greatest number is reported.
     """
 
     next_install = 0
     """
-    Number that the next install gets at least. Set before `fwup_begin` where there are several
-    writers: only then can their numbers be compared.
+    Minimum of the next installation's number. Set before `fwup_begin` if there are several writers,
+    so that their numbers can be compared.
     """
 
     by_deployment = False
@@ -44,23 +44,23 @@ class FwupWriter:
 
     blocks_next = 0
     """
-    Seconds that the next `fwup_chunk` may block, such as for the erase of a whole bank. Asked
-    before each call of it, also of those without bytes: the link sends a heartbeat first, and calls
+    Seconds that the next `fwup_chunk` may block, such as to erase a whole bank. Read before each
+    call, also before calls without bytes: the link sends a heartbeat first, and calls
     `Client.handle_blocking` with ``"erase"``.
     """
 
     public_keys = ()
     """
-    If the writer takes signed releases only: the keys by one of which they must be signed, each 32
-    bytes. An update needs no checksum of the server then.
+    Public keys of 32 bytes each, if the writer accepts only releases signed by one of them. An
+    update needs no checksum of the server then.
     """
 
     fwup_first = 0
     """
-    0 if the writer takes the image whole. A writer that can do with parts of it, and verifies them
-    by a signature, says how many of the first bytes it wants to see; then `fwup_next` is asked for
-    the next part. Asked once for each update. The server's checksum is that of the whole: where
-    parts are left out, what the writer verifies is all that is verified.
+    0 if the writer needs the whole image. A writer that needs only parts of it, and verifies them
+    by a signature, sets the number of first bytes that it needs; then `fwup_next` is called for the
+    next part. Read once for each update. The server's checksum is that of the whole image: if parts
+    are left out, only the writer verifies the update.
     """
 
     public_keys = ()
@@ -71,26 +71,26 @@ class FwupWriter:
     """
 
     finished_percent = 0
-    """How far `fwup_finish` has come, 0 to 100, if it has returned False."""
+    """Progress of `fwup_finish`, 0 to 100, after it has returned False."""
 
     _dog = None  # `app_watchdog.Watchdog`, where there is one to feed
 
     @property
     def watchdog_seconds(self):
         """
-        Seconds within which `poll` must be called again, since it feeds a watchdog; None while
-        there is none (read-only). `NervesHubLink` calls `poll` before each step that blocks, and
-        waits for a connect for a quarter of this time at most.
+        Seconds within which `poll` must be called again, since it feeds a watchdog; None without a
+        watchdog (read-only). `NervesHubLink` calls `poll` before each step that blocks, and limits
+        each wait of a connect to a quarter of this time.
         """
         return None if self._dog is None else self._dog.seconds
 
     log_of_link = None
-    """What the link has put in the place of ``log``."""
+    """The function by which the link has replaced ``log``."""
 
     def log(self, level: str, message: str) -> None:
         """
-        Log a line. Call it: the link puts its own in this place (`give_log`), unless the writer
-        was given another one.
+        Log a line. For the writer to call: the link replaces it by its own function (`give_log`),
+        unless the writer has another one.
 
         :param str level: ``"debug"``, ``"info"``, ``"warning"`` or ``"error"``
         :param str message: the line
@@ -98,11 +98,11 @@ class FwupWriter:
 
     def firmware_meta(self):
         """
-        Tell what is running now, which is what the device reports when it joins.
+        Return the metadata of the running firmware, which the device reports when it joins.
 
         :return: dict with ``uuid``, ``product``, ``architecture``, ``version``, ``platform`` and
-            optionally ``author``, ``description``, ``vcs_identifier``, ``misc``; or None if this
-            writer does not know: the option ``firmware_meta`` serves then
+            optionally ``author``, ``description``, ``vcs_identifier``, ``misc``; or None to use the
+            option ``firmware_meta``
         """
         return None
 
@@ -116,7 +116,7 @@ class FwupWriter:
 
     def firmware_auto_reverted(self) -> bool:
         """
-        Tell whether the device went back to this firmware because a newer one proved bad.
+        Tell whether the device went back to this firmware because a newer one failed.
 
         :return: True until the next update is installed
         """
@@ -124,16 +124,16 @@ class FwupWriter:
 
     def last_failure(self):
         """
-        Tell what went wrong in earlier starts; it is logged when the device joins.
+        Return the failure of earlier starts; it is logged when the device joins.
 
-        :return: a text, such as the reset's reason and a traceback; None if there is nothing
+        :return: a text, such as the reset's reason and a traceback; None without a failure
         """
         return None
 
     def poll(self) -> bool:
         """
-        Do what time demands: call `feed`, and count the time of a trial, for example. Called some
-        40 times a second, also during an update; it must not allocate when idle.
+        Check deadlines, such as that of a trial, and call `feed`. Called some 40 times a second,
+        also during an update; it must not allocate when idle.
 
         :return: True if the device should restart now
         """
@@ -148,17 +148,17 @@ class FwupWriter:
 
     def watchdog(self, seconds: int) -> bool:
         """
-        Arm the board's watchdog for the application: if `NervesHubLink.poll` is not called for so
-        long, the board is reset. Only that feeds it, during a trial and afterwards, and so a
-        release that hangs, or that runs on and never polls, goes back. (A release that feeds
-        ``microcontroller.watchdog`` itself can't be found out.)
+        Arm the board's watchdog for the application: it resets the board if `NervesHubLink.poll` is
+        not called for so long. Only ``poll()`` feeds it, during a trial and afterwards, so the
+        board goes back from a release that hangs or never polls. (A release that feeds
+        ``microcontroller.watchdog`` itself is not detected.)
 
-        During a trial that the launcher guards with a watchdog of its own, the shorter of both
-        timeouts holds; from the confirmation on, this one.
+        During a trial, for which the launcher arms the watchdog, too, the shorter of both timeouts
+        is used; from the confirmation on, this one.
 
         :param int seconds: from 1 to 86400; longer than your main loop ever needs from one
             ``poll()`` to the next
-        :return: True if it is armed; False where there is none, such as on CPython
+        :return: True if it is armed; False on a machine without a watchdog, such as on CPython
         :raises ValueError: if ``seconds`` is wrong, or more than this chip's watchdog can wait
         """
         from .app_watchdog import watch  # noqa: PLC0415 not every application wants one
@@ -168,28 +168,29 @@ class FwupWriter:
 
     def fwup_accepts(self, first, conf) -> bool:
         """
-        Tell whether this writer takes an image, so that one of several can be chosen.
+        Tell whether this writer accepts an image, to choose one of several writers.
 
         :param first: the image's first bytes, at least 4, bytes or a memoryview
         :param str conf: the text of the archive's ``meta.conf`` if it is a ``.fw``, else None
+        :return: True if it does
         """
         return True
 
     def fwup_check(self, meta: dict, deployment: bool):
         """
-        Judge an update before the application is asked: a running firmware that is not confirmed
-        yet may want to wait, and one that crashed here need not be tried again. If this raises, it
-        is logged, and the application is asked.
+        Decide about an update before the application does: for example to wait until the running
+        firmware is confirmed, or to refuse firmware that crashed here. If this raises, it is
+        logged, and the application decides.
 
         :param dict meta: as in `Client.update_available`
         :param bool deployment: True for a deployment's update, False for one pushed by hand
-        :return: None to leave it to the application; else `ignore` or `reschedule`
+        :return: None to let the application decide; else `ignore` or `reschedule`
         """
         return None
 
     def fwup_begin(self, size, meta: dict) -> None:
         """
-        Get ready for a new firmware. What runs must stay bootable all the while.
+        Prepare for new firmware. The running firmware must stay bootable until `fwup_finish`.
 
         :param int size: its length in bytes
         :param dict meta: its metadata, as in `Client.update_available`
@@ -200,13 +201,13 @@ class FwupWriter:
         """
         Write the next bytes.
 
-        What takes long is done in pieces: a writer that returns False is called again at the next
+        Long work must be done in pieces: a writer that returns False is called again at the next
         ``poll()``, with an empty memoryview, until it returns something else. Until then the bytes
-        stay as they are, nothing more is downloaded, and the link goes on.
+        of the first call stay valid, nothing more is downloaded, and the link goes on.
 
         :param memoryview data: at most ``chunk_size`` bytes, valid until this returns anything
             but False
-        :return: False if there is more to do with them; None or True if they were taken
+        :return: False if there is more work; None or True if the bytes are written
         :raises DownloadError: if the bytes are wrong, and another download may bring the right
             ones: it starts from zero, twice at most
         """
@@ -214,49 +215,45 @@ class FwupWriter:
 
     def fwup_next(self, received: int, kept: bool):
         """
-        Tell which part of the image is needed next. Called only if `fwup_first` is not 0: when all
-        bytes of a part were taken, and when the download broke off within it. The answer to it may
-        be the whole image all the same, where a server knows no parts: then `fwup_abort` and
-        `fwup_begin` come first, and `fwup_next` is called no more for this update.
+        Return the part of the image that is needed next. Called only if `fwup_first` is not 0: when
+        all bytes of a part were written, and when the download of a part was interrupted. A server
+        that does not support parts sends the whole image instead: then `fwup_abort` and
+        `fwup_begin` are called, and `fwup_next` is not called again for this update.
 
-        :param int received: bytes of the image that were taken, with those that were left out
+        :param int received: bytes of the image that were written, including those left out
         :param bool kept: False if a further part needs another connection, which blocks
-        :return: (start, stop): the bytes from ``start`` to ``stop - 1``, which come next; ``start``
-            may lie before ``received`` by what the writer wants to see again. With a ``stop`` of 0
-            all that is left comes, and if nothing was left out, the server's checksum counts. False
-            if there is more to do before, or for the progress, how many bytes of the image are
-            there by now, whatever way they came: it is called again at the next ``poll()``. None if
-            no more is needed
+        :return: ``(start, stop)`` to get the bytes from ``start`` to ``stop - 1`` next; ``start``
+            may be less than ``received``, to get bytes again. With a ``stop`` of 0 the whole rest
+            comes, and if nothing was left out, the server's checksum is verified. If there is more
+            work before: False, or the number of bytes of the image that are complete, for the
+            progress; it is called again at the next ``poll()``. None if no more is needed
         :raises DownloadError: as `fwup_chunk`
         """
         return received, 0
 
     def fwup_finish(self):
         """
-        Commit: all bytes were written and verified. Takes effect at the next start.
+        Install the firmware, whose bytes were all written and verified. It runs from the next start
+        on. Long work, such as reading the image back, must be done in pieces.
 
-        What takes long, such as reading the image back, is done in pieces, so that the link goes on
-        meanwhile.
-
-        :return: False if there is more to do: the link calls it again at its next ``poll()``, and
+        :return: False if there is more work: the link calls it again at its next ``poll()``, and
             reports `finished_percent`; None or True if it is done
         """
         raise NotImplementedError("fwup_finish")
 
     def fwup_abort(self) -> None:
         """
-        Drop what was written; `fwup_begin` may follow. Also called when `fwup_begin` itself or
-        `fwup_finish` raised.
+        Drop the written bytes; `fwup_begin` may follow. Also called after `fwup_begin` or
+        `fwup_finish` has raised.
         """
 
     def fwup_confirm(self) -> None:
-        """Keep the running firmware: it reached NervesHub and runs well."""
+        """Confirm the running firmware: it has reached NervesHub and runs well."""
 
 
 def give_log(writer, log) -> None:
     """
-    Let a writer log through the link, unless it has a log of its own: a method of its class, or
-    one that the application has put there.
+    Let a writer log through the link, unless its class or the application has replaced ``log``.
 
     :param FwupWriter writer: the writer
     :param log: function of level and text

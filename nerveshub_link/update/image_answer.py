@@ -5,30 +5,30 @@
 `nerveshub_link.update.image_answer`
 ====================================================
 
-Is this HTTP answer the image, or the rest of it that was asked for? Nearly all are plain, and taken
-here; of the others `nerveshub_link.update.odd_answer` knows, which costs memory only when there is
-one.
+Checks that an HTTP response is the image, or the requested rest of it. Nearly all responses are
+plain, and accepted here; `nerveshub_link.update.odd_answer` handles the others, and takes memory
+only for them.
 """
 
 
-def judge(  # noqa: PLR0913, PLR0917 one answer, all that it has to agree with
+def judge(  # noqa: PLR0913, PLR0917 one response, and everything that it must match
     status: int, headers: dict, shown: str, offset: int, total: int, size, signed: bool = True
 ) -> tuple:
     """
-    Judge an answer.
+    Check a response.
 
     :param int status: its status code
     :param dict headers: its headers
-    :param str shown: the URL for people
-    :param int offset: where the range begins that was asked for; 0 if the whole was
-    :param int total: length of the image, if a range was asked for
-    :param size: length that the update told, or None
-    :param bool signed: whether the URL has a query, as those have that expire
+    :param str shown: the URL, for errors
+    :param int offset: first byte of the requested range; 0 if the whole image was requested
+    :param int total: length of the image, if a range was requested
+    :param size: the image's length by the update, or None
+    :param bool signed: whether the URL has a query, as URLs that expire have
     :return: length of the whole image; whether only the connection's end, or the last chunk, ends
-        the body; whether that is chunked. If the status is not 206, or the whole was asked for, the
-        body begins with the image's first byte
-    :raises UpdateError: if the server says no
-    :raises DownloadError: if this is not what was asked for
+        the body; whether it is chunked. If the status is not 206, or the whole image was requested,
+        the body begins with the image's first byte
+    :raises UpdateError: if the server refuses for good
+    :raises DownloadError: if the response is not the requested one
     """
     if "transfer-encoding" not in headers and "content-encoding" not in headers:
         length = headers.get("content-length")

@@ -5,14 +5,13 @@
 `nerveshub_link.update.image_check`
 ====================================================
 
-Is this the image that the server meant? SHA-256 of the whole, and of each part of it on the way, so
-that a damaged download is noticed within a megabyte. What is hashed here goes on being hashed when
-the download resumes.
+Verifies a downloaded image: SHA-256 of the whole, and of each part of it, so that a damaged
+download is detected within a megabyte. Hashing continues when the download resumes.
 
 NervesHub sends ``checksum``, and ``partials_checksums`` for each consecutive MiB, the last one
-short (its ``lib/nerves_hub/firmwares.ex``). The whole one decides. A list of parts that is
-malformed, or has another length than the image needs, is not used: refusing an update for it would
-cost the device a day, and gain nothing that the whole checksum does not tell.
+short (its ``lib/nerves_hub/firmwares.ex``). The image's checksum decides. A list of parts that is
+malformed, or has a wrong length, is ignored: refusing the update would cost the device a day, and
+the image's checksum is sufficient.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ class ImageCheck:
     """
     The checksums of one image.
 
-    :param str checksum: of the whole, as `sha256_text` returns it, or None if there is none
+    :param str checksum: the image's, as returned by `sha256_text`, or None without one
     :param partials: ``partials_checksums`` as the server sent them
     """
 
@@ -38,17 +37,17 @@ class ImageCheck:
 
     def begin(self, size: int) -> bool:
         """
-        The image begins, or begins again.
+        Begin with the image's first byte, or begin again.
 
-        :param int size: its length in bytes
-        :return: False if there are checksums of its parts, but no usable ones
+        :param int size: the image's length in bytes
+        :return: False if the checksums of its parts are invalid, and ignored
         """
         self._whole = hashlib.new("sha256")
         self._size = size
         self._parts = parts = _parts(self._given, size) if self._given else None
         usable = parts is not None or not self._given
         if parts is not None and parts == [self.checksum]:
-            self._parts = None  # a small image: one hash will do
+            self._parts = None  # a small image: one hash is sufficient
         self._index = -1
         if self._parts is not None:
             self._next_part()
@@ -61,10 +60,10 @@ class ImageCheck:
 
     def update(self, data: memoryview) -> None:
         """
-        Take the next bytes.
+        Hash the next bytes.
 
-        :param memoryview data: at most what is missing
-        :raises DownloadError: if a part of the image is complete, and wrong
+        :param memoryview data: the bytes, not more than the image's rest
+        :raises DownloadError: if a part of the image is complete, and its checksum wrong
         """
         self._whole.update(data)
         if self._parts is None:
@@ -84,9 +83,9 @@ class ImageCheck:
 
     def finish(self) -> None:
         """
-        All bytes are there.
+        Verify the complete image.
 
-        :raises DownloadError: if they are the wrong ones
+        :raises DownloadError: if its checksum is wrong
         """
         found = self._whole.digest().hex()
         if self.checksum is not None and found != self.checksum:
@@ -96,16 +95,17 @@ class ImageCheck:
 
 def sha256_text(value):
     """
-    Return a SHA-256 in lower-case hex, None if this is none. NervesHub sends upper case.
+    Convert a SHA-256 to lower-case hex. NervesHub sends upper case.
 
     :param value: anything
+    :return: the text, or None if the value is not a SHA-256 in hex
     """
     text = value.lower() if isinstance(value, str) else ""
     return text if len(text) == 64 and not text.strip("0123456789abcdef") else None
 
 
 def _parts(given, size: int):
-    """The parts' checksums; None if they are malformed or do not fit."""
+    """Return the parts' checksums; None if they are malformed or their number is wrong."""
     if not isinstance(given, list) or len(given) != (size + _PART - 1) // _PART:
         return None
     parts = [sha256_text(value) for value in given]

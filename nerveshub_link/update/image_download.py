@@ -5,16 +5,15 @@
 `nerveshub_link.update.image_download`
 ====================================================
 
-One image, whole and verified, in as many tries as it takes: what `Downloader` gets is checked by
-`ImageCheck`, and after a break `DownloadRetry` says when to go on. Apart from the update manager,
-which only wants bytes, so that nobody there asks which try they came from.
+Downloads and verifies one image, in as many tries as needed: `Downloader` gets the bytes,
+`ImageCheck` verifies them, and after a failure `DownloadRetry` decides when to try again. So the
+update manager only gets bytes, and need not know about tries.
 
-A writer that verifies the image itself may take parts of it, see `FwupWriter.fwup_first`. Then
-`ImageCheck` has not seen all of it, and does not count. Where anything is odd about the parts, the
-whole comes, from zero, and is checked.
+A writer that verifies the image itself may request parts of it, see `FwupWriter.fwup_first`. Then
+`ImageCheck` has not seen the whole image, and is not used. If the server does not send exactly the
+requested part, the whole image is downloaded from zero, and verified.
 
-A power cut ends it: what has come is kept by the writer and this object alone, and the next update
-starts from zero.
+The state is in memory only: after a power cut the next update starts from zero.
 """
 
 from micropython import const
@@ -32,14 +31,14 @@ _UNVERIFIED = const("update not verified, as allowed")
 NO_ROOM = 5
 """Result, beside those of `nerveshub_link.update.downloader`: no memory for the connection."""
 EXPIRED = 6
-"""Result: the URL is good no longer: `ImageDownload.why`."""
+"""Result: the URL is not valid any more, see `ImageDownload.why`."""
 
 
 class Offer:
     """
-    What the server wants installed.
+    An update that the server offers.
 
-    :param dict payload: an ``update`` that offers something
+    :param dict payload: payload of an ``update`` event that offers firmware
     """
 
     def __init__(self, payload: dict) -> None:
@@ -50,7 +49,7 @@ class Offer:
         self.size = payload.get("size")
         """Length of the image in bytes, or None."""
         self.checksum = payload.get("checksum")
-        """SHA-256 of the image, in lower-case hex once it was checked, or None."""
+        """SHA-256 of the image, in lower-case hex after `nerveshub_link.update.offer.check`."""
         self.partials = payload.get("partials_checksums")
         """The parts' checksums, unchecked: see `nerveshub_link.update.image_check`."""
         self.for_deployment = payload.get("deployment_id") is not None
@@ -60,9 +59,10 @@ class Offer:
 
     def is_same_image(self, other) -> bool:
         """
-        Tell whether another offer is for the very same bytes.
+        Tell whether another offer is for the same bytes.
 
-        :param Offer other: of the same uuid
+        :param Offer other: an offer of the same uuid
+        :return: True if size and checksum are known and equal
         """
         same = self.size == other.size and self.checksum == other.checksum
         return same and self.checksum is not None
@@ -70,18 +70,18 @@ class Offer:
 
 class ImageDownload:
     """
-    Downloads one image after the other.
+    Downloads images, one after the other.
 
-    :param Config config: ``download_retries``, ``retry_delay``, ``download_timeout``, ``random``,
-        ``fwup_writer``
-    :param Downloader loader: fetches bytes
+    :param Config config: its ``download_retries``, ``retry_delay``, ``download_timeout``,
+        ``random`` and ``fwup_writer`` are used
+    :param Downloader loader: the downloader
     :param log: function of level and text
     """
 
     def __init__(self, config, loader, log) -> None:
         self.loader = loader
-        """Holds the bytes."""
-        self._looked = None  # the last `now`: within a millisecond nothing becomes late
+        """The `Downloader`."""
+        self._looked = None  # the last `now`: deadlines are checked once per millisecond
         self._config = config
         self._log = log
         self.retry = DownloadRetry(
@@ -91,16 +91,16 @@ class ImageDownload:
             config.random,
         )
         self.online = True
-        """Is the device joined? The caller knows."""
+        """True while the device is joined; set by the caller."""
         self.close()
 
     def start(self, offer, now: int) -> None:
         """
-        A download begins.
+        Begin a download.
 
-        :param Offer offer: what to get
+        :param Offer offer: the offer
         :param int now: ticks in milliseconds
-        :raises UpdateError: if the URL is no good
+        :raises UpdateError: if the URL is invalid
         """
         self.retry.begin(now)
         self._take(offer)
@@ -133,18 +133,18 @@ class ImageDownload:
         return same
 
     def close(self) -> None:
-        """Close the connection, give the downloader back, forget the image. Never raises."""
+        """Close the connection, release the downloader, drop the image. Never raises."""
         self.loader.release(self)
         self._offer = None
         self._check = None
         self._wait = None  # milliseconds to the next try, None during one
-        self._since = None  # when the wait began
+        self._since = None  # ticks when the wait began
         self.partial = False
-        """True if not all of the image came, so that its checksum is not known."""
+        """True if parts of the image were left out, so that its checksum can't be computed."""
         self.alone = False
-        """True while the connection needs the memory of the WebSocket."""
+        """True while the download needs the WebSocket's memory: the link must stay closed."""
         self.why = ""
-        """Why the last try failed."""
+        """Why the last try failed, in words."""
 
     @property
     def connects_next(self) -> bool:
@@ -157,7 +157,7 @@ class ImageDownload:
         return self._wait is not None
 
     def joined(self) -> None:
-        """The device is online again."""
+        """Note that the device is online again, and continue a download that waits for that."""
         self.online = True
         if self._wait == WHEN_ONLINE:
             self.retry.online()
@@ -165,12 +165,12 @@ class ImageDownload:
 
     def step(self, now: int) -> int:
         """
-        Do the next bit of work.
+        Do the next step.
 
         :param int now: ticks in milliseconds
-        :return: as `Downloader.step`, but `HEAD` only where the image begins, or begins again; or
+        :return: as `Downloader.step`, but `HEAD` only when the image begins, or begins again; or
             `NO_ROOM` or `EXPIRED`
-        :raises UpdateError: if this image can't be had
+        :raises UpdateError: if the download has failed for good
         """
         if now != self._looked:
             self._looked = now
@@ -186,7 +186,7 @@ class ImageDownload:
                     self._check.update(loader.data)
             elif result == HEAD:
                 if loader.received:
-                    return WAITING  # it goes on
+                    return WAITING  # the image continues
                 self.partial = False
                 if loader.refusal is not None:
                     self._log("warning", "no parts from this server: ", loader.refusal)
@@ -199,9 +199,10 @@ class ImageDownload:
 
     def fetch(self, span) -> None:
         """
-        Get a part of the image next: the one before is there, or broke off.
+        Request a part of the image next, when the previous one is complete or was interrupted.
 
-        :param span: its beginning and its end, as `Downloader.fetch`; None if no more is needed
+        :param span: its ``start`` and ``stop``, as for `Downloader.fetch`; None if no more is
+            needed
         """
         loader = self.loader
         start, stop = (loader.total, 0) if span is None else span
@@ -213,17 +214,17 @@ class ImageDownload:
 
     def _pause(self, now: int) -> None:
         if self._since is None:
-            self._since = now  # not before: a connect that failed took its time
+            self._since = now  # not earlier, since a failed connect has blocked
         if self._wait != WHEN_ONLINE and elapsed(now, self._since) >= self._wait:
             self._wait = None
 
     def verify(self, now: int) -> bool:
         """
-        All bytes are there: are they the right ones?
+        Verify the complete image.
 
         :param int now: ticks in milliseconds
-        :return: False if the download starts from zero, once more
-        :raises UpdateError: if they are wrong, and were before
+        :return: False if it is wrong, and the download starts from zero
+        :raises UpdateError: if it is wrong, and no further try is allowed
         """
         self.loader.hang_up()
         if self.partial:
@@ -232,7 +233,7 @@ class ImageDownload:
             self._check.finish()
             return True
         except Exception as error:
-            self.broke(error, now, True)  # a hash that was asked for its digest can't go on
+            self.broke(error, now, True)  # a hash can't continue after its digest was read
             return False
 
     @property
@@ -255,24 +256,24 @@ class ImageDownload:
 
     def broke(self, error: Exception, now: int, lost: bool = False) -> int:
         """
-        This try failed: arrange for the next one, if there is one.
+        Handle a failed try: prepare the next one, if there is one.
 
-        :param Exception error: why
+        :param Exception error: the error
         :param int now: ticks in milliseconds
-        :param bool lost: True if what has come can't be used, whatever ``error`` says. It is lost
-            in any case if the last bytes were not taken: hash and writer may not agree
+        :param bool lost: True if the received bytes can't be used, whatever ``error`` says. They
+            are also lost if the last bytes were not taken: hash and writer may differ
         :return: `WAITING`, `NO_ROOM` or `EXPIRED`
         :raises UpdateError: (or ``error`` itself) if there is no next try
         """
         loader = self.loader
         lost = lost or loader.data is not None
-        alone, self.alone = self.alone, False  # the link may use the pause to come back
+        alone, self.alone = self.alone, False  # the link may reconnect during the pause
         if loader.connects_next and not lost and not alone and _is_scarce(error):
             self.alone = True
             return NO_ROOM
         then = getattr(error, "then", None)
         received, total = loader.received, loader.total
-        # Before all that may find no memory: bytes that come behind lost ones must not be taken.
+        # Before anything that may raise MemoryError: bytes after lost ones must not be accepted.
         unchecked = self._offer.checksum is None and not self._signed
         if lost or then == "restart" or unchecked:
             loader.restart()  # without a check nobody would notice halves of two images

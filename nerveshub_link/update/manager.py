@@ -21,9 +21,9 @@ state          what one step does                          what the server hears
                is next; or waits for the next try
 `VERIFYING`    compares the checksum; if it is wrong,      progress, stage ``updating``
                `DOWNLOADING` from zero, twice at most
-`INSTALLING`   ``fwup_finish``, until it has no more to    progress, stage ``updating``;
-               do                                          ``completed``
-`REPORTING`    waits for the server to be told, a minute   (what could not be sent before)
+`INSTALLING`   ``fwup_finish``, until it is done           progress, stage ``updating``;
+                                                           ``completed``
+`REPORTING`    waits up to a minute for the report         (reports that could not be sent before)
 `INSTALLED`    nothing: the restart is due
 `CLOSED`       nothing: the link was closed
 =============  ==========================================  ======================================
@@ -107,24 +107,24 @@ class UpdateManager:
 
     :param Config config: ``client``, ``fwup_writer``, ``allow_unverified``, ``network_interface``,
         ``connect_timeout``, ``download_retries``, ``retry_delay``, ``download_timeout``, ``random``
-    :param Downloader downloader: fetches the image
+    :param Downloader downloader: downloads the image
     :param push: function of event and payload that sends to the device topic, False if not joined
-    :param call: function that calls a callback of the user and survives its exceptions
+    :param call: function that calls a callback of the application and catches its exceptions
     :param log: function of level and text
     """
 
     def __init__(self, config, downloader, push, call, log) -> None:
         self._config = config
         self._installed = 0  # when; set here, since a new attribute needs memory
-        self._looked = None  # the last `now`: within a millisecond nothing becomes late
+        self._looked = None  # the last `now`: deadlines are checked once per millisecond
         self._image = ImageDownload(config, downloader, self._say)
         self._call = call
         self._log = log
         self.state = IDLE
         """One of the states above."""
-        self._doing = _REPORT  # for the reason, should it fail
+        self._doing = _REPORT  # the present work, for the reason of a failure
         self.blocked = False
-        """True if the last `step` tried to connect, which takes its time."""
+        """True if the last `step` has called something that blocks."""
         self._reports = UpdateReports(push, config.network_interface)
         self._clear()
 
@@ -153,7 +153,7 @@ class UpdateManager:
 
     @property
     def percent(self) -> int:
-        """How far the present stage is, 0 to 100; -1 if that is not known (read-only)."""
+        """Progress of the present stage, 0 to 100; -1 if it is not known (read-only)."""
         return self._percent
 
     @property
@@ -163,14 +163,16 @@ class UpdateManager:
 
     @property
     def alone(self) -> bool:
-        """True while the download needs the memory of the WebSocket: stay away (read-only)."""
+        """True while the download needs the WebSocket's memory: stay closed (read-only)."""
         return self._image.alone
 
     def downloading_uuid(self, now: int):
         """
-        Return what a join reports as ``currently_downloading_uuid``: the uuid of the update in
-        hand, or of one whose last word the server has not heard; None if there is none, or the
-        server has forgotten it.
+        Return the value of ``currently_downloading_uuid`` for a join.
+
+        :param int now: ticks in milliseconds
+        :return: uuid of the running update, or of one whose last report was not sent yet; None
+            without such an update, or if the server has forgotten it
         """
         if self.state == IDLE and not self._reports.waiting:
             return None
@@ -180,25 +182,29 @@ class UpdateManager:
 
     def forget_old(self, now: int) -> None:
         """
-        Drop what the server has forgotten by now, while no update is under way: days later, ticks
-        could not tell any more how long ago it was.
+        Drop reports of an update that the server has forgotten by now, while no update is running:
+        ticks can't measure more than some days.
 
         :param int now: ticks in milliseconds
         """
         self._reports.forgotten(now)
 
     def joined(self, now: int) -> None:
-        """Send what could not be sent while the device topic was not joined."""
+        """
+        Send the reports that could not be sent while the device topic was not joined.
+
+        :param int now: ticks in milliseconds
+        """
         if self._asked:
             self._since = now
         self._image.joined()
         self._reports.flush(now)
 
     def lost(self) -> None:
-        """The device topic is joined no longer."""
+        """Note that the device topic is not joined any more."""
         self._image.online = False
 
-    # What the server says
+    # Offers
 
     def offer(self, payload: dict, now: int) -> None:
         """
@@ -262,7 +268,7 @@ class UpdateManager:
 
     def step(self, now: int):
         """
-        Do the next bit of work: one chunk at most.
+        Do the next step: one chunk at most.
 
         :param int now: ticks in milliseconds
         :return: what the link must do, or None. ``"no room"``: close the WebSocket, since there is
@@ -311,15 +317,15 @@ class UpdateManager:
         self.state = next_state(_TABLE, self.state, event)
 
     def _handle(self, error: Exception, now: int) -> None:
-        """Something raised within a step. Whose failure is it?"""
+        """Handle an exception of a step, by what the step was doing."""
         if self._doing == _REPORT or self.state in (IDLE, INSTALLED):
             keep_timeout(error)
-            self._reports.dropped += 1  # it is a report that failed, not the update
+            self._reports.dropped += 1  # only a report has failed, not the update
         elif self.state == INSTALLING and self._doing == _BETWEEN:
             keep_timeout(error)
-            self._reports.dropped += 1  # the writer has not had its turn: it goes on
+            self._reports.dropped += 1  # the writer was not called yet: go on
         elif self.state >= REPORTING:
-            self._say("error", self._doing, ": ", describe(error))  # it is installed, or closed
+            self._say("error", self._doing, ": ", describe(error))  # installed, or closed
         elif (self._doing in _RETRIED and not isinstance(error, UpdateError)) or (
             self._doing in _WRITES and isinstance(error, DownloadError)
         ):
@@ -341,7 +347,7 @@ class UpdateManager:
         """Drop the update after Ctrl-C, a reload or SystemExit, even if the program goes on."""
         if self.state < REPORTING:
             self.abort()
-            self._reports.forget()  # so that the next join tells that nothing is downloaded
+            self._reports.forget()  # so that the next join reports that nothing is downloaded
 
     def _download(self, now: int):
         image = self._image
@@ -383,7 +389,7 @@ class UpdateManager:
     # The next two return how many bytes of the image are there; 0 if nothing is to be told.
 
     def _write(self, data) -> int:
-        """Give the writer bytes, or time to go on with the last ones."""
+        """Pass bytes to the writer, or let it continue with the last ones."""
         self._doing = "fwup_chunk"
         self._writing = self._config.fwup_writer.fwup_chunk(data) is False
         if self._writing or self.state == CLOSED:  # closed by the writer
@@ -421,13 +427,13 @@ class UpdateManager:
         return span
 
     def _begin(self, now: int) -> None:
-        """The image begins, or begins again, and then what was written before is of no use."""
+        """Begin the image, or begin again, after aborting what was written before."""
         writer, total = self._config.fwup_writer, self._image.loader.total
         if self._begun:
             self._call(writer.fwup_abort)
             if self.state == CLOSED:
                 return  # by the writer
-        self._begun = True  # before the call: if it fails half-way, that is for fwup_abort
+        self._begun = True  # before the call: if it raises, fwup_abort must be called
         self._announced = False
         self._doing = "fwup_begin"
         writer.by_deployment = self._offer.for_deployment
@@ -435,7 +441,7 @@ class UpdateManager:
         self._progress(now, 0, "downloading")
 
     def _expired(self) -> str:
-        """The server can be made to offer a deployment's update anew. That is tried once."""
+        """Make the server offer a deployment's update again, with a new URL. Done once."""
         why = self._image.why
         if not self._offer.for_deployment:
             raise UpdateError(why + ": has the URL expired? Push again")
@@ -497,7 +503,7 @@ class UpdateManager:
                 reason = self._doing + ": " + reason
         except Exception as another:
             keep_timeout(another)
-            reason = self._doing  # no memory for words
+            reason = self._doing  # no memory for the error's text
         self._reports.status("failed", now, reason)
         self._say("error", "update failed: ", reason)
         self._call(self._config.client.fwup_error, reason)
@@ -507,7 +513,7 @@ class UpdateManager:
         self._end(_DROPPED)
 
     def close(self) -> None:
-        """Drop the update under way, and take no other. Never raises."""
+        """Drop the running update, and accept no other. Never raises."""
         self._end(_DROPPED)
         self._go(_CLOSE)
 

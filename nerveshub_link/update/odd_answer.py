@@ -5,28 +5,27 @@
 `nerveshub_link.update.odd_answer`
 ====================================================
 
-Is an HTTP answer that is not plain the image, or the rest of it that was asked for? Pure: head in,
-verdict out. All of a server's answers may be other ones at the next try, but a plain no (4xx).
-Apart from `nerveshub_link.update.image_answer`, which takes the plain ones, and imports this for
-others.
+Checks that an unusual HTTP response is the image, or the requested rest of it. No I/O. Except for a
+refusal (4xx), another try may succeed. `nerveshub_link.update.image_answer` accepts the plain
+responses, and imports this for others.
 
-Where the update tells the image's size, labels do not matter: whatever a proxy makes of the content
-type, the length and the checksum decide. Where it does not, an answer that looks like something
-else is refused.
+If the update has the image's size, the content type is ignored, since a proxy may change it: length
+and checksum decide. Otherwise a response that looks like something else is refused.
 """
 
 from ..errors import DownloadError, UpdateError
 
-_OTHERWISE = (408, 416, 425, 429)  # of the client's errors those that another try may mend
-_EXPIRED = (400, 401, 403)  # how object stores and gateways refuse a signed URL that is too old
+_OTHERWISE = (408, 416, 425, 429)  # client errors after which another try may succeed
+_EXPIRED = (400, 401, 403)  # answers of object stores and gateways to an expired signed URL
 _LONGEST = 12  # digits of a length
 
 
-def judge_odd(  # noqa: PLR0913, PLR0917 one answer, all that it has to agree with
+def judge_odd(  # noqa: PLR0913, PLR0917 one response, and everything that it must match
     status: int, headers: dict, shown: str, offset: int, total: int, size, signed: bool
 ) -> tuple:
     """
-    Judge an answer: parameters, result and errors as of `nerveshub_link.update.image_answer.judge`.
+    Check a response: parameters, result and errors as of
+    `nerveshub_link.update.image_answer.judge`.
     """
     if status not in (200, 203, 206):
         raise _refusal(status, shown, signed)
@@ -70,12 +69,12 @@ def _refusal(status: int, shown: str, signed: bool) -> UpdateError:
 
 
 def _check_encoding(headers: dict, known: bool) -> bool:
-    """Can the body be taken? True if it is chunked."""
+    """Refuse unsupported encodings; return True if the body is chunked."""
     transfer = headers.get("transfer-encoding") or "identity"
     content = headers.get("content-encoding") or "identity"
     if transfer.lower() not in ("identity", "chunked"):
         raise DownloadError("a body in %s encoding can't be taken" % transfer)
-    # Object stores keep the name aws-chunked of how an object was uploaded; its bytes are plain.
+    # Object stores may keep the label aws-chunked from an object's upload; its bytes are plain.
     if content.lower() != "identity" and not (known and content.lower() == "aws-chunked"):
         raise DownloadError("a body in %s encoding can't be taken" % content)
     chunked = transfer.lower() == "chunked"
@@ -85,7 +84,7 @@ def _check_encoding(headers: dict, known: bool) -> bool:
 
 
 def _length(text):
-    """A Content-Length, which may be there several times (RFC 9110, 8.6); None if it is not."""
+    """Parse Content-Length, which may be repeated (RFC 9110, 8.6); None if it is missing."""
     if text is None:
         return None
     values = [value.strip() for value in text.split(",")]
@@ -100,8 +99,8 @@ def _length(text):
 
 def _check_first(found: str, length, size: int, shown: str) -> bool:
     """
-    A part of the image that nobody asked for: taken if it is the first one, since the rest can be
-    asked for. True if only the connection's end ends it.
+    Check a part of the image that was not requested: the first part is accepted, since the rest can
+    be requested. Return True if only the connection's end ends it.
     """
     span, _, whole = found.partition("/")
     last = span[8:] if span.startswith("bytes 0-") else ""

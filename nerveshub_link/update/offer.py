@@ -15,8 +15,8 @@ from micropython import const
 from ..client import Decision, ignore
 from ..errors import describe
 
-_RETRY_DELAY = const(60 * 60 * 1000)  # after update_available raised
-_SCARCE_DELAY = const(10 * 60 * 1000)
+_RETRY_DELAY = const(60 * 60 * 1000)  # milliseconds, after update_available raised
+_SCARCE_DELAY = const(10 * 60 * 1000)  # without memory for the offer
 _RESTART_DELAY = const(5 * 60 * 1000)  # if another update is offered before the restart
 # States of the manager, which imports this module.
 _IDLE = const(0)
@@ -48,14 +48,14 @@ def take_up(manager, offer, now: int) -> None:
         manager._clear()
         manager._offer = offer
     reports.begin(offer.uuid, now)
-    manager._doing = "update"  # for the reason, should it fail
+    manager._doing = "update"  # for the reason of a failure
     try:
         if known:
             _go_on(manager, offer, now)
         else:
             _decide(manager, now)
     except MemoryError:
-        # Nothing is wrong with the update: it may be offered again.
+        # Not the update's fault: ask for another offer.
         manager.abort()
         _decline(manager, now, "rescheduled", "no memory to look at the update", _SCARCE_DELAY)
     except Exception as error:
@@ -66,7 +66,7 @@ def take_up(manager, offer, now: int) -> None:
 
 
 def _go_on(manager, offer, now: int) -> None:
-    """The server had forgotten the update, and offers it again, maybe at a newer URL."""
+    """Continue an update that the server had forgotten and offers again, maybe at a new URL."""
     if manager.state <= _DOWNLOADING:
         _need_sound(offer)
         manager.renewed(offer, manager._image.renew(offer))

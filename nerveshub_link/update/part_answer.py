@@ -5,30 +5,30 @@
 `nerveshub_link.update.part_answer`
 ====================================================
 
-Is an HTTP answer exactly the part of the image that was asked for by both its ends? Pure: head in,
-verdict out. Apart from `nerveshub_link.update.image_answer`, since few updates come in parts.
+Checks that an HTTP response is exactly the requested part of the image. No I/O. Not in
+`nerveshub_link.update.image_answer`, since few updates come in parts.
 
-Nothing odd is taken here, for there always is another way: the whole image. ETags are not compared:
-each chunk's hash tells whether it is the same release. NervesHub answers a part with 206, and a
+Anything unusual is refused, since the whole image can be requested instead. ETags are not compared:
+each chunk's hash shows whether it is the same release. NervesHub answers a part with 206, and a
 part that is the whole file with 200.
 """
 
 from ..errors import DownloadError
 
-_LATER = (408, 425, 429, 502, 503, 504)  # the server is busy: it would have no time for the whole
+_LATER = (408, 425, 429, 502, 503, 504)  # the server is busy: try the same request again
 
 
 def judge_part(status: int, headers: dict, start: int, stop: int, size: int):
     """
-    Judge an answer.
+    Check a response.
 
     :param int status: its status code
     :param dict headers: its headers
-    :param int start: the first byte that was asked for
-    :param int stop: the byte behind the last one
-    :param int size: length that the update told
-    :return: None if it is that part of an image of that length; else what it is, in words
-    :raises DownloadError: if the same request may get the part later
+    :param int start: the first requested byte
+    :param int stop: the byte after the last one
+    :param int size: the image's length by the update
+    :return: None if it is that part of an image of that length; else the difference, in words
+    :raises DownloadError: if the same request may succeed later
     """
     if status in _LATER:
         raise DownloadError("HTTP %d for a part of the image" % status)

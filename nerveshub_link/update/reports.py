@@ -37,27 +37,27 @@ _AFTER_OFFER = const(200)
 
 class UpdateReports:
     """
-    The reports of one update after the other.
+    The reports of updates, one after the other.
 
     :param push: function of event and payload that sends to the device topic, False if not joined
-    :param str network_interface: over which updates are downloaded
+    :param str network_interface: name of the interface over which updates are downloaded
     """
 
     def __init__(self, push, network_interface: str) -> None:
         self._push = push
         self._network_interface = network_interface
         self.uuid = None
-        """The update that was offered last."""
+        """uuid of the update that was offered last."""
         self.on = False
-        """True while the server knows of it; nothing is said otherwise."""
+        """True while the server knows the update; otherwise nothing is reported."""
         self.stuck = False
-        """True if there are reports that could be sent, had there been memory: call `retry`."""
+        """True if reports could not be sent for lack of memory: call `retry`."""
         self.held = False
-        """True until the first answer to an offer may be sent: call `retry`, and block nothing."""
+        """True while the first answer to an offer is delayed: call `retry`, and do not block."""
         self.dropped = 0
-        """How many reports could neither be sent nor kept."""
+        """How many reports were dropped."""
         self._tried = 0  # ticks of the last try while stuck, or of the offer while held
-        self._kept = []  # what could not be sent yet
+        self._kept = []  # reports that could not be sent yet
         self._changed = 0  # ticks of the last report
         self._percent = -1
         self._stage = ""
@@ -65,14 +65,14 @@ class UpdateReports:
 
     @property
     def waiting(self) -> bool:
-        """True while a report is kept that could not be sent yet (read-only)."""
+        """True while a report is queued (read-only)."""
         return bool(self._kept)
 
     def begin(self, uuid, now: int) -> None:
         """
-        The server has offered an update: report it from now on, beginning with ``received``.
+        Begin to report an update that the server has offered, with ``received``.
 
-        :param str uuid: of the update
+        :param str uuid: the update's uuid
         :param int now: ticks in milliseconds
         """
         self.uuid = uuid
@@ -86,9 +86,10 @@ class UpdateReports:
 
     def forgotten(self, now: int) -> bool:
         """
-        Tell whether the server may have forgotten the update, just now: True once.
+        Stop the reports if the server may have forgotten the update.
 
         :param int now: ticks in milliseconds
+        :return: True if they were stopped now
         """
         if not self.on or elapsed(now, self._changed) < _FORGOTTEN:
             return False
@@ -96,7 +97,7 @@ class UpdateReports:
         return True
 
     def forget(self) -> None:
-        """Say nothing more until the update is offered again: the server is to forget it."""
+        """Report nothing more until the update is offered again."""
         self.on = False
         self._kept.clear()
         self.stuck = self.held = False
@@ -108,7 +109,7 @@ class UpdateReports:
         :param str status: ``received``, ``started``, ``completed``, ``failed``, ``ignored`` or
             ``rescheduled``
         :param int now: ticks in milliseconds
-        :param str reason: for the operator
+        :param str reason: the reason, for the operator
         :param int delay: milliseconds, for ``rescheduled``
         """
         if not self.on:
@@ -137,12 +138,12 @@ class UpdateReports:
 
     def progress(self, percent: int, stage: str, now: int) -> bool:
         """
-        Report progress, if it has changed and the last report is half a second ago.
+        Report progress, if it has changed and the last report was at least half a second ago.
 
         :param int percent: 0 to 100
         :param str stage: ``"downloading"`` or ``"updating"``
         :param int now: ticks in milliseconds
-        :return: True if it was worth a report
+        :return: True if it was due for a report
         """
         if stage == self._stage:
             if percent == self._percent:
@@ -167,7 +168,7 @@ class UpdateReports:
             self.dropped += 1
             return
         if event == "fwup_progress" and kept and kept[-1][0] == event:
-            kept.pop()  # only the latest progress is worth keeping
+            kept.pop()  # only the latest progress is kept
         kept.append((event, payload))
 
     def _send(self, event: str, payload: dict, now: int) -> bool:
@@ -184,20 +185,19 @@ class UpdateReports:
 
     def flush(self, now: int) -> None:
         """
-        Send what was kept: the device topic is joined again.
+        Send queued reports, after the device topic was joined again.
 
         :param int now: ticks in milliseconds
         """
         if self.held:
-            return  # `retry` does it
+            return  # `retry` sends them
         kept = self._kept
         while kept and self._send(kept[0][0], kept[0][1], now):
             kept.pop(0)
 
     def retry(self, now: int) -> None:
         """
-        Send what was kept although the device topic is joined: once a second, and what was held
-        when its time has come.
+        Send reports that are stuck, once a second, or that were held, after their delay.
 
         :param int now: ticks in milliseconds
         """
@@ -207,10 +207,10 @@ class UpdateReports:
 
     def put_off(self, delay: int, reason: str, now: int) -> None:
         """
-        Answer the offer of another update while one is in hand.
+        Reschedule an offer of another update while one is running.
 
         :param int delay: milliseconds until it may be offered again
-        :param str reason: for the operator
+        :param str reason: the reason, for the operator
         :param int now: ticks in milliseconds
         """
         try:
