@@ -87,6 +87,16 @@ def test_the_numbers_of_boards_are_those_of_circuitpython():
     # One of them has no module dualbank: boards/deshipu_ugame_s3/mpconfigboard.mk.
     large = len([row for row in BOARDS if row[4] != "4MB"])
     assert re.search(rf"8 MB flash or more: {large - 1}\b", README)
+    # Without USB: CIRCUITPY_USB_DEVICE = 0 in boards/*/mpconfigboard.mk. No drive, so no slots.
+    _, _, usb = page.partition("* **USB.**")
+    named = re.findall(r"``(\w+)``", usb.partition("* **Other chips")[0])
+    without = [row for row in BOARDS if row[0] in named]
+    assert len(without) == 6
+    assert f"``AppSlotWriter``    {len(BOARDS) - len(without)}; six have no USB drive" in README
+    small = [row for row in BOARDS if row[5] in ("", "0") and row[3] == "esp32s2"]
+    assert f"The {len(small)} boards with an ESP32-S2 and without PSRAM" in README
+    assert f"**ESP32-S2** ({len(small)} boards)" in page
+    assert f"**ESP32-S3** ({bare - len(small)} boards)" in page
 
 
 def limit(module: str, pattern: str) -> int:
