@@ -19,6 +19,7 @@ _AROUND = (
     b" \t\"'\xef\xbb\xbf"  # a name: it is read without quotes, and not behind a byte order mark
 )
 _PRIME = (1 << 255) - 19
+_D = 0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3  # of the curve
 # y of the points whose order divides 8. As public keys they are refused, since anyone can make
 # signatures that fit them.
 _OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -88,7 +89,7 @@ def _read(name: str, value) -> bytes:
             "%s: each key must be the 44 characters of a .pub file, as nerveshub-link keygen or"
             " fwup -g write it" % name
         )
-    if not is_key(key):
+    if not is_key(key) or not _is_point(key):
         raise ValueError(
             "%s: one key is no key that signatures can be checked with: take the .pub file again"
             % name
@@ -118,10 +119,18 @@ def decode(text):
 def is_key(key: bytes) -> bool:
     """
     Tell whether a public key may be valid: 32 bytes, a canonical number, and not a point of small
-    order, such as 32 zeros. Whether it is a point on the curve is checked when it is used.
+    order, such as 32 zeros. Whether it is a point on the curve is not checked here.
 
     :param bytes key: the key
     :return: True if it may
     """
     y = int.from_bytes(key, "little") & ((1 << 255) - 1)
     return len(key) == 32 and y < _PRIME and y not in _SMALL
+
+
+def _is_point(key: bytes) -> bool:
+    """Is there an x for this y? Of keys with a wrong character, half have none."""
+    y = int.from_bytes(key, "little") & ((1 << 255) - 1)
+    # x * x == (y * y - 1) / (_D * y * y + 1), and a square to this power is 1 (or 0).
+    square = (y * y - 1) * (_D * y * y + 1) % _PRIME
+    return pow(square, (_PRIME - 1) // 2, _PRIME) <= 1

@@ -10,7 +10,7 @@ import pytest
 from nerveshub_tools import board_settings
 from support.signing import Signer
 
-from nerveshub_link.release import public_keys
+from nerveshub_link.release import ed25519, public_keys
 from nerveshub_link.release.public_keys import read_keys
 
 ONE, OTHER = Signer(1), Signer(2)
@@ -84,6 +84,17 @@ def test_a_private_key_is_refused_and_not_repeated():
 def test_a_key_to_which_anybody_can_make_a_signature_is_refused():
     zeros = "A" * 43 + "="
     assert why([zeros]).startswith("public_keys: one key is no key")
+
+
+def test_a_key_that_is_no_point_of_the_curve_is_refused():
+    # y = 2 is none (RFC 8032, section 5.1.3, finds no x); y = 3 is one.
+    for y, point in ((2, False), (3, True), (7, False), (9, True)):
+        key = y.to_bytes(32, "little")
+        assert (ed25519._decode(key) is not None) is point
+        if point:
+            assert read_keys([key]) == (key,)
+        else:
+            assert why([key]).startswith("public_keys: one key is no key")
 
 
 def test_a_text_in_place_of_a_list_and_an_empty_list_are_refused():

@@ -278,7 +278,7 @@ def test_a_drive_that_fills_up_loses_no_settings(drive, monkeypatch):
 
 KEYS = (
     "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-    "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0ZgM=",
+    "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=",
 )
 PRIVATE = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg=="
 
