@@ -6,7 +6,7 @@ Draws the tables of states in the library's source into a page of the documentat
 
     python3 scripts/draw_states.py > docs/internals/states.rst
 
-A table is a tuple named ``_TABLE`` with one row a line: state, event, next state, and behind it a
+A table is named ``_TABLE`` and has one row a line: state, event, next state, and behind it a
 comment that says what is done. A test holds the page against the tables.
 """
 
@@ -19,6 +19,7 @@ MACHINES = {
     "wire.phoenix": "A topic",
     "update.manager": "An update",
 }
+_TABLE = re.compile(r"^_TABLE = (?:bytes\()?\(\n    # [^\n]+\n(.*?)^\)+$", re.M | re.S)
 _ROW = re.compile(r"    (\w+), (\w+), (\w+),  # (.+)")
 _HEAD = """\
 .. SPDX-FileCopyrightText: Copyright (c) 2026 nerveshub_link contributors
@@ -43,7 +44,9 @@ def rows(module: str) -> list:
     :raises ValueError: if a line of the table is no such row
     """
     source = (PACKAGE / (module.replace(".", "/") + ".py")).read_text("utf-8")
-    (table,) = re.findall(r"^_TABLE = \(\n    # [^\n]+\n(.*?)^\)$", source, re.M | re.S)
+    (table,) = re.findall(
+        r"^_TABLE = (?:bytes\()?\(\n    # [^\n]+\n(.*?)^\)+$", source, re.M | re.S
+    )
     found = [(line, _ROW.fullmatch(line)) for line in table.splitlines()]
     for line, row in found:
         if row is None:

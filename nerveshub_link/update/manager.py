@@ -71,7 +71,7 @@ _DROPPED = const(8)
 _CLOSE = const(9)
 
 # fmt: off
-_TABLE = (
+_TABLE = bytes((
     # state, event, next state: what is done
     IDLE, _ACCEPTED, DOWNLOADING,  # the application takes it: started is reported
     DOWNLOADING, _COMPLETE, VERIFYING,  # the last byte was written
@@ -88,7 +88,7 @@ _TABLE = (
     IDLE, _CLOSE, CLOSED,  # deinit() was called; an update is dropped before
     REPORTING, _CLOSE, CLOSED,  # deinit() was called: the update stays installed
     INSTALLED, _CLOSE, CLOSED,  # deinit() was called: the update stays installed
-)
+))
 # fmt: on
 
 _BETWEEN = const("between")  # of `_doing` while neither network nor writer is called

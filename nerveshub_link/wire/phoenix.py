@@ -58,7 +58,7 @@ _LATE = const(7)
 
 # Events are the kinds above, and these two.
 # fmt: off
-_TABLE = (
+_TABLE = bytes((
     # state, event, next state: what is done
     _WAITING, _DUE, _JOINING,  # phx_join is sent, at the first join or after the pause
     _JOINING, JOINED, _JOINED,  # the next pause is five seconds long again
@@ -66,7 +66,7 @@ _TABLE = (
     _JOINING, _LATE, _WAITING,  # no answer in time: as after a refusal
     _JOINING, CRASHED, _WAITING,  # the channel ended on the server: as after a refusal
     _JOINED, CRASHED, _WAITING,  # the channel ended on the server: as after a refusal
-)
+))
 # fmt: on
 
 

@@ -8,7 +8,7 @@ from nerveshub_link.common.states import next_state
 
 def rows(table) -> list:
     """A table's rows: state, event, next state."""
-    return [table[at : at + 3] for at in range(0, len(table), 3)]
+    return [tuple(table[at : at + 3]) for at in range(0, len(table), 3)]
 
 
 def walk(monkeypatch, module) -> set:
