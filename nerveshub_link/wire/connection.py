@@ -172,7 +172,10 @@ class Connection:
             return socket.close_reason
         from .refusals import closing  # noqa: PLC0415 seldom needed
 
-        return closing(socket.close_code, socket.close_reason, self.young)
+        reason = closing(socket.close_code, socket.close_reason, self.young)
+        del closing
+        forget("wire.refusals")
+        return reason
 
     def tick(self, now: int, drained: bool) -> None:
         """
@@ -259,28 +262,12 @@ class Connection:
             forget("wire.signing")
 
     def _refused(self, head, now: int) -> None:
-        if self._network is not None:
-            self._network.reached(now)
-        moved = self.time.correct(head.headers.get("date"))
-        if moved:
-            self._log("warning", "the clock was off by %d s; using the server's time" % -moved)
-        signed = self._config.use_secret
-        if moved and head.status == 401 and signed and not self._clock_corrected:
-            self._clock_corrected = True  # try again once; a second 401 has another cause
-            self._wait(_AGAIN, 0, now)
-            return
-        from .refusals import judge  # noqa: PLC0415 seldom needed
+        from .refusals import handle  # noqa: PLC0415 seldom needed
 
-        self._redirects += 1
-        url, reason = judge(
-            head, self._url, self._home.host, self._redirects, signed, self.time.is_set
-        )
-        if url is None:
-            self.lost(reason, now)
-        else:
-            self._url = url
-            self._log("info", "redirected to " + url.shown)
+        if handle(self, head, now):
             self._wait(_AGAIN, 0, now)
+        del handle
+        forget("wire.refusals")
 
     def _go(self, event: int) -> None:
         self.phase = next_state(_TABLE, self.phase, event)

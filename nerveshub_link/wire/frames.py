@@ -30,7 +30,9 @@ TOO_BIG = 0x100
 Not an opcode: a message over the limit was skipped; `FrameReader.length` is its length.
 """
 
-_MASK_BLOCK = const(256)  # bytes masked by one operation on integers; a multiple of four
+# Bytes masked by one operation on integers, a multiple of four: four pieces of memory of this size
+# are needed for it, and the heap may be fragmented.
+_MASK_BLOCK = const(128)
 _MAX_HEAD = const(14)
 FIRST = 96
 """Number of bytes kept from the beginning of a skipped message."""

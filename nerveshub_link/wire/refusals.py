@@ -5,9 +5,9 @@
 `nerveshub_link.wire.refusals`
 ====================================================
 
-Explains why a connection ended: a refused or redirected upgrade, or a close frame. The text names
-the likely cause and what to check. Part of `nerveshub_link.wire.connection`, and imported only when
-one of these happens, since memory is scarce on a board.
+Handles a refused or redirected upgrade, and explains it or a close frame: the text names the likely
+cause and what to check. Part of `nerveshub_link.wire.connection`; imported only when one of these
+happens, and let go after it, since memory is scarce on a board.
 """
 
 from micropython import const
@@ -22,6 +22,42 @@ _BY_STATUS = {
     426: "does a proxy on the way drop the headers Connection and Upgrade?",
     503: "the server is not available",
 }
+
+
+def handle(connection, head, now: int) -> bool:
+    """
+    Handle a response that does not accept the upgrade: set the clock by it, follow a redirect, or
+    report the reason. As a part of the connection it uses what is private there.
+
+    :param Connection connection: the connection
+    :param HeadReader head: the response
+    :param int now: ticks in milliseconds
+    :return: True if the next try follows at once; False if the connection is lost
+    """
+    if connection._network is not None:
+        connection._network.reached(now)
+    moved = connection.time.correct(head.headers.get("date"))
+    if moved:
+        connection._log("warning", "the clock was off by %d s; using the server's time" % -moved)
+    signed = connection._config.use_secret
+    if moved and head.status == 401 and signed and not connection._clock_corrected:
+        connection._clock_corrected = True  # try again once; a second 401 has another cause
+        return True
+    connection._redirects += 1
+    url, reason = judge(
+        head,
+        connection._url,
+        connection._home.host,
+        connection._redirects,
+        signed,
+        connection.time.is_set,
+    )
+    if url is None:
+        connection.lost(reason, now)
+        return False
+    connection._url = url
+    connection._log("info", "redirected to " + url.shown)
+    return True
 
 
 def judge(head, url, host: str, redirects: int, signed: bool, clock_is_set: bool) -> tuple:  # noqa: PLR0913, PLR0917

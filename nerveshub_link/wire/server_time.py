@@ -14,6 +14,7 @@ date to the second.
 
 from micropython import const
 
+from ..common.memory import forget
 from ..common.ticks import elapsed
 
 _UNSET = const(1_600_000_000)  # 2020; a board without a set clock counts from 2000-01-01
@@ -77,6 +78,8 @@ class ServerTime:
         from .http_date import parse_http_date  # noqa: PLC0415 seldom needed
 
         seen = parse_http_date(date)
+        del parse_http_date
+        forget("wire.http_date")
         if seen is None or not _UNSET <= seen < _LATEST:
             return 0
         moved = seen - self.now()
