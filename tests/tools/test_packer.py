@@ -177,7 +177,7 @@ def test_the_hub_reads_what_was_packed(app, tmp_path):
 
 def test_a_release_like_an_earlier_one_holds_the_files_and_leaves_them_where_they_were(tmp_path):
     app = application(
-        tmp_path / "app", "print(1)\n", **{f"lib/m{n:02}.txt": "x" for n in range(60)}
+        tmp_path / "app", "import nerveshub_link\n", **{f"lib/m{n:02}.txt": "x" for n in range(60)}
     )
     for number in range(60):
         (tmp_path / "app" / "lib" / f"m{number:02}.txt").write_bytes(noise(3200))
@@ -473,12 +473,33 @@ def test_what_works_otherwise_on_a_board_is_told(tmp_path):
     assert "__name__ is 'code'" in read(both).warnings[0]
 
 
+NO_LINK = (
+    "no module of it imports nerveshub_link: a board that runs it takes no further update,"
+    " until somebody comes to it"
+)
+
+
+def test_an_application_that_takes_no_further_update_is_told(tmp_path):
+    for number, (files, words) in enumerate(
+        [
+            ({"code.py": "while True: pass"}, [NO_LINK]),
+            ({"code.py": "from nerveshub_link import NervesHubLink"}, []),
+            ({"code.py": "import mine", "lib/mine.mpy": "C\x06 nerveshub_link"}, []),
+            ({"code.py": "import mine", "notes.txt": "nerveshub_link"}, [NO_LINK]),
+        ]
+    ):
+        code = files.pop("code.py")
+        app = application(tmp_path / str(number), code, **files)
+        assert pack(app, tmp_path / "x.fw", META).warnings == words
+        (tmp_path / "x.fw").unlink()
+
+
 def noise(size):
     return b"".join(hashlib.sha256(b"%d" % at).digest() for at in range(size // 32))
 
 
 def test_a_slot_that_gets_full_is_told_and_one_that_is_too_small_is_refused(tmp_path):
-    app = application(tmp_path / "app", "")
+    app = application(tmp_path / "app", "import nerveshub_link")
     (tmp_path / "app" / "noise.bin").write_bytes(noise(128_000))
     made = pack(app, tmp_path / "x.fw", META, slot_size=400 * 1024).made
     size = packer.needed(made)
@@ -488,7 +509,7 @@ def test_a_slot_that_gets_full_is_told_and_one_that_is_too_small_is_refused(tmp_
         " releases"
     ]
     (tmp_path / "x.fw").unlink()
-    with pytest.raises(Unfit, match="have 128 KB, a slot of 135 KB has room for 127 KB"):
+    with pytest.raises(Unfit, match="have 129 KB, a slot of 136 KB has room for 128 KB"):
         pack(app, tmp_path / "x.fw", META, slot_size=size + 14 * 512)
     assert not (tmp_path / "x.fw").exists()
 
@@ -594,6 +615,7 @@ def test_the_command_packs_signs_and_tells_the_uuid(app, tmp_path):
         "3 files, 11 bytes; image 65,536 bytes, 19 chunks",
         f"to travel: {length:,} bytes",
         "slot of 288 KB: 65 KB of 280 KB, 23 % full",
+        f"warning: {NO_LINK}",
     ]
     assert "not signed" in run(main, words).output
 

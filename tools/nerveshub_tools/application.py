@@ -122,5 +122,19 @@ def _warnings(files: Dict[str, bytes]) -> List[str]:
     return words
 
 
+def without_link(files: Dict[str, bytes]) -> List[str]:
+    """
+    A warning if no module of an application makes a link; compiled modules have the names of what
+    they import in them, too.
+    """
+    programs = [data for path, data in files.items() if path.endswith((".py", ".mpy"))]
+    if any(b"nerveshub_link" in data for data in programs):
+        return []
+    return [
+        "no module of it imports nerveshub_link: a board that runs it takes no further update,"
+        " until somebody comes to it"
+    ]
+
+
 def _listed(names: List[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -116,6 +116,7 @@ class Plan:
         app = application.read(folder)
         made = packer.release(app.files)
         words = app.warnings + packer.check_fits(made, self._slot_size)
+        words += application.without_link(app.files)
         uuid = fwup_uuid(packer.meta_conf(self._meta, made.resource(packer.IMAGE)))
         meta = {**self._meta, "uuid": uuid}
         self._slot_a = board_slots.whole_file(made, meta, 1, self._slot_size)

@@ -243,6 +243,7 @@ def pack(  # noqa: PLR0913 - options, keyword only
             )
             moved = earlier_release.differing(made.image, image)
         name, data, words = IMAGE, made.data, app.warnings + words + check_fits(made, slot_size)
+        words += application.without_link(app.files)
         conf = meta_conf(meta, made.resource(IMAGE, more))
         files, size = len(app.files), app.size
     fw_file.write(output, conf, [(name, data)], key)
