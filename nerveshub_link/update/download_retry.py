@@ -65,6 +65,11 @@ class DownloadRetry:
         """True if the next failure is final (read-only)."""
         return not self._retries or self._restarts > _RESTARTS
 
+    @property
+    def is_last(self) -> bool:
+        """True if after a failure without progress there is one more try (read-only)."""
+        return self._failures + 1 >= self._retries
+
     def check(self, now: int) -> None:
         """
         Check the time limit of the download.

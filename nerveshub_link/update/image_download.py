@@ -273,6 +273,10 @@ class ImageDownload:
             return NO_ROOM
         then = getattr(error, "then", None)
         received, total = loader.received, loader.total
+        if loader.stop and self.online and self.retry.is_last:
+            # Something on the way may close connections that ask for a part. While the device is
+            # offline, the network is at fault.
+            lost, loader.refusal = True, "they break off"
         # Before anything that may raise MemoryError: bytes after lost ones must not be accepted.
         unchecked = self._offer.checksum is None and not self._signed
         if lost or then == "restart" or unchecked:

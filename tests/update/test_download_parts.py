@@ -162,6 +162,35 @@ def test_when_a_part_breaks_off_the_writer_says_where_it_goes_on():
     assert one.statuses[-1] == COMPLETED
 
 
+CLOSED = dict.fromkeys(range(10), lambda answer: [END])
+
+
+def test_where_every_part_breaks_off_the_last_try_is_for_the_whole():
+    one = bench(server=PartServer(IMAGE, CLOSED)).offer().run(100)
+    assert one.transport.ranges == [FIRST] * 10 + [None]
+    assert "no parts from this server: they break off" in one.log.text
+    assert_whole(one)
+
+
+def test_a_later_part_that_breaks_off_each_time_ends_with_the_whole_too():
+    changes = dict.fromkeys(range(1, 12), lambda answer: [END])
+    one = bench(*[(900, 1100)] * 10, server=PartServer(IMAGE, changes)).offer().run(100)
+    # On the kept connection it is no try that failed.
+    assert one.transport.ranges == [FIRST, *[LATER] * 11, None]
+    assert_whole(one)
+
+
+def test_while_the_device_is_offline_parts_that_break_off_are_the_networks_fault():
+    one = bench((900, 1100), None, server=PartServer(IMAGE, CLOSED)).offer()
+    one.manager.lost()
+    while one.log.text.count("broke off") < 10:
+        one.step(1000)
+    one.join()
+    one.run(100)
+    assert one.transport.ranges == [FIRST] * 11 + [LATER]
+    assert one.statuses[-1] == COMPLETED
+
+
 def test_before_the_first_byte_the_first_part_is_asked_for_again():
     server = PartServer(IMAGE, {0: lambda answer: [END]})
     one = bench(None, server=server).offer().run(100)
