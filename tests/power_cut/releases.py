@@ -22,6 +22,8 @@ outside.serve("rescue")
 SMALL = ("1", "2", "3", "4", "5", "bad")
 LARGE = ("large1", "large2", "large3", "roomy", "moved", "kept")
 _LIKE = {"kept": "roomy"}
+SLOT = 317 * 1024
+"""Bytes of the largest slot, that of ``programs/costs.py``."""
 VERSIONS = {name: "%d.0.0" % number for number, name in enumerate(SMALL + LARGE, 1)}
 
 
@@ -84,7 +86,8 @@ def write_all(folder, names) -> None:
             meta = dict(META, version=VERSIONS[name])
             like = folder / (_LIKE[name] + ".fw") if name in _LIKE else None
             target = folder / (name + ".fw")
-            packed = packer.pack(folder / "sources" / name, target, meta, like=like)
+            source = folder / "sources" / name
+            packed = packer.pack(source, target, meta, like=like, slot_size=SLOT)
             (folder / (name + ".img")).write_bytes(packed.made.image)
 
 
