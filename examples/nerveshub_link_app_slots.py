@@ -8,7 +8,7 @@ goes back to the old one by itself.
 
 The drive must be prepared, with this application as the first slot's content:
 
-    nerveshub-link board prepare CIRCUITPY --app FOLDER --product greenhouse --version 1.0.0
+    nerveshub-link board prepare CIRCUITPY --app FOLDER --public-key greenhouse-key.pub ...
 
 Files that must survive updates belong in /data: everything beside this file is replaced.
 """

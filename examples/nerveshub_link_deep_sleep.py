@@ -7,7 +7,7 @@ back to deep sleep.
 
 The drive must be prepared, with this application as the first slot's content:
 
-    nerveshub-link board prepare CIRCUITPY --app FOLDER --product greenhouse --version 1.0.0
+    nerveshub-link board prepare CIRCUITPY --app FOLDER --public-key greenhouse-key.pub ...
 """
 
 import time

@@ -101,7 +101,8 @@ class Client:
     def reboot(self) -> None:
         """
         Restart the device: after an update, at an operator's request, or after a long loss of the
-        network. The default is ``microcontroller.reset()``.
+        network. The default is ``microcontroller.reset()``. Outputs that must not be left as they
+        are can be switched off here, before ``super().reboot()``.
         """
         import microcontroller  # noqa: PLC0415 only boards have it
 

@@ -20,7 +20,8 @@ a confirmed slot                         that slot
 a slot on trial, starts left             that slot; the start is counted first
 a slot on trial, 3 starts that failed,   the old slot, which stays confirmed; if there is no
 or not confirmed in time                 complete one: the rescue application, ``/app``
-5 crashes of a confirmed slot            the old slot, if it is complete
+5 crashes of a confirmed slot            the old slot, if there is one and it is complete; else the
+                                         same slot again
 a slot whose image is damaged            the other slot, else the rescue application
 no record                                the newer complete slot, on trial
 NERVESHUB_DEVELOP in settings.toml       ``/develop``, if it has a ``code.py``
