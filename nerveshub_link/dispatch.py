@@ -65,7 +65,7 @@ class Dispatch:
             elif event == websocket.OVERLONG:
                 socket = self._connection.socket
                 ends, socket.text = socket.text, ""
-                words = "a message of %d bytes was passed over" % socket.overlong
+                words = "a message of %d bytes was skipped" % socket.overlong
                 self._passed_over(words, ends, socket.overlong)
             elif event != websocket.BUSY:
                 self.lost(self._connection.reason, now)
@@ -88,7 +88,7 @@ class Dispatch:
             ends = text[:_FIRST] + "\n" + text[-_LAST:]
             text = ""
             gc.collect()
-            self._passed_over("no memory for a message: it was passed over", ends, 0)
+            self._passed_over("no memory for a message: skipped", ends, 0)
             return True
         text = ""  # not needed any more, and it may be long
         if understood is None:

@@ -80,7 +80,7 @@ class FirmwareArchive:
             files = [(name.decode(), values) for name, values in resources(conf)]
             version = (value_of(conf, b"meta-version") or b"").decode()
         except ValueError:  # UnicodeError is a ValueError
-            raise UpdateError("meta.conf is no UTF-8 text") from None
+            raise UpdateError("meta.conf is not UTF-8") from None
         if platform != self._board_id:
             raise UpdateError(
                 "the firmware is for %s, this board is %s"

@@ -53,9 +53,7 @@ class ChunkTable:
     def __init__(self, data) -> None:
         self._data = data
         if len(data) < _HEAD or bytes(data[:4]) != _MAGIC:
-            raise UpdateError(
-                "the release holds no chunk table; is it made by nerveshub-link pack?"
-            )
+            raise UpdateError("the release has no chunk table: was it made by nerveshub-link pack?")
         version, self.count, self.image_length, self.stored_length = unpack_from("<HHII", data, 4)
         if version != _VERSION:
             words = (
@@ -68,7 +66,7 @@ class ChunkTable:
         for number in range(self.count):
             here, size = self.row(number)
             if not 1 <= here <= CHUNK // SECTOR or not 1 <= size <= here * SECTOR:
-                raise UpdateError("the chunk table holds a length that is not allowed")
+                raise UpdateError("the chunk table has an invalid length")
             sectors += here
             stored += size
         if sectors * SECTOR != self.image_length or stored != self.stored_length:

@@ -171,8 +171,8 @@ class FwReader:
             return
         if start != _LOCAL:
             if not self._described and self._signature is None:
-                raise UpdateError("this is no .fw archive; " + _PACK)
-            raise UpdateError("the archive is damaged: there is no member where one should begin")
+                raise UpdateError("this is not a .fw archive; " + _PACK)
+            raise UpdateError("the archive is damaged: a member's head is missing")
         (
             self._flags,
             self._method,
@@ -191,7 +191,7 @@ class FwReader:
     def _take_name(self, name: bytes) -> None:
         self._name = name = name[: len(name) - self._extra]
         if name not in (_SIGNATURE_NAME, _CONF_NAME) and not self._described:
-            raise self._error("comes before meta.conf: this is no .fw archive; " + _PACK)
+            raise self._error("comes before meta.conf: this is not a .fw archive; " + _PACK)
         if self._method:
             raise self._deflated()
         if name == _SIGNATURE_NAME:
@@ -243,7 +243,7 @@ class FwReader:
 
     def _deflated(self) -> UpdateError:
         return self._error(
-            "is deflated, as fwup packs and signs; a board takes stored ones: " + _PACK
+            "is deflated, as fwup packs and signs; a board needs stored members: " + _PACK
         )
 
     def _error(self, words: str) -> UpdateError:

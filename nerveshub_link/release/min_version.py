@@ -25,7 +25,7 @@ def check(version: str, wanted, lowest) -> None:
     try:
         wanted = None if wanted is None else wanted.decode()
     except ValueError:  # UnicodeError is a ValueError
-        raise UpdateError("meta.conf is no UTF-8 text") from None
+        raise UpdateError("meta.conf is not UTF-8") from None
     for least in (wanted, lowest):
         if least is None:
             continue
@@ -37,7 +37,7 @@ def check(version: str, wanted, lowest) -> None:
             words = "version '%s' can't be compared with the minimum %s of this device"
             raise UpdateError(words % (printable(version), least))
         if own < _parsed(least):
-            words = "version %s is older than %s, below which this device takes none"
+            words = "version %s is older than %s, the lowest that this device accepts"
             raise UpdateError(words % (version, least))
 
 

@@ -90,10 +90,7 @@ def _read(name: str, value) -> bytes:
             " fwup -g write it" % name
         )
     if not is_key(key) or not _is_point(key):
-        raise ValueError(
-            "%s: one key is no key that signatures can be checked with: take the .pub file again"
-            % name
-        )
+        raise ValueError("%s: one key is not a valid public key: copy the .pub file again" % name)
     return bytes(key)
 
 

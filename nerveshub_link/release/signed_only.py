@@ -32,7 +32,7 @@ class SignedOnly:
 
     def __init__(self, keys: tuple, conf: bytes, signature) -> None:
         if signature is None:
-            raise UpdateError("it is not signed, and this device takes signed ones only: " + _SIGN)
+            raise UpdateError("not signed, but this device accepts only signed releases: " + _SIGN)
         self._keys = keys
         self._conf = conf
         self._signature = signature

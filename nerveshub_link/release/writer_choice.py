@@ -38,7 +38,7 @@ class _Probe:
         try:
             self.conf = conf.decode()
         except ValueError:  # UnicodeError is a ValueError
-            raise UpdateError("meta.conf is no UTF-8 text") from None
+            raise UpdateError("meta.conf is not UTF-8") from None
         raise _Stop
 
 
@@ -181,7 +181,7 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
                 break
         else:
             raise why or UpdateError(
-                "none of the %d writers takes this update: it begins with %s%s"
+                "none of the %d writers accepts this update: it begins with %s%s"
                 % (len(self._writers), first.hex(), " and has a meta.conf" if conf else "")
             )
         self._kept = memoryview(self._kept)
@@ -230,7 +230,7 @@ class WriterChoice(FwupWriter):  # noqa: PLR0904 all that a writer has
     def fwup_finish(self):
         """Finish the update of the chosen writer; return False if it has more work."""
         if self._chosen is None:
-            raise UpdateError("the update ended before it told what it is")
+            raise UpdateError("the update ended before its type was known")
         if (self._busy or len(self._kept)) and not self._pass_on():
             return False  # the whole update was short enough to be kept
         if self._chosen.fwup_finish() is False:

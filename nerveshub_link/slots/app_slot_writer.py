@@ -64,9 +64,9 @@ _LATER = const(60 * 60 * 1000)
 _WORDS = {
     "crashed": "crashed",
     "hung": "hung",
-    "power": "was cut off by the power",
+    "power": "lost power",
     "unconfirmed": "was not confirmed in time",
-    "torn": "had a torn image",
+    "torn": "had a damaged image",
 }
 
 
@@ -177,7 +177,7 @@ class AppSlotWriter(FwupWriter):
         if self._refuses:
             words.append(self._refuses + ", no updates")
         if not self._running:
-            words.append("no whole application is left, the rescue application runs")
+            words.append("no complete application is left, the rescue application runs")
         if state.get("rev"):
             why = _WORDS.get(state.get("why"), "failed")
             words.append("went back: release %s %s" % (state.get("bad"), why))

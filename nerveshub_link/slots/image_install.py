@@ -132,7 +132,7 @@ class ImageInstall:
                     self._take_table()
                 continue
             if self._chunk == self._table.count:
-                raise UpdateError("the release goes on behind its last chunk")
+                raise UpdateError("the release continues after its last chunk")
             size = self._table.row(self._chunk)[1]
             if not self._have and len(view) - at >= size:
                 chunk = view[at : at + size]
@@ -172,7 +172,7 @@ class ImageInstall:
     def _take_table(self) -> None:
         data = self._table_data
         if hashlib.new("sha256", data).digest() != self._table_hash:
-            raise UpdateError("the chunk table is not the one that meta.conf names")
+            raise UpdateError("the chunk table's SHA-256 differs from meta.conf")
         table = ChunkTable(data)
         if table.image_length != self._image_length:
             raise UpdateError("chunk table and meta.conf name different image lengths")
@@ -195,7 +195,7 @@ class ImageInstall:
             gc.collect()  # it needs one block of up to 4 KB
             unpacked = unpack(data, size)
         if not self._table.is_unpacked(number, unpacked):
-            raise UpdateError("chunk %d does not unpack to what it should" % number)
+            raise UpdateError("chunk %d has a wrong SHA-256 after unpacking" % number)
         self._chunk = number + 1
         self._append(memoryview(unpacked))
 

@@ -88,7 +88,7 @@ def pack(sequence: int, values: dict, size: int = _SECTOR) -> bytes:
             shorter["tb"] = shorter["tb"][16:]  # the error is at the end
             text = json.dumps(shorter).encode()
     if len(text) > most:
-        raise StateError("the record has %d bytes, %d have room" % (len(text), most))
+        raise StateError("the record has %d bytes, at most %d fit" % (len(text), most))
     frame = struct.pack(_HEAD, _MAGIC, _VERSION, len(text), sequence) + text
     return frame + struct.pack("<I", binascii.crc32(frame))
 

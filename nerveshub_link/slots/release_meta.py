@@ -39,16 +39,16 @@ class ReleaseMeta:
         """Texts for the slot's header."""
         found = [values for name, values in resources(conf) if name == _RESOURCE]
         if len(found) != 1:
-            raise UpdateError("the release holds no app.img: make it with nerveshub-link pack")
+            raise UpdateError("the release has no app.img: make it with nerveshub-link pack")
         values = found[0]
         self.length = length_of(values)
         self.image_hash = _hash_of(values, b"image-sha256")
         self.table_hash = _hash_of(values, b"table-sha256")
         image, table = length_of(values, b"image-length"), length_of(values, b"table-length")
         if not image or image % SECTOR:
-            raise UpdateError("meta.conf: image-length %d is no number of sectors" % image)
+            raise UpdateError("meta.conf: image-length %d is not a multiple of 512" % image)
         if not 0 < table <= min(most_bytes(image), _MAX_TABLE):
-            raise UpdateError("meta.conf: table-length %d does not fit the image's" % table)
+            raise UpdateError("meta.conf: table-length %d does not fit image-length" % table)
         needed = image // SECTOR + -(-table // SECTOR)
         if needed > room:
             words = "the image and its table have %d KB, a slot of this device has room for %d KB"
@@ -78,7 +78,7 @@ def _identity(conf: bytes, device: dict, uuid: str) -> dict:
         for key in ("product", "version", "platform", "architecture"):
             meta[key] = (value_of(conf, b"meta-" + key.encode()) or b"").decode()
     except ValueError:  # UnicodeError is a ValueError
-        raise UpdateError("meta.conf is no UTF-8 text") from None
+        raise UpdateError("meta.conf is not UTF-8") from None
     for key in ("product", "platform", "architecture"):
         wanted = device.get(key)
         if wanted and meta[key] != wanted:
@@ -95,5 +95,5 @@ def _hash_of(values: dict, key: bytes) -> bytes:
             return unhexlify(text)
     except ValueError:
         pass
-    words = "meta.conf: %s of app.img is no SHA-256: make the release with nerveshub-link pack"
+    words = "meta.conf: %s of app.img is not a SHA-256: make the release with nerveshub-link pack"
     raise UpdateError(words % key.decode())

@@ -116,7 +116,7 @@ class DownloadRetry:
         if self._failures > self._retries:
             if not online:
                 return WHEN_ONLINE
-            words = "%s (%d new tries in a row brought nothing)"
+            words = "%s (%d new tries in a row without progress)"
             raise UpdateError(words % (self._last, self._retries))
         return self._delay + int(self._delay * 0.5 * self._random())
 

@@ -129,7 +129,7 @@ class ImageDownload:
             self._offer = offer
         else:
             self._take(offer)
-            self._log("warning", "another image is offered for the same update: from zero")
+            self._log("warning", "another image is offered for the same update: starting again")
         return same
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ class ImageDownload:
                     self._log("warning", "no parts from this server: ", loader.refusal)
                     loader.refusal = None
                 if not self._check.begin(loader.total):
-                    self._log("warning", "partials_checksums are no good: only the whole counts")
+                    self._log("warning", "partials_checksums are invalid, and ignored")
             return result
         except Exception as error:
             return self.broke(error, now)

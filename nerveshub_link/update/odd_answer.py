@@ -60,7 +60,7 @@ def judge_odd(  # noqa: PLR0913, PLR0917 one response, and everything that it mu
 def _refusal(status: int, shown: str, signed: bool) -> UpdateError:
     text = "HTTP %d from %s" % (status, shown)
     if status in (404, 410):
-        return UpdateError(text + ": it is not there")
+        return UpdateError(text + ": not found")
     if status == 403 or (signed and status in _EXPIRED):
         return DownloadError(text, "renew")
     if 400 <= status < 500 and status not in _OTHERWISE:
@@ -73,13 +73,13 @@ def _check_encoding(headers: dict, known: bool) -> bool:
     transfer = headers.get("transfer-encoding") or "identity"
     content = headers.get("content-encoding") or "identity"
     if transfer.lower() not in ("identity", "chunked"):
-        raise DownloadError("a body in %s encoding can't be taken" % transfer)
+        raise DownloadError("a body in %s encoding is not supported" % transfer)
     # Object stores may keep the label aws-chunked from an object's upload; its bytes are plain.
     if content.lower() != "identity" and not (known and content.lower() == "aws-chunked"):
-        raise DownloadError("a body in %s encoding can't be taken" % content)
+        raise DownloadError("a body in %s encoding is not supported" % content)
     chunked = transfer.lower() == "chunked"
     if chunked and not known:
-        raise DownloadError("a chunked body can't be taken: the update does not tell the size")
+        raise DownloadError("a chunked body is refused: the update has no size")
     return chunked
 
 

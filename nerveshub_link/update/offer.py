@@ -39,7 +39,7 @@ def take_up(manager, offer, now: int) -> None:
     known = manager.state != _IDLE and offer.uuid == manager._offer.uuid
     if manager.state == _RENEWING and not known:
         manager.abort()
-        manager._say("warning", "download given up: another update is offered instead")
+        manager._say("warning", "download aborted: another update is offered")
     if manager.state != _IDLE and (not known or reports.on):
         if manager.state == _INSTALLED and not known:
             reports.put_off(_RESTART_DELAY, "a restart into other firmware is due", now)
@@ -57,7 +57,7 @@ def take_up(manager, offer, now: int) -> None:
     except MemoryError:
         # Not the update's fault: ask for another offer.
         manager.abort()
-        _decline(manager, now, "rescheduled", "no memory to look at the update", _SCARCE_DELAY)
+        _decline(manager, now, "rescheduled", "no memory to check the update", _SCARCE_DELAY)
     except Exception as error:
         manager._fail(error, now)
     except BaseException:

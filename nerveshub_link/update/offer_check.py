@@ -49,7 +49,7 @@ def _check(offer, config) -> None:
     if offer.checksum is not None:
         offer.checksum = sha256_text(offer.checksum)
         if offer.checksum is None:
-            raise UpdateError("the update's checksum is no SHA-256")
+            raise UpdateError("the update's checksum is not a SHA-256")
     elif getattr(config.fwup_writer, "public_keys", ()):
         pass  # a signature tells more
     elif not config.allow_unverified:  # NervesHub has none for very old firmware

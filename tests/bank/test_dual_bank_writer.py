@@ -215,7 +215,7 @@ def test_a_plain_zip_is_refused(board):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("firmware.bin", NEW)
-    assert "comes before meta.conf: this is no .fw archive" in refused(board, packed.getvalue())
+    assert "comes before meta.conf: this is not a .fw archive" in refused(board, packed.getvalue())
     assert board.dualbank.calls == []
 
 

@@ -87,7 +87,7 @@ def test_what_comes_behind_an_image_that_was_refused_is_refused_too(board):
 
 
 def test_an_archive_that_is_unsigned_or_signed_by_another_key_is_refused(board):
-    assert refused(board, archive(signer=None)).startswith("it is not signed")
+    assert refused(board, archive(signer=None)).startswith("not signed, but this device")
     assert refused(board, archive(signer=FOREIGN)).startswith("the signature is not by the key")
 
 
@@ -152,7 +152,7 @@ def test_a_min_version_counts_from_the_confirmation_on_and_only_rises(board):
     assert writer._trial.min_version == "10.1.5"
 
     older = archive(image("10.1.4", 8000), version="10.1.4")
-    words = "version 10.1.4 is older than 10.1.5, below which this device takes none"
+    words = "version 10.1.4 is older than 10.1.5, the lowest that this device accepts"
     assert refused(board, older, "10.1.4") == words
 
     between = archive(image("10.1.9", 8000), version="10.1.9", lowest="10.0.0")

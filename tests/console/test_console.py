@@ -387,7 +387,7 @@ def test_a_paste_beyond_the_message_limit_is_told_at_the_prompt(somebody):
     lines = shown(somebody, "y" * 70_000 + "\r", 1)
     assert lines[1].startswith("[a message of 700")
     assert "".join(lines[1:-1]).endswith(
-        " bytes was passed over; at most 16384 bytes (max_message_size) are allowed]"
+        " bytes was skipped; at most 16384 bytes (max_message_size) are allowed]"
     )
     assert lines[-1] == ">>> 1 +"
     assert somebody.type(" 1\r").endswith("\r\n2\r\n>>> ")

@@ -229,7 +229,7 @@ def test_a_part_that_the_link_had_to_pass_over_drops_the_file(somebody, folder):
     somebody.push("file-data", {"filename": "data.bin", "chunk": 1, "data": text}, 0)
     send(somebody, b"three")
     said = stop(somebody)
-    assert " bytes was passed over; " in said
+    assert " bytes was skipped; " in said
     assert "data.bin was not received: a part was skipped]" in said
     assert left(folder) == []
 

@@ -69,7 +69,7 @@ def test_what_pack_writes_is_verified(tmp_path):
 
 
 def test_one_that_is_unsigned_or_signed_by_another_key_is_not(tmp_path):
-    assert why(tmp_path, archive(signer=None)).startswith("it is not signed")
+    assert why(tmp_path, archive(signer=None)).startswith("not signed, but this device")
     assert why(tmp_path, archive(signer=FOREIGN)).startswith("the signature is not by the key")
 
 

@@ -206,7 +206,7 @@ def test_message_that_there_is_no_memory_for_is_passed_over_and_the_link_stays()
     with mock.patch("nerveshub_link.wire.phoenix.json.loads", side_effect=MemoryError()):
         desk.wait(0.1)
     assert desk.link.connected
-    assert desk.link.last_error == "no memory for a message: it was passed over"
+    assert desk.link.last_error == "no memory for a message: skipped"
     desk.peer.say(None, None, "device", "scripts/run", {"ref": "2", "text": "1"})
     desk.wait(0.1)
     assert [payload["ref"] for event, payload in desk.peer.events()] == ["2"]
@@ -470,7 +470,7 @@ def test_message_longer_than_allowed_is_passed_over():
     desk.wait(0.2)
     assert desk.link.connected
     assert desk.client.named("identify") == [("identify",)]
-    assert "bytes was passed over" in desk.link.last_error
+    assert "bytes was skipped" in desk.link.last_error
 
 
 # Faults of the server's side of a topic

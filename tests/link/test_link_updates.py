@@ -174,7 +174,7 @@ def test_idle_device_joins_without_currently_downloading_uuid():
     assert desk.client.named("fwup_error") == [
         (
             "fwup_error",
-            "download: HTTP 404 from http://files.example/firmware/1/new.fw: it is not there",
+            "download: HTTP 404 from http://files.example/firmware/1/new.fw: not found",
         )
     ]
     desk.network.peers[0].end()

@@ -79,8 +79,8 @@ def test_what_the_packer_makes_is_read_row_by_row():
         at += len(data)
 
 
-NO_TABLE = "the release holds no chunk table; is it made by nerveshub-link pack?"
-ALLOWED = "the chunk table holds a length that is not allowed"
+NO_TABLE = "the release has no chunk table: was it made by nerveshub-link pack?"
+ALLOWED = "the chunk table has an invalid length"
 CONTRADICT = "the chunk table's lengths contradict each other"
 ROWS = "the chunk table's length does not fit its number of rows"
 

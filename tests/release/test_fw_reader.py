@@ -118,7 +118,7 @@ def test_an_archive_by_fwup_is_refused_with_the_way_out(name, member, size):
     with pytest.raises(UpdateError) as caught:
         read(data, pieces(data, size))
     assert str(caught.value) == (
-        f"'{member}' is deflated, as fwup packs and signs; a board takes stored ones: {WAY_OUT}"
+        f"'{member}' is deflated, as fwup packs and signs; a board needs stored members: {WAY_OUT}"
     )
 
 
@@ -129,13 +129,13 @@ def test_a_signature_deflated_by_fwup_s_signing_is_refused_with_the_way_out():
 
 @pytest.mark.parametrize("data", [b"UF2\n" + bytes(40), b"\xe9\x03\x02\x20" + bytes(40), bytes(99)])
 def test_what_is_no_zip_is_refused(data):
-    with pytest.raises(UpdateError, match="this is no .fw archive; " + WAY_OUT):
+    with pytest.raises(UpdateError, match="this is not a .fw archive; " + WAY_OUT):
         read(data)
 
 
 def test_a_plain_zip_is_refused():
     assert refused(Member("code.py", b"print()")) == (
-        f"'code.py' comes before meta.conf: this is no .fw archive; {WAY_OUT}"
+        f"'code.py' comes before meta.conf: this is not a .fw archive; {WAY_OUT}"
     )
 
 
@@ -235,14 +235,12 @@ def test_members_that_are_out_of_place_are_told_by_name(members, words):
 
 
 def test_an_archive_without_a_resource_is_refused():
-    assert refused(META_CONF) == (
-        "the archive is damaged: there is no member where one should begin"
-    )
+    assert refused(META_CONF) == ("the archive is damaged: a member's head is missing")
 
 
 def test_noise_between_two_members_is_refused():
     data = META_CONF.bytes + b"x" + RESOURCE.bytes
-    with pytest.raises(UpdateError, match="no member where one should begin"):
+    with pytest.raises(UpdateError, match="a member's head is missing"):
         read(data)
 
 

@@ -36,7 +36,7 @@ def test_a_version_that_is_not_older_is_taken(version, lowest):
     "version", ["1.2.2", "1.1.9", "0.99.99", "1.2.3-rc.1", "1.2.3-rc.1+build", "1.2.2+9.9.9"]
 )
 def test_an_older_version_is_refused_with_both_numbers(version):
-    words = "version %s is older than 1.2.3, below which this device takes none" % version
+    words = "version %s is older than 1.2.3, the lowest that this device accepts" % version
     assert why(version, None, "1.2.3") == words
     assert why(version, b"1.2.3", None) == words  # pack refuses to make that
 
@@ -52,7 +52,7 @@ def test_a_min_version_of_anything_but_three_numbers_is_refused(wanted):
 
 
 def test_a_min_version_that_is_no_text_is_refused():
-    assert why("1.2.3", b"\xff.0.0", None) == "meta.conf is no UTF-8 text"
+    assert why("1.2.3", b"\xff.0.0", None) == "meta.conf is not UTF-8"
 
 
 def test_the_higher_one_of_two_is_kept():

@@ -83,7 +83,7 @@ def test_a_private_key_is_refused_and_not_repeated():
 
 def test_a_key_to_which_anybody_can_make_a_signature_is_refused():
     zeros = "A" * 43 + "="
-    assert why([zeros]).startswith("public_keys: one key is no key")
+    assert why([zeros]).startswith("public_keys: one key is not a valid")
 
 
 def test_a_key_that_is_no_point_of_the_curve_is_refused():

@@ -194,7 +194,7 @@ def test_the_first_one_that_accepts_gets_it():
 
 def test_nobody_takes_it_is_a_clear_error():
     nobody = Picky(lambda *_: False)
-    with pytest.raises(UpdateError, match="none of the 2 writers takes this.*with 3c68746d$"):
+    with pytest.raises(UpdateError, match="none of the 2 writers accepts this.*with 3c68746d$"):
         install(WriterChoice((nobody, nobody)), b"<html>nothing</html>")
     with pytest.raises(UpdateError, match="with 504b0304 and has a meta.conf$"):
         install(WriterChoice((nobody, nobody)), archive())
@@ -221,11 +221,11 @@ def test_an_archive_that_nobody_takes_is_told_with_what_is_wrong_with_it():
     writers = firmware(), firmware()
     with pytest.raises(UpdateError, match="'meta.conf' is deflated.* nerveshub-link pack"):
         install(WriterChoice(writers), archive(compression=zipfile.ZIP_DEFLATED))
-    with pytest.raises(UpdateError, match="this is no .fw archive"):
+    with pytest.raises(UpdateError, match="this is not a .fw archive"):
         install(WriterChoice(writers), plain_zip())
     with pytest.raises(UpdateError, match="a name or an extra field too long"):
         install(WriterChoice(writers), b"PK\x03\x04" + b"\xff" * 600)
-    with pytest.raises(UpdateError, match="before it told what it is"):
+    with pytest.raises(UpdateError, match="before its type was known"):
         install(WriterChoice(writers), b"PK")
     assert writers[0].heard == writers[1].heard == []
 

@@ -232,7 +232,7 @@ def test_a_manual_push_is_tried_whatever_happened_before(machine):
 
 def test_a_release_that_only_lost_power_is_tried_again(machine):
     writer = go_back(machine, "POWER_ON")
-    assert writer.last_failure() == "went back: release new was cut off by the power"
+    assert writer.last_failure() == "went back: release new lost power"
     assert writer.fwup_check(NEW, True) is None
 
 
@@ -343,7 +343,7 @@ def test_a_confirmation_sets_the_count_to_zero(machine, monkeypatch):
 
 def test_a_uuid_that_the_guard_could_not_write_down_is_refused_before_anything_is_erased(machine):
     machine.install("b", {"code.py": "the way back"}, number=0)
-    with pytest.raises(StateError, match="the record has [0-9]+ bytes, 496 have room"):
+    with pytest.raises(StateError, match="the record has [0-9]+ bytes, at most 496 fit"):
         update(writer_on(machine), RELEASE, dict(NEW, uuid="u" * 400))
     assert machine.whole("b")
     update(writer_on(machine), RELEASE, dict(NEW, uuid="u" * 255), by_deployment=True)
@@ -746,8 +746,8 @@ def test_the_rescue_application_installs_a_release_that_runs_on_trial(machine, m
     rescue(machine, monkeypatch)
     writer = writer_on(machine)
     assert writer.last_failure() == (
-        "no whole application is left, the rescue application runs: "
-        "went back: release old had a torn image"
+        "no complete application is left, the rescue application runs: "
+        "went back: release old had a damaged image"
     )
     update(writer, RELEASE)
     assert machine.record["old"] == ""

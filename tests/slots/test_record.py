@@ -83,7 +83,7 @@ def test_a_traceback_that_is_too_long_keeps_its_end():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(StateError, match="the record has 611 bytes, 496 have room"):
+    with pytest.raises(StateError, match="the record has 611 bytes, at most 496 fit"):
         pack(1, {"bad": "x" * 600})
 
 

@@ -103,7 +103,7 @@ def test_a_wrong_key_raises_when_the_writer_is_made(machine):
 def test_an_unsigned_release_is_refused_before_anything_is_erased(machine):
     words = refused(machine, writer_on(machine), UNSIGNED)
     assert words == (
-        "it is not signed, and this device takes signed ones only: sign it with: nerveshub-link"
+        "not signed, but this device accepts only signed releases: sign it with: nerveshub-link"
         " sign --key"
     )
 
@@ -221,7 +221,7 @@ def test_no_release_below_a_min_version_is_taken_once_its_release_was_confirmed(
     before = slots.path_of(machine.root, "a").read_bytes()
     with pytest.raises(UpdateError) as caught:
         update(writer, release("1.3.9"))
-    words = "version 1.3.9 is older than 1.4.0, below which this device takes none"
+    words = "version 1.3.9 is older than 1.4.0, the lowest that this device accepts"
     assert str(caught.value) == words
     writer.fwup_abort()
     assert slots.path_of(machine.root, "a").read_bytes() == before

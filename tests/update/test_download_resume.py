@@ -232,7 +232,7 @@ def test_no_to_a_url_without_a_query_is_final_since_such_a_url_does_not_expire(c
 @pytest.mark.parametrize("code", [402, 404, 410, 451])
 def test_plain_no_is_final_at_the_first_try_and_at_a_later_one(code):
     no = status(b"%d No" % code)
-    words = ": it is not there" if code in (404, 410) else ""
+    words = ": not found" if code in (404, 410) else ""
     for tries in ([no], [part(700), no]):
         one = bench(*tries).offer().run(100)
         reason = "download: HTTP %d from %s%s" % (code, FILE, words)
@@ -326,7 +326,7 @@ def test_pause_begins_after_a_connect_that_took_its_time():
 @pytest.mark.parametrize(("first", "tries"), [([], 11), (part(700), 11)])
 def test_ten_new_tries_without_a_byte_and_it_has_failed_once(first, tries):
     one = bench(first, []).offer().run(1000)
-    reason = "download: connection closed by the server (10 new tries in a row brought nothing)"
+    reason = "download: connection closed by the server (10 new tries in a row without progress)"
     assert_failed(one, reason, aborts=1 if first else 0)
     assert len(one.transport.opened) == tries
     assert one.statuses == [RECEIVED, STARTED, failed(reason)]
@@ -467,7 +467,7 @@ def test_image_that_is_too_long_is_fetched_again_and_never_resumed():
 
 def test_parts_that_make_no_sense_are_told_and_not_used():
     one = bench(part(700), rest(700)).offer(partials_checksums=["x", 5]).run(100)
-    assert "partials_checksums are no good" in one.log.text
+    assert "partials_checksums are invalid" in one.log.text
     assert_installed(one, [None, "bytes=700-"])
 
 
@@ -502,7 +502,7 @@ def test_no_memory_makes_room_and_a_later_break_lets_the_link_come_back():
 def test_no_memory_alone_is_a_break_as_any():
     one = bench(NO_MEMORY).offer().run(1000)
     assert one.statuses[-1] == failed(
-        "download: out of sockets (10 new tries in a row brought nothing)"
+        "download: out of sockets (10 new tries in a row without progress)"
     )
     assert len(one.transport.opened) == 22
 

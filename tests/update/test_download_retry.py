@@ -37,7 +37,7 @@ def test_eleventh_failure_in_a_row_without_a_byte_is_the_last():
     with pytest.raises(UpdateError) as caught:
         retry.broke()
     assert str(caught.value) == (
-        "connection closed by the server (10 new tries in a row brought nothing)"
+        "connection closed by the server (10 new tries in a row without progress)"
     )
 
 
@@ -76,7 +76,7 @@ def test_another_try_follows_whatever_broke(error):
 
 
 def test_plain_no_is_the_end():
-    error = UpdateError("HTTP 404: it is not there")
+    error = UpdateError("HTTP 404: not found")
     with pytest.raises(UpdateError) as caught:
         Retry().broke(error=error)
     assert caught.value is error

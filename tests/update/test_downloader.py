@@ -408,7 +408,7 @@ def test_chunked_body_that_is_broken_is_an_error(body, said):
 
 def test_chunked_body_is_refused_where_the_size_is_not_known():
     assert refusal(head(CHUNKED) + chunked(IMAGE), None, DownloadError) == (
-        "a chunked body can't be taken: the update does not tell the size"
+        "a chunked body is refused: the update has no size"
     )
 
 
@@ -452,7 +452,7 @@ def test_harmless_oddities_are_taken_where_the_size_is_known(status, lines):
 @pytest.mark.parametrize(
     ("status", "lines", "shown"),
     [
-        (b"200 OK", [b"Content-Encoding: aws-chunked"], "a body in aws-chunked encoding can't be "),
+        (b"200 OK", [b"Content-Encoding: aws-chunked"], "a body in aws-chunked encoding is not "),
         (b"203 Non-Authoritative", [], "HTTP 203 from http://HOST/new.fw"),
         (
             b"206 Partial",
@@ -489,7 +489,7 @@ def test_part_that_is_not_the_first_is_not_taken(content_range):
     ],
 )
 def test_encoded_body_is_refused(line, shown):
-    assert refusal(head(line) + IMAGE) == "a body in %s encoding can't be taken" % shown
+    assert refusal(head(line) + IMAGE) == "a body in %s encoding is not supported" % shown
 
 
 @pytest.mark.parametrize(
@@ -602,7 +602,7 @@ def test_url_that_is_invalid_is_refused_before_anything_is_sent(url):
 def test_file_that_is_gone_is_told_in_words_and_there_is_no_other_try(status):
     answer = head(length(3), status=status) + b"abc"
     with RawServer(answering(answer)) as server:
-        with pytest.raises(UpdateError, match=": it is not there$") as caught:
+        with pytest.raises(UpdateError, match=": not found$") as caught:
             get(server)
     assert not isinstance(caught.value, DownloadError)
 

@@ -209,7 +209,7 @@ XML = b"<Error><Code>AccessDenied</Code></Error>"
         ({"size": 0}, "update: the update has a bad size"),
         ({"size": "many"}, "update: the update has a bad size"),
         ({"checksum": None}, "update: the update has no checksum, and allow_unverified is off"),
-        ({"checksum": "C0FFEE"}, "update: the update's checksum is no SHA-256"),
+        ({"checksum": "C0FFEE"}, "update: the update's checksum is not a SHA-256"),
         ({"firmware_url": "ftp://h/?topsecret"}, "update: firmware_url: not an http or https URL"),
         (
             {"firmware_url": "http://h/a\tb?topsecret"},
@@ -242,7 +242,7 @@ def test_update_with_another_images_checksum_fails(hub, board):
 def test_update_that_is_not_there_fails(hub, board):
     board.update(firmware_url=hub.url + "/firmware/1/gone.fw?" + SECRET)
     shown = "http://%s:%d/firmware/1/gone.fw" % (hub.host, hub.port)
-    assert_survived(hub, board, "download: HTTP 404 from %s: it is not there" % shown)
+    assert_survived(hub, board, "download: HTTP 404 from %s: not found" % shown)
 
 
 def test_too_many_redirects_fail_and_five_do_not(hub, board):
@@ -277,7 +277,7 @@ def test_too_many_redirects_fail_and_five_do_not(hub, board):
         ),
         (
             answering(OK + b"Content-Encoding: gzip\r\n\r\n" + IMAGE),
-            "a body in gzip encoding can't be taken",
+            "a body in gzip encoding is not supported",
         ),
         (answering(b"+OK POP3 ready\r\n"), "the answer is not HTTP/1"),
         (

@@ -327,7 +327,7 @@ def test_no_memory_to_look_at_an_offer_puts_it_off_instead_of_a_day_without_upda
     bench = Bench(*served()).offer()
     said = {"status": "rescheduled", "delay_for": 600_000}
     bench.run(1000)
-    assert bench.statuses == [RECEIVED, dict(said, reason="no memory to look at the update")]
+    assert bench.statuses == [RECEIVED, dict(said, reason="no memory to check the update")]
     assert (bench.manager.state, bench.written) == (updates.IDLE, [])
 
 

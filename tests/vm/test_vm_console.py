@@ -177,7 +177,7 @@ def test_a_paste_of_70_kb_in_one_frame_is_refused_in_words_and_the_prompt_lives(
     with HubThread() as hub, Board(vm, hub, heap) as board:
         board.open()
         told = board.type("x = '" + "y" * 70_000 + "'\r", "are allowed]\r\n" + PROMPT)
-        assert "bytes was passed over; at most 16384 bytes (max_message_size) are allowed]" in told
+        assert "bytes was skipped; at most 16384 bytes (max_message_size) are allowed]" in told
         assert "\r\n2\r\n" in board.type("1 + 1\r")
         result = board.stop()
 

@@ -26,9 +26,9 @@ from .board_drive import BoardError, Drive, kilobytes
 _WHY = {
     "crashed": "crashed",
     "hung": "hung",
-    "power": "was cut off by the power",
+    "power": "lost power",
     "unconfirmed": "was not confirmed in time",
-    "torn": "had a torn image",
+    "torn": "had a damaged image",
 }
 _ENDS = {
     "c": "crashed",
