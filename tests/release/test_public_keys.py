@@ -94,7 +94,7 @@ def test_a_key_that_is_no_point_of_the_curve_is_refused():
         if point:
             assert read_keys([key]) == (key,)
         else:
-            assert why([key]).startswith("public_keys: one key is no key")
+            assert why([key]).startswith("public_keys: one key is not a valid")
 
 
 def test_a_text_in_place_of_a_list_and_an_empty_list_are_refused():
