@@ -297,9 +297,9 @@ class NervesHubLink:
         ReloadException and DeepSleepRequest. The connection is dropped then, and the next `poll`
         makes it again.
 
-        Blocks only
-        for: joining the Wi-Fi, signing and connecting (announced by `Client.handle_blocking`), and
-        what your own callbacks and writer take.
+        Blocks only for: joining the Wi-Fi; connecting, signing included; erasing a firmware bank
+        (all three are announced by `Client.handle_blocking`); and what your own callbacks, your
+        writer and operators' commands take.
         """
         if self._closed or self._polling:
             return
