@@ -66,9 +66,9 @@ async def deploy(fleet: Fleet, file: str, watch: bool, timeout: float, **wish) -
     """
     Make the release FILE what the devices of a deployment group should run.
 
-    It is uploaded first if NervesHub does not have it. Devices that are connected get it within
-    minutes, the others when they come. With --watch it ends with 0 if all that are connected run
-    the release.
+    It is uploaded first if NervesHub does not have it. Devices that are connected are offered it
+    within seconds, the others when they come. With --watch it ends with 0 if all that are connected
+    run the release.
     """
     deployed = await deployed_to(fleet, file, read_release(file), Target(**wish))
     if watch and not await taken(fleet, deployed, timeout):
