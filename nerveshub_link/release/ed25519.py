@@ -38,26 +38,36 @@ _LOW = (1 << 256) - 1
 _FEW = _P << 3
 _MANY = _P << 262
 _D = 0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3
+_D2 = 2 * _D
 _ROOT_OF_MINUS_1 = 0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0
 _ORDER = (1 << 252) + 27742317777372353535851937790883648493
-# x and y, 32 bytes each, of 1, 3, 5, ... 15 times the base point B, then of 2**127 times these.
+# y - x, y + x and 2 * d * x * y, 32 bytes each, of 1, 3, 5, ... 15 times the base point B, then of
+# 2**127 times these.
 _MULTIPLES = a2b_base64(
-    b"GtUlj2AtVsmypyWVYMcsaVzc1v0x4qTA/lNuzdM2aSFYZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZlzi"
-    b"+NNfSGKshkhigRmYQ2M6yNo+dK70H0mPkiJKnK5n1LT1eEhowwIEAyRnF+wWn/eeJmCOoSahq2nud9GxZxIz8i4y"
-    b"wJxAkaXhGz75GShc3qUt0fd87/x7WOOtPqf9Se3IdtaDH9IQXQtDicouKDFmRpKJFG4s4G+u/piyJUhfB0EO9RqY"
-    b"VViVzvG78wnogweBHUsZ7uPpTr30/IWGVhS4YkCftcTEEj3yq/dGK4jwQa023Whkzocv1Ucr42PFMVxxhVEGI+DT"
-    b"lAJOLlwO2Ia4IpRv4DbzG2VxAMhwyXw1wPEiVYRETscwRG4jE5B4H/3S8lbp/L6y9A3dwsIjPX/L83wgwdIv/1LV"
-    b"k8WypYHTOCRx1o0Hz7YX5EsVsSjlFBM3A2rDLY8w1FicPBxZWBLOD/9A43xvWperIT8xgpAt7V/At3PggDe4tyKN"
-    b"6ONDiE8wLSjwrTPbzGbz1eAndBCAH0DqruHvhyMnmiiyz0A3uIna0iJgRnh0i1PtDbDbEsGNoWY+f2GQy4kBd3QT"
-    b"Y9meQSBd+cZa3DXELuzqLRZP31wurcRMbZShmpqhGK/lrDGT0mQB92JR9SL/BC37yxKTAzaBrOQgCTVMRbIeTBQh"
-    b"5umKe43+HsY+wTX653BOHWEuwt2VV9GrgOhjF7VI5IoRnnK+hY1RCvKf4BypByh7rY+ejaIeBnMz1sJisj8nEmxb"
-    b"0Ch+cCBZX8Urij/pei2AHlIMKG6wTexDw/sb9Rbb+G++SMdaJBDkUGchRHYVJDHVRTLBstpaJ59inKJAAAuJcphw"
-    b"0WDLAg8q3RFMWGc8kAD8AiTb2aeupwNrVwagvqnm57d7MZvR1DlgVLbgczcVJQgq9TpfdnzyXVgg5tGXOHtDjudQ"
-    b"2cBr0i0j3CqBMdInZviIUFLj/C2bzoRrWTNFE1gEqte9w0SRbg3PNtEnzyBdgYqhoEy8teesAqgISZ4e7Kp+4M9v"
-    b"cuUCxVO0B2HbDj2tKfWzIqSa9tUsDjQ60rx30HhBXrluS0WwStelHobb72OaZw+e4FK63OxdUwdEjGv4dgNE7ron"
-    b"V5YsathLwGwW4mNLFti5ZDK1Gx9FyJ2zsw4h0I1nQ4Zqjv9JQwnSAlo9ygG5H9+G7QdapKUSScVZO1OsUIYLOQOz"
-    b"4oEWK1lLkqfdRhd9vjsk9Zk+KMvTxly8iJYF4JjgnDIS0zRi+8g4rUCc2eSECaw+yeqcd1YsHTjaz7EX+Rq9Rl8C"
-    b"lhdqOfV5qANOQLJ/jKuS9h+/1JjbLYk1oxaxEC9p94BvVQ=="
+    b"PpFA1wU5EJ2zvkDRBZ85/QmKj2g0hMGlZxL4mJIv/USFO4z1xpO8LxkOjPvGLZPPwkI9ZJhICydlutQzOp3PB2iq"
+    b"eocFEsmrnsSqzCPo2SaMWUPdy30bWqhlDJ9oexFvZdL8pOgfYVZ9usHl/VPTO73WSyEa8zGBYtpbVYcVuSowl+5M"
+    b"qLAlr4pLhugwhFoCMmcBnwJQG8H0+ICaG04WeonY0A0/k64UYto1HCIjlFhM2/KMReVw0ca0uRKvJihautZHpMOC"
+    b"kX+3KSdL0RQA1YegZLgc8Tzj81Ub63N+ShUzu6UIRLwSogLtXsfDSFCNROy/WgzrG93rBuJG8cxFKYWCKoHx27u8"
+    b"/NG90AcIDictp70bC2cbtJq2O2tpvqpDsSEyqposb7qnI7o7UyGgbDosGZJPduqd4BdTLl3dbh2/o06U0Fwaa9LA"
+    b"nbM6NXB0SS5UKIJSsnF+kjwoaeobRqKzuAHIbYPxmqQ+BUdfA7PzrXdYukGcUqeQD2ocu596ZICdA34hbvObQSD1"
+    b"toGgmESwXucIxsuWj5zc+lFawEkvY6imimcum8VGvFFvnlCmtfWGxskzss5Zf92KM+25NBuvRZC/6LQGL9IZp+iD"
+    b"/+IWz9STKfz2qgaLABsCcsFzSEOGSQJbXzGBgwh3abPWPpXrjWpVdaCjf8fVKYBZqxjeKoCKhAC/LycuMALP/tnl"
+    b"BjRwF3GEPhGvj21U4qp1QumJYP3FLCvYpOSCMqG0HgMihhq1mRExREj5PbUiVcY9k79/MjsBb1Brb3ebyev8rmhZ"
+    b"raoyshKdpyRgFy2IZwJtfwCiIsJwv9vevLWas4S/B7oH+xIOelNB8kbD7tdPI3ijLnMZoWBTcdSN37HmNyQz5aeR"
+    b"+DfvomN4Car9pntJC8+MRobNCwTWEJkqpJuC05JRsgcIMAh1v17QGELNtUOg6s8TA8zOJG0knBiNwkiG0NTywfq9"
+    b"vS0r5y3xFyniYRa10Jsvdppd7t4/N06vOOtwQtaTfVouA0LY5AohYR1RziqMXOlysKJLnB5llvzPaSu050L4jjJE"
+    b"s96qIsGW2V0HMvheQjzytLU0qcnTlPir94f9OROMcNAwYRYXkXh2GHxQDGfwXluSvzM8uULIm4E/AN1wmi55EHTc"
+    b"KG56S61ZwI6zfoVPqtq4bQCZabXvyIwU7h9J6gO3hIs7lwSNmnYtrvCZyoy2wB8ahl7OND7tZMuOcUXLRGlDFpOr"
+    b"g1+QUa7Lu6eYwKU14KmLTBCoTalIHzGtf2AyYc0ReS+uTdcyTCu20GIo/0yHCKHOtMWfsyB0T0eq0M/OxQ+DQmqI"
+    b"DHvB1UE15Y20AtZGZgf6RqDJMlmAKE2SZtTjYz1mAjnbcxvVwqdO6dVRDgSKloMUuYB7k/mx9ixLW52SXc2b+jcb"
+    b"qgJezpMV82yAOz12ZIWHmwyYFHbChuQC2b5A6vILUHbnTG4ifouxWXkg+SalUSvLfY6bkpEol4SwY5wwq2FSWXza"
+    b"2oGYwwjpUGAoC3oR4nfPCWJB2YH7TfBv8uE6qMBR+e3fK59TE9bn5A4pKmYr8TOeiyX6YI5J/GVC6/Yinj2qL5ou"
+    b"tJZUb2BQ3oIvtjyDcNtje/chLinhMEh1noutf9MfZG1F3TXEzhEqEdHZcQ68omA1HUC33KUyJorzirtHJ5Emfsnj"
+    b"BjrZEXjYLsHxwFknSBaqzEl5iF4T+NLfaj1GSAZG/rIldpq37JEIfZjP4T8fB5jT0VX+rcEkLLQbVXLsvADqIETl"
+    b"3jB1qGN+YkQ0t/12e3Gti5YsjVps6MA5h0g4ahNFXl3ftDbtP5qCuIoBA4E16rRZjaeZfy9RHjc+Tuzkp0jQnJ3C"
+    b"Ef3z4s3dHIy299tCVmakGaDl9FRLDRriX2NIWovEjTcY9f5NCx9HsTnmtpYgY3BtdzsUDXJ+b3C8zGdndFstduBs"
+    b"yQuDR35svvWuZfH+t/VxIph+2T1lAi4n6Z8nJTeJOOpb4bw2K8X4ZWMFVS6qK+yvVoMFbY55T5+6nu4aMt+G52ua"
+    b"qKfRb8M6VnS+SRxh850K/nlb"
 )
 _HALF = const(127)  # bits of half a scalar
 _SLICE = const(16)  # doublings at once
@@ -107,18 +117,22 @@ def verification(key: bytes, signature: bytes, message: bytes):
 
 def _cancel_out(points: list, digits: tuple, minus: tuple):
     """Tell whether the sum of all products is the neutral element; an iterator as above."""
-    tables = [_table_of_base(0), _table_of_base(512)]
+    tables = [_table_of_base(0), _table_of_base(768)]
     yield None
     for x, y in points:
         tables.append(_table(x, y))
         yield None
     first, second, third, fourth = digits
-    point = (0, 1, 1, 0, 1)
+    point = None
     doublings = 0
     for at in range(_HALF + 1, -1, -1):
         doublings += 1
         if first[at] | second[at] | third[at] | fourth[at]:
-            point, doublings = _doubled(point, doublings), 0
+            if point is None:  # the neutral element, which no doubling changes
+                point = (0, 1, 1, 0, 1)
+            else:
+                point = _doubled(point, doublings)
+            doublings = 0
             for number in range(4):
                 digit = digits[number][at]
                 if digit:
@@ -126,7 +140,7 @@ def _cancel_out(points: list, digits: tuple, minus: tuple):
                     point = _sum(point, entry, minus[number] != (digit > 31))
         if not at % _SLICE:
             yield None
-    x, y, z, _, _ = _doubled(point, doublings + 3)
+    x, y, z, _, _ = _doubled(point or (0, 1, 1, 0, 1), doublings + 3)
     yield not x % _P and not (y - z) % _P
 
 
@@ -196,8 +210,8 @@ def _digits_of_all(scalar: int, challenge: int) -> tuple:
     # Euclid's algorithm, stopped half way: a == v * challenge modulo _ORDER, but for v's sign.
     b, a, w, v, minus = _ORDER, challenge, 0, 1, True
     while a >> _HALF:
-        quotient = b // a
-        b, a, w, v, minus = a, b - quotient * a, v, w + quotient * v, not minus
+        quotient, rest = divmod(b, a)
+        b, a, w, v, minus = a, rest, v, w + quotient * v, not minus
     scalar = scalar * v % _ORDER
     high = scalar >> _HALF
     scalar &= (1 << _HALF) - 1
@@ -242,16 +256,16 @@ def _table(x: int, y: int) -> list:
 def _table_of_base(at: int) -> list:
     """The same of 8 given points."""
     table = []
-    for here in range(at, at + 512, 64):
-        x, y = _number(_MULTIPLES[here : here + 32]), _number(_MULTIPLES[here + 32 : here + 64])
-        table.append(_prepared((x, y, 1, x, y)))
+    for here in range(at, at + 768, 96):
+        less, more, t2 = [_number(_MULTIPLES[i : i + 32]) for i in range(here, here + 96, 32)]
+        table.append((less, more, 2, t2))
     return table
 
 
 def _prepared(point: tuple) -> tuple:
     """Return a point's form for `_sum`: y - x, y + x, 2 * z, 2 * d * x * y."""
     x, y, z, e, h = point
-    return _FEW + y - x, y + x, z + z, _fold(_fold(e * h) * (2 * _D))
+    return _FEW + y - x, y + x, z + z, _fold(_fold(e * h) * _D2)
 
 
 def _doubled(point: tuple, times: int) -> tuple:
