@@ -17,7 +17,7 @@ from .common.memory import forget, load
 load(
     *"common.states wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head"
     " wire.transport wire.websocket wire.connection device.trial device.restart device.topic"
-    " dispatch update.download_retry update.image_answer update.image_check update.downloader"
+    " dispatch update.download_retry update.image_check update.downloader"
     " update.image_download update.reports update.manager".split(" ")
 )
 

@@ -37,10 +37,10 @@ Longer than other modules: all that a connection goes through must be seen toget
 
 from micropython import const
 
+from ..common.memory import forget
 from ..common.ticks import elapsed
 from ..errors import DownloadError, TransportError, UpdateError
 from ..wire.http_head import HeadReader, parse_url, request_head, resolve
-from .image_answer import judge
 
 WAITING = 0
 """Result: nothing to do now."""
@@ -355,6 +355,8 @@ class Downloader:
         """Check that this is the image, or the requested rest of it."""
         offset, refusals, self._refusals = self._offset, self._refusals, 0
         url = self._url
+        from .image_answer import judge  # noqa: PLC0415 once a connection, and let go after it
+
         if status in (200, 203, 206):
             self.html = headers.get("content-type", "").lower().startswith("text/html")
         try:
@@ -367,6 +369,9 @@ class Downloader:
                 # Other errors have nothing to do with the range.
                 self._refusals = refusals + _REFUSALS.get(status, 0)
             raise
+        finally:
+            del judge
+            forget("update.image_answer")
         if status != 206 or not offset:
             self.received = 0  # the whole image, whatever was requested
         self._end = self.total

@@ -7,7 +7,7 @@
 
 Checks that an HTTP response is the image, or the requested rest of it. Nearly all responses are
 plain, and accepted here; `nerveshub_link.update.odd_answer` handles the others, and takes memory
-only for them.
+only for them. Imported when a response has come, and not kept.
 """
 
 
