@@ -19,7 +19,7 @@ The state is in memory only: after a power cut the next update starts from zero.
 from micropython import const
 
 from ..common.ticks import elapsed
-from ..errors import DownloadError, describe, keep_timeout
+from ..errors import DownloadError, describe, keep_timeout, printable
 from .download_retry import WHEN_ONLINE, DownloadRetry
 from .downloader import DATA, HEAD, WAITING
 from .image_check import ImageCheck
@@ -189,7 +189,7 @@ class ImageDownload:
                     return WAITING  # the image continues
                 self.partial = False
                 if loader.refusal is not None:
-                    self._log("warning", "no parts from this server: ", loader.refusal)
+                    self._log("warning", "no parts from this server: ", printable(loader.refusal))
                     loader.refusal = None
                 if not self._check.begin(loader.total):
                     self._log("warning", "partials_checksums are invalid, and ignored")

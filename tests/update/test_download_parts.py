@@ -242,6 +242,18 @@ def test_after_any_odd_answer_to_a_part_the_whole_comes_from_zero(name, number):
     assert_whole(one)
 
 
+@pytest.mark.parametrize(
+    "name, old", [("content-range", b"content-range: "), ("content-encoding", b"etag: ")]
+)
+def test_what_the_server_says_of_a_part_is_made_safe_for_the_log(name, old):
+    wrong = name.encode() + b": \x1b[2J\x7f\xc3\xa9 http://h/?X-Amz-Signature=topsecret "
+    server = PartServer(IMAGE, {0: changed(old, wrong)})
+    one = bench(server=server).offer().run(100)
+    (text,) = [text for _, text in one.log.lines if "no parts from this server" in text]
+    assert text.isascii() and text.isprintable() and "topsecret" not in text
+    assert_whole(one)
+
+
 def test_a_part_that_is_longer_than_it_says_ends_with_the_whole():
     server = PartServer(IMAGE, {0: lambda answer: answer + b"HTTP/1.1 and what not\r\n"})
     one = bench((900, 1100), (900, 1100), (900, 1100), None, server=server).offer().run(100)
