@@ -86,7 +86,7 @@ def demo(timeout: float) -> None:
 @click.option(
     "--make-cert",
     type=click.Path(file_okay=False),
-    help="Use the CA in this folder; it is made at the first start.",
+    help="Use the CA in this folder; it is made at the first start, for ten years.",
 )
 @click.option(
     "--env",

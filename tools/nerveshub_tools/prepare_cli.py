@@ -43,7 +43,9 @@ _OPTIONS = (
         help="A release's zip with it, as nerveshub-link-10.x-mpy-VERSION.zip; may be given twice.",
     ),
     click.option(
-        "--settings", type=_FILE, help="A settings.toml for the board, kept on this computer."
+        "--settings",
+        type=_FILE,
+        help="Lines for the board's settings.toml, from a file on this computer.",
     ),
     click.option(
         "--public-key",
