@@ -31,8 +31,8 @@ from ..common.memory import forget, load
 
 # Each module after those that it imports, so that the heap is less fragmented.
 load(
-    *"client update.fwup_writer release.fwup_meta release.fw_reader release.chunk_table"
-    " slots.slot_file slots.release_meta slots.image_install slots.record".split(" ")
+    *"client update.fwup_writer release.fw_reader release.chunk_table slots.slot_file"
+    " slots.image_install slots.record".split(" ")
 )
 
 from adafruit_ticks import ticks_ms
@@ -47,6 +47,8 @@ from .image_install import ImageInstall
 from .record import DeviceState, StateError, pack
 from .slot_file import SlotFile
 
+# Modules that an update needs for a moment; those in _SIGNED only if it is signed.
+_ONCE = ("release.fwup_meta", "slots.release_meta")
 _SIGNED = (
     "release.sha512",
     "release.ed25519",
@@ -106,11 +108,11 @@ class AppSlotWriter(FwupWriter):
         from ..release.public_keys import read_keys  # noqa: PLC0415 removed from memory below
 
         self.public_keys = read_keys(public_keys)
-        if self.public_keys:
-            # A module's names (qstrs) stay in memory after it was removed. Allocate them now, so
-            # that they do not fragment the heap during an update.
-            load(*_SIGNED)
-            forget(*_SIGNED)
+        # A module's names (qstrs) stay in memory after it was removed. Allocate them now, so that
+        # they do not fragment the heap during an update.
+        for names in (_ONCE, _SIGNED) if self.public_keys else (_ONCE,):
+            load(*names)
+            forget(*names)
         from . import slot_drive  # noqa: PLC0415 removed from memory below
 
         self._read_only = slot_drive.read_only(root)  # why, in words; None if code can write

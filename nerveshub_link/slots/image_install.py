@@ -32,9 +32,9 @@ from binascii import crc32
 
 from micropython import const
 
+from ..common.memory import forget
 from ..errors import DownloadError, UpdateError, printable
 from ..release.chunk_table import CHUNK, ChunkTable, unpack
-from .release_meta import ReleaseMeta
 from .slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header
 
 _RESOURCE = const(b"app.img")
@@ -101,14 +101,25 @@ class ImageInstall:
             self._take_meta(conf)
 
     def _take_meta(self, conf: bytes) -> None:
+        self._reserve = None  # the modules that read meta.conf may take its room
+        try:
+            length = self._read_meta(conf)
+        finally:
+            forget("slots.release_meta", "release.fwup_meta", "release.min_version")
+        self._table_data = bytearray(length)  # one block of memory
+        self._reserve = bytearray(CHUNK + SECTOR)
+
+    def _read_meta(self, conf: bytes) -> int:
+        """Take over what ``meta.conf`` says; return the length of the chunk table."""
+        from .release_meta import ReleaseMeta  # noqa: PLC0415 needed for a moment
+
         said = ReleaseMeta(conf, self._device, self._uuid, self._slot.room)
         if self._keys:
             said.check_version(self._lowest)
         self.meta, self.min_version = said.meta, said.min_version
         self._length, self._image_length = said.length, said.image_length
         self._image_hash, self._table_hash = said.image_hash, said.table_hash
-        gc.collect()
-        self._table_data = bytearray(said.table_length)  # one block of memory
+        return said.table_length
 
     def file_begin(self, name: str, size: int) -> None:
         """Check name and length of the resource against ``meta.conf``."""
