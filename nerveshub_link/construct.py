@@ -42,6 +42,7 @@ def _configure(ssl_context, options: dict):
 
     options["join_writers"] = _join_writers
     config = checks.configure(ssl_context, options)
+    options.clear()  # the caller holds it until the link is made
     del checks
     forget("config.options", "config.metadata", "config.settings", "common.known_secrets")
     return config

@@ -50,8 +50,8 @@ def build_headers(
     :return: dict of ``x-nh-alg``, ``x-nh-key``, ``x-nh-time``, ``x-nh-signature``, all strings
     """
     digest, iterations, length = alg[len("NH1-HMAC-") :].split("-")
-    salt = "NH1:device-socket:shared-secret:connect\n\n"
-    salt += "x-nh-alg=" + alg + "\nx-nh-key=" + product_key + "\nx-nh-time=" + str(unix_time) + "\n"
+    salt = "NH1:device-socket:shared-secret:connect\n\nx-nh-alg=%s\nx-nh-key=%s\nx-nh-time=%d\n"
+    salt %= (alg, product_key, unix_time)
     key = _pbkdf2(
         digest.lower(), product_secret.encode(), salt.encode(), int(iterations), int(length)
     )
