@@ -10,7 +10,7 @@ the parts in turn. `Connection` opens the WebSocket, `Dispatch` routes its messa
 speaks Phoenix, `UpdateManager` runs updates.
 
 ===================  =====================================  =====================================
-``state``            what goes on                           how it ends
+``state``            what happens                           how it ends
 ===================  =====================================  =====================================
 waiting_for_network  no Wi-Fi, or joining it failed         network up: connecting
 waiting              back-off after a failure               the time is up: connecting
@@ -25,7 +25,7 @@ closed               `NervesHubLink.deinit` was called      never
 The order of a poll: received messages, one step of an update, every 25 ms the timers. During an
 update, messages are handled every 25 ms only.
 
-Longer than other modules: it names and documents all options.
+This module is longer than other modules because it names and documents all options.
 """
 
 import gc
@@ -48,69 +48,72 @@ class NervesHubLink:
     :param socket_pool: a socket pool, or CPython's ``socket`` module
     :param ssl_context: an SSL context that trusts the server's CA; None only with ``ssl=False``
     :param str host: the server's name
-    :param int port: its port; None for 443, or 80 with ``ssl=False``
-    :param bool ssl: False for an unencrypted connection, which only a development server takes;
-        the log warns of it, as of an ``ssl_context`` that verifies nothing
+    :param int port: the server's port; None for 443, or 80 with ``ssl=False``
+    :param bool ssl: False for an unencrypted connection, which only a development server accepts;
+        the log warns of it, and of an ``ssl_context`` that does not verify the server
     :param str device_cert: path of the device's certificate (PEM); with ``device_key`` instead of
         a product key
-    :param str device_key: path of its private key (PEM)
+    :param str device_key: path of the certificate's private key (PEM)
     :param str product_key: ``nhp_...`` of the product, or ``nhd_...`` of the device
     :param str product_secret: the secret that belongs to it
     :param str identifier: the device's name in NervesHub; by default the chip's unique id in hex
-    :param dict firmware_meta: what runs: ``uuid``, ``product``, ``architecture``, ``version``,
-        ``platform``, texts; needed unless ``fwup_writer`` tells it
+    :param dict firmware_meta: the running firmware's metadata, as texts: ``uuid``, ``product``,
+        ``architecture``, ``version``, ``platform``; required unless ``fwup_writer`` provides it
     :param Client client: the application's decisions and callbacks
-    :param FwupWriter fwup_writer: where updates are written; or a tuple of several writers, and
-        each update gets to the first that takes it; without one, updates are ignored
+    :param FwupWriter fwup_writer: writes updates; or a tuple of several writers: each update goes
+        to the first one that accepts it; without a writer, updates are ignored
     :param dict extensions: ``{"health": True, "logging": True}``, and ``geo``, ``local_shell``,
         ``network_identity`` or your own `Extension`; see the documentation's page of each
-    :param Console console: a prompt for operators, or True for one with the defaults; whoever may
-        open it in NervesHub runs code on this device
-    :param scripts: True to run the scripts that operators send, each on its own; a dict of names
-        that each shall find; ``"console"`` to run them where the console's names are. They are code
-        on this device, as well
-    :param radio: ``wifi.radio``, to be brought back when the Wi-Fi is lost; None if the
-        application does that
-    :param logger: an ``adafruit_logging`` or ``logging`` logger for what the link does
-    :param int heartbeat_interval: seconds, 30
+    :param Console console: a prompt for operators, or True for one with the defaults; everyone who
+        may open it in NervesHub can run code on this device
+    :param scripts: True to run the scripts that operators send, each in its own namespace; a dict
+        of names that every script can use; ``"console"`` to run them in the console's namespace.
+        Scripts, too, are code that operators run on this device
+    :param radio: ``wifi.radio``, to reconnect the Wi-Fi when it is lost; None if the application
+        does that
+    :param logger: an ``adafruit_logging`` or ``logging`` logger for the link's log lines
+    :param int heartbeat_interval: seconds between two heartbeats, 30
     :param int connect_timeout: seconds for each wait of a connect, 10
     :param int reply_timeout: seconds for the answer to the upgrade, a join or a heartbeat, 10
-    :param int backoff_minimum: seconds before the first new try, 1
-    :param int backoff_maximum: seconds before later ones, 60; up to half of it is added by chance
-    :param int idle_timeout: seconds without a byte after which a download is broken off, to go on
-        with a new connection, 60
-    :param int minimum_speed: bits per second, 30000: a connection may take as long as the rest of
-        the image needs at this speed, or five minutes if that is longer; then it is broken off; 0
-        for no limit
-    :param int download_retries: new tries in a row that bring a download no further, after which it
-        has failed, 10; 0 for no new try at all
-    :param int retry_delay: seconds between two tries, 15, plus up to half of it
-    :param int download_timeout: seconds for a download in all, 86400
+    :param int backoff_minimum: seconds before the first reconnect, 1
+    :param int backoff_maximum: longest delay of a reconnect in seconds, 60; a random part of up to
+        half of the delay is added
+    :param int idle_timeout: seconds without a byte after which a download's connection is closed
+        and a new one continues the download, 60
+    :param int minimum_speed: bits per second, 30000: a download's connection is closed after the
+        time that the rest of the image needs at this speed, but not before five minutes; 0 for no
+        limit
+    :param int download_retries: tries in a row without progress after which a download has failed,
+        10; 0 to never try again
+    :param int retry_delay: seconds between two tries, 15; a random part of up to half is added
+    :param int download_timeout: seconds for the whole download, 86400
     :param int confirm_after: seconds joined after which new firmware is confirmed, 60
     :param bool auto_confirm: False if the application calls `confirm_update` itself
-    :param int network_reset_after: seconds without Wi-Fi or an address after which `Client.reboot`
-        is called, 1800; after the same time without reaching the server the Wi-Fi is joined anew;
-        0 for neither, and for no restart at all; only with ``radio``
+    :param int network_reset_after: seconds without Wi-Fi or an IP address after which
+        `Client.reboot` is called, 1800; after the same time without reaching the server, the Wi-Fi
+        is joined again; 0 for neither, and for no restart at all; only with ``radio``
     :param int server_reset_after: seconds without reaching the server after which `Client.reboot`
-        is called, though the Wi-Fi works, 21600; without a restart, again after 12 and 24 hours,
-        then every 24 hours (other values likewise); 0 for never; only with ``radio``
-    :param int chunk_size: bytes of an update that one `poll` moves, 4096; a redirect's address must
-        fit in, too
-    :param int receive_buffer: bytes kept for messages, 2048; it grows for a longer one and shrinks
-        again
-    :param int max_message_size: bytes; longer messages are passed over, 16384
+        is called although the Wi-Fi works, 21600; if that does not restart, again after 12 and 24
+        hours, then every 24 hours (other values likewise); 0 for never; only with ``radio``
+    :param int chunk_size: bytes of an update that one `poll` moves, 4096; the URL of a redirect
+        must fit into it, too
+    :param int receive_buffer: bytes of the buffer for messages, 2048; it grows for a longer message
+        and shrinks again
+    :param int max_message_size: bytes, 16384; longer messages are skipped
     :param bool allow_unverified: True to install updates that come without a checksum
-    :param str network_interface: as NervesHub knows it: ``wlan0``, ``eth0``, ``wwan0``
-    :param list connection_types: what NervesHub shows, ``["wifi"]`` with ``radio``; [] for nothing
+    :param str network_interface: name of the interface, as NervesHub knows it: ``wlan0``,
+        ``eth0``, ``wwan0``
+    :param list connection_types: the types of connection that NervesHub shows; by default
+        ``["wifi"]`` with ``radio``; [] for none
     :param bool request_public_keys: True to get the organization's signing keys at each join, see
         `Client.public_keys`
-    :param str archive_folder: where archives are kept; without one, they are ignored
-    :param str wifi_ssid: instead of CIRCUITPY_WIFI_SSID
-    :param str wifi_password: instead of CIRCUITPY_WIFI_PASSWORD
-    :param clock: function that returns ticks as ``adafruit_ticks.ticks_ms`` does; None for that one
+    :param str archive_folder: folder for archives; without one, archives are ignored
+    :param str wifi_ssid: replaces CIRCUITPY_WIFI_SSID
+    :param str wifi_password: replaces CIRCUITPY_WIFI_PASSWORD
+    :param clock: function that returns ticks, as ``adafruit_ticks.ticks_ms``, which is the default
     :param time: function that returns seconds since 1970; None for ``time.time``
     :param random: function that returns a float from 0 to 1; None for ``random.random``
-    :param urandom: function that returns so many random bytes; None for ``os.urandom``
+    :param urandom: function that returns a number of random bytes; None for ``os.urandom``
     :raises ValueError: for any mistake in the options, with the option's name
     :raises TypeError: for an option that does not exist, with its name
     """
@@ -240,14 +243,17 @@ class NervesHubLink:
     @classmethod
     def from_settings(cls, radio, **options):
         """
-        Make a link from ``settings.toml``: NERVESHUB_HOST, NERVESHUB_PORT, NERVESHUB_SSL,
+        Create a link from ``settings.toml``: NERVESHUB_HOST, NERVESHUB_PORT, NERVESHUB_SSL,
         NERVESHUB_PRODUCT_KEY, NERVESHUB_PRODUCT_SECRET, NERVESHUB_IDENTIFIER,
         NERVESHUB_DEVICE_CERT, NERVESHUB_DEVICE_KEY. With NERVESHUB_CA, the path of a PEM file, the
-        link has an SSL context of its own, which trusts the CAs in it; else the radio's.
+        link has its own SSL context, which trusts the CAs in that file; otherwise it uses the
+        radio's.
 
-        :param radio: ``wifi.radio``, which is also brought back when the Wi-Fi is lost; or another
-            that ``adafruit_connection_manager`` knows, to be looked after by the application
-        :param options: as the constructor's; they win over the settings
+        :param radio: ``wifi.radio``, which the link also reconnects when the Wi-Fi is lost; or
+            another radio that ``adafruit_connection_manager`` supports, which the application
+            connects
+        :param options: the constructor's options; they override the settings
+        :return: the `NervesHubLink`
         :raises ValueError: as the constructor
         """
         from .construct import from_settings  # noqa: PLC0415 this way of making a link only
@@ -262,7 +268,7 @@ class NervesHubLink:
 
     @property
     def state(self) -> str:
-        """The phase, one of the words in the table above (read-only)."""
+        """The phase, one of those in the table above (read-only)."""
         if self._closed:
             return "closed"
         if self._connection.is_open:
@@ -276,35 +282,35 @@ class NervesHubLink:
 
     @property
     def last_error(self):
-        """What went wrong last, in words, or None (read-only)."""
+        """The text of the last error, or None (read-only)."""
         return self._reporter.last_error
 
     @property
     def public_keys(self) -> dict:
         """
-        The organization's signing keys as NervesHub told them, ``"fwup"`` and ``"archive"``: lists
-        of 32 bytes each; empty without ``request_public_keys`` (read-only).
+        The organization's signing keys from NervesHub: ``"fwup"`` and ``"archive"``, each a list of
+        keys of 32 bytes; empty without ``request_public_keys`` (read-only).
         """
         return self._device.public_keys
 
     def poll(self) -> None:
         """
-        Do the next bit of work. Call it in the main loop, often.
+        Do the next piece of work. Call it often in the main loop.
 
-        Never raises for what the network, the server, the flash or a callback does; only the
-        watchdog's ``WatchDogTimeout``, if the application has armed it in mode RAISE. What is no
-        ``Exception`` passes through it: KeyboardInterrupt (Ctrl-C), SystemExit, and CircuitPython's
-        ReloadException and DeepSleepRequest. The connection is dropped then, and the next `poll`
-        makes it again.
+        Never raises because of errors of the network, the server, the flash or a callback. It
+        raises the watchdog's ``WatchDogTimeout`` if the application has set the watchdog to mode
+        RAISE, and everything that is not an ``Exception``: KeyboardInterrupt (Ctrl-C), SystemExit,
+        and CircuitPython's ReloadException and DeepSleepRequest. The connection is closed then, and
+        the next `poll` opens a new one.
 
-        Blocks only for: joining the Wi-Fi; connecting, signing included; erasing a firmware bank
-        (all three are announced by `Client.handle_blocking`); and what your own callbacks, your
-        writer and operators' commands take.
+        Blocks only to join the Wi-Fi, to connect (signing included) and to erase a firmware bank,
+        each announced by `Client.handle_blocking`; and while your own callbacks, your writer and
+        operators' commands run.
         """
         if self._closed or self._polling:
             return
-        # This is `now` if the clock raises. All that can raise stands within the try: an
-        # exception outside would leave a link that takes itself for joined and does nothing.
+        # This is `now` if the clock raises. Everything that can raise is within the try: after an
+        # exception outside, the link would stay "joined" and do nothing.
         now = self._ticked
         try:
             self._polling = True
@@ -312,16 +318,16 @@ class NervesHubLink:
             passed = elapsed(now, self._ticked)
             due = passed >= _TICK
             if not passed and now != self._ticked:
-                # The last poll() was 5.8 days ago. Ticks wrap, so what was noted then looks like a
-                # time in the future: connect anew.
+                # The last poll() was over 5.8 days ago. Ticks wrap, so times noted then seem to be
+                # in the future: connect again.
                 self._ticked = now
                 self._dispatch.drop("poll() was not called for days", now)
             updating = self._updates.active
             drained = True
-            # During an update the chunks have the way: messages wait for the next look, 25 ms.
+            # During an update, chunks have priority: messages are read every 25 ms only.
             if self._connection.socket.state and (due or not updating):
                 drained = self._dispatch.receive(now)
-            # After a step that blocked, "now" is long ago: no timers in this poll.
+            # After a step that blocked, `now` is out of date: check no timers in this poll.
             if not (updating and self._update(now)) and due:
                 self._ticked = now
                 self._tick(now, drained)
@@ -339,15 +345,15 @@ class NervesHubLink:
             raise error
 
     def reconnect(self) -> None:
-        """Drop the connection and make it again, now."""
+        """Close the connection, and let `poll` open a new one without a delay."""
         if not self._closed:
-            now = self._ticked  # the clock may raise, and this is near enough
+            now = self._ticked  # not from the clock, which may raise; this is accurate enough
             self._connection.reconnect(now)
             self._dispatch.lost("reconnect() was called", now)
 
     def confirm_update(self) -> bool:
         """
-        Keep the firmware that runs. With ``auto_confirm`` this happens by itself.
+        Confirm the running firmware. With ``auto_confirm`` the link does this itself.
 
         :return: True if it is confirmed now; False if the writer failed, see ``last_error``
         """
@@ -355,7 +361,7 @@ class NervesHubLink:
 
     def log(self, level: str, message: str) -> None:
         """
-        Log a line, in NervesHub too with ``extensions={"logging": True}``.
+        Log a line; with ``extensions={"logging": True}``, in NervesHub, too.
 
         :param str level: ``"debug"``, ``"info"``, ``"warning"`` or ``"error"``
         :param str message: the line
@@ -371,7 +377,7 @@ class NervesHubLink:
             logs.add(level, message)
 
     def deinit(self) -> None:
-        """Drop an update under way, close all connections, and stay closed."""
+        """Drop a running update, close all connections, and stay closed."""
         if self._closed:
             return
         self._closed = True
@@ -386,7 +392,7 @@ class NervesHubLink:
     # The work of poll()
 
     def _update(self, now: int) -> bool:
-        """Do the next bit of an update. True if it may have blocked."""
+        """Do the next step of an update. True if it may have blocked."""
         action = self._updates.step(now)
         if action == "reboot":
             self._restart.ask(now)
@@ -409,7 +415,7 @@ class NervesHubLink:
         link, archives = self._connection, self._archives
         self._device.tick(now, link.socket.flushed)
         if self._updates.alone or (archives is not None and archives.alone):
-            link.stay(now)  # no reconnecting now, and no loss of the network either
+            link.stay(now)  # no reconnect now, and the network does not count as lost
         else:
             link.tick(now, drained)
         if link.is_open:
@@ -432,10 +438,10 @@ class NervesHubLink:
             reason += describe(error)
         except Exception as another:
             keep_timeout(another)
-            reason = _NO_WORDS  # the connection is dropped without them, too
+            reason = _NO_WORDS  # the connection must be dropped, even without the error's text
         try:
             if self._connection.socket.state or self._reporter.last_error != reason:
-                # Told once, if it happens in each poll() again.
+                # Reported only once if every poll() raises the same error.
                 self._dispatch.drop(reason, now)
         except Exception as another:
             keep_timeout(another)

@@ -5,12 +5,12 @@
 `nerveshub_link.device.archive_check`
 ====================================================
 
-Verifies an archive that was downloaded: by the signature over its ``meta.conf``, and by the SHA-256
-of each of its files that stands there (``nerveshub-link pack --archive`` writes it; fwup's own
-archives have BLAKE2b only). Imported only on a device that was given public keys.
+Verifies a downloaded archive: the signature over its ``meta.conf``, and the SHA-256 that
+``meta.conf`` has for each file (``nerveshub-link pack --archive`` writes it; fwup's own archives
+have BLAKE2b only). Imported only on a device that has public keys.
 
-What is verified is all of the file: its central directory must list these members and nothing else,
-in their places, so that whatever reads the archive finds what was verified.
+The whole file is verified: the central directory must list exactly the verified members at their
+offsets, so that every reader of the archive finds the verified content.
 """
 
 import hashlib
@@ -36,11 +36,11 @@ _DAMAGED = "its directory does not list what is in it"
 
 def verify(archives, path: str) -> None:
     """
-    Do a piece of the verification for `Archives`, whose private attributes this uses; behind the
-    last one, hand the archive over.
+    Do one step of the verification for `Archives`, whose private attributes this uses. After the
+    last step, hand the archive over.
 
     :param Archives archives: has a complete archive
-    :param str path: of the file
+    :param str path: path of the archive
     """
     verified = False
     try:
@@ -60,7 +60,7 @@ class ArchiveCheck:
     """
     Verifies one archive; the sink of a `FwReader`.
 
-    :param str path: of the file
+    :param str path: path of the archive
     :param tuple keys: public keys, each 32 bytes
     :raises OSError: if the file can't be read
     """
@@ -69,20 +69,20 @@ class ArchiveCheck:
         self._keys = keys
         self._size = os.stat(path)[6]
         self._signed = self._conf = None  # while the signature is checked
-        self._wanted = {}  # name: length and SHA-256 in hex, of files that have not come
-        self._sha256 = self._hash = None  # of the file that comes
+        self._wanted = {}  # name: length and SHA-256 in hex, of the files not read yet
+        self._sha256 = self._hash = None  # of the file that is being read
         self.busy = False
-        """True while the signature is checked: `work` goes on with it."""
+        """True while the signature is checked: `work` continues the check."""
         self._buffer = memoryview(bytearray(_PIECE))
         self._reader = FwReader(self, several=True)
         self._file = open(path, "rb")
 
     def step(self) -> bool:
         """
-        Do a piece of the work.
+        Do one step of the verification.
 
-        :return: False if there is more to do; True if the archive is verified
-        :raises UpdateError: if it is not; the text says why
+        :return: False if more steps are needed; True if the archive is verified
+        :raises UpdateError: if the archive is invalid; the text has the reason
         """
         if self.busy:
             self._reader.feed(_NOTHING)
@@ -98,7 +98,7 @@ class ArchiveCheck:
         return True
 
     def close(self) -> None:
-        """Close the file, and give the memory back that a signature takes."""
+        """Close the file, and free the memory of the signature's check."""
         self._file.close()
         if self._signed is not None:
             self._signed.drop()
@@ -106,12 +106,12 @@ class ArchiveCheck:
     # Called by the FwReader
 
     def archive_meta(self, conf: bytes, signature) -> None:
-        """Begin with the signature."""
+        """Start to check the signature."""
         self._signed = SignedOnly(self._keys, conf, signature)
         self._conf, self.busy = conf, True
 
     def work(self) -> None:
-        """Check a slice of the signature; behind the last one, take what is signed."""
+        """Do one step of the signature's check; after the last, read the signed meta.conf."""
         if not self._signed.step():
             return
         self._signed.drop()
@@ -124,7 +124,7 @@ class ArchiveCheck:
         self.busy = False
 
     def file_begin(self, name: str, size: int) -> None:
-        """Check that ``meta.conf`` names this file, with this length."""
+        """Check that ``meta.conf`` lists this file, with this length."""
         length, self._sha256 = self._wanted.pop(name.encode(), (None, None))
         if length != size:
             raise UpdateError("'%s' is not as meta.conf names it" % printable(name))
@@ -143,7 +143,7 @@ class ArchiveCheck:
     # The end of the file
 
     def _check_directory(self) -> None:
-        """Go through the central directory and the members' heads side by side."""
+        """Compare the central directory's entries with the members' local headers."""
         start = self._size - _END
         end = self._read(start, _END)
         count, total, length, begin, comment = unpack_from("<8xHHIIH", end, 0)
@@ -154,7 +154,7 @@ class ArchiveCheck:
             central, local = self._read(at, _CENTRAL), self._read(member, _LOCAL)
             name, extra, comment = unpack_from("<HHH", central, 28)
             gap, place = unpack_from("<H", local, 28)[0], unpack_from("<I", central, 42)[0]
-            # Between these bytes lie flags, method, lengths and CRC-32.
+            # These bytes are the flags, method, time, CRC-32, lengths and name's length.
             if central[:4] != b"PK\1\2" or place != member or central[6:30] != local[4:28]:
                 raise UpdateError(_DAMAGED)
             if self._read(at + _CENTRAL, name) != self._read(member + _LOCAL, name):

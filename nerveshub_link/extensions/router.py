@@ -5,8 +5,8 @@
 `nerveshub_link.extensions.router`
 ====================================================
 
-The ``extensions`` channel, for everything that the device offers beside updates. `Extension` is the
-base class for your own; `Extensions` routes events between the channel and the extensions
+The ``extensions`` channel, for everything that the device offers besides updates. `Extension` is
+the base class for your own; `Extensions` routes events between the channel and the extensions
 (NervesHub's ``lib/nerves_hub/extensions/dispatch.ex``).
 
 The protocol: the server sends ``extensions:get``; the device joins with ``{key: version}``; the

@@ -28,16 +28,16 @@ state          what one step does                          what the server hears
 `CLOSED`       nothing: the link was closed
 =============  ==========================================  ======================================
 
-Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. A
-try to download that failed is no such failure: `nerveshub_link.update.image_download` has further
-ones. Bytes count when the writer has taken them; whatever goes wrong between the network and the
-writer makes the download start from zero. Ctrl-C, a reload and the like abort the update, and pass.
+Any failure before `REPORTING` leads to ``fwup_abort``, ``failed`` with the reason, and `IDLE`. One
+failed try to download is no such failure: `nerveshub_link.update.image_download` tries again. Bytes
+count as received when the writer has taken them; any error between the network and the writer makes
+the download start from zero. Ctrl-C, a reload and the like abort the update, and are raised again.
 
-Reports never affect the update: first the state changes, then that is reported. A report that fails
-is counted in ``UpdateReports.dropped``, and raises nothing. What is reported and when, and when
-nothing may be, `nerveshub_link.update.reports` decides.
+Reports never affect the update: first the state changes, then the change is reported. A report that
+fails is counted in ``UpdateReports.dropped``, and raises nothing. `nerveshub_link.update.reports`
+decides what is reported and when.
 
-Longer than other modules: what each state does, and what may strike in it, must be seen together.
+This module is longer than other modules, because the states and their errors must be read together.
 """
 
 from micropython import const
@@ -130,11 +130,11 @@ class UpdateManager:
 
     def _clear(self) -> None:
         self._offer = None
-        self._renewed = False  # has one URL expired already?
+        self._renewed = False  # True when one URL has expired
         self._asked = False  # True when a join was sent after the URL expired
         self._begun = False
-        self._announced = False  # that the writer blocks
-        self._writing = False  # has the writer more to do with the last bytes?
+        self._announced = False  # True when the link was told that the writer blocks
+        self._writing = False  # True while the writer has more to do with the last bytes
         self._percent = -1
         self._since = None  # when that join was answered: the five minutes count from here
 
@@ -182,8 +182,8 @@ class UpdateManager:
 
     def forget_old(self, now: int) -> None:
         """
-        Drop reports of an update that the server has forgotten by now, while no update is running:
-        ticks can't measure more than some days.
+        Drop reports of an update that the server has forgotten by now. Called while no update is
+        running, too, because ticks can't measure more than some days.
 
         :param int now: ticks in milliseconds
         """
@@ -208,9 +208,9 @@ class UpdateManager:
 
     def offer(self, payload: dict, now: int) -> None:
         """
-        Handle the server's ``update``. During an update it is ignored, but for three cases: the
-        server had forgotten the same update; in `RENEWING` another one takes its place; in
-        `INSTALLED` another one is put off.
+        Handle the server's ``update``. During an update it is ignored, except in three cases: the
+        server had forgotten the same update; in `RENEWING` another update replaces it; in
+        `INSTALLED` another update is rescheduled.
 
         :param dict payload: the message
         :param int now: ticks in milliseconds
@@ -301,7 +301,7 @@ class UpdateManager:
             elif self.state == REPORTING and (
                 not self._reports.waiting or elapsed(now, self._installed) >= _REPORT_TIMEOUT
             ):
-                return "reboot"  # again and again, until `restart_noted`
+                return "reboot"  # at every step, until `restart_noted` is called
         except Exception as error:
             self._handle(error, now)
         except BaseException:
@@ -310,7 +310,7 @@ class UpdateManager:
         return None
 
     def restart_noted(self) -> None:
-        """The restart that ``"reboot"`` asks for will come."""
+        """Note that the restart that ``"reboot"`` asks for is scheduled."""
         self._go(_NOTED)
 
     def _go(self, event: int) -> None:
@@ -386,7 +386,7 @@ class UpdateManager:
             self._call(self._config.client.handle_blocking, "erase", seconds)
         return self.state != CLOSED
 
-    # The next two return how many bytes of the image are there; 0 if nothing is to be told.
+    # The next two return how many bytes of the image are written; 0 if nothing is to be reported.
 
     def _write(self, data) -> int:
         """Pass bytes to the writer, or let it continue with the last ones."""
@@ -509,7 +509,7 @@ class UpdateManager:
         self._call(self._config.client.fwup_error, reason)
 
     def abort(self) -> None:
-        """Drop the update under way, without a report to the server. Never raises."""
+        """Drop the running update, without a report to the server. Never raises."""
         self._end(_DROPPED)
 
     def close(self) -> None:
@@ -523,7 +523,7 @@ class UpdateManager:
         aborts it. Never raises.
         """
         before = self.state
-        self._go(event)  # first: whatever interrupts this, no step goes on
+        self._go(event)  # first, so that no step continues the update after an interruption here
         aborts = self._begun and before < REPORTING and self.state == IDLE
         self._begun = self._writing = False
         self._image.close()

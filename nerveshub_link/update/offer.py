@@ -5,9 +5,9 @@
 `nerveshub_link.update.offer`
 ====================================================
 
-The server's ``update``: is it wanted? Everything that is said about it before its first byte is
-asked for. Whether it is sound, `nerveshub_link.update.offer_check` has found out before. Imported
-for a message, and not kept.
+Decides about the server's ``update`` message, before the first byte of the image is requested.
+`nerveshub_link.update.offer_check` has checked the message before. Imported for one message, and
+not kept.
 """
 
 from micropython import const
@@ -28,11 +28,11 @@ _INSTALLED = const(6)
 
 def take_up(manager, offer, now: int) -> None:
     """
-    Handle an ``update`` message: the part of `UpdateManager.offer` that a download needs no memory
-    for. As a part of the manager it uses what is private there.
+    Handle an ``update`` message. It is a part of `UpdateManager.offer`, in its own module so that
+    a download does not keep it in memory; it uses the manager's private attributes.
 
     :param UpdateManager manager: its states are those of `nerveshub_link.update.manager`
-    :param Offer offer: what the message offers
+    :param Offer offer: the content of the message
     :param int now: ticks in milliseconds
     """
     reports = manager._reports
@@ -66,7 +66,7 @@ def take_up(manager, offer, now: int) -> None:
 
 
 def _go_on(manager, offer, now: int) -> None:
-    """Continue an update that the server had forgotten and offers again, maybe at a new URL."""
+    """Continue an update that the server offers again, maybe at a new URL."""
     if manager.state <= _DOWNLOADING:
         _need_sound(offer)
         manager.renewed(offer, manager._image.renew(offer))
@@ -100,13 +100,14 @@ def _decline(manager, now: int, status: str, reason: str, delay=None) -> None:
 
 def decide(offer, config, log) -> Decision:
     """
-    Ask everybody who has a say: what runs, the writer, the application.
+    Decide about an offer: compare it with the running firmware, then ask the writer's
+    ``fwup_check`` and the application's ``update_available``.
 
-    :param Offer offer: what is offered
-    :param Config config: ``client``, ``fwup_writer``
+    :param Offer offer: the offer
+    :param Config config: ``client``, ``fwup_writer``, ``running_meta``
     :param log: function of level and text
-    :return: what to do
-    :raises UpdateError: if the offer is not sound
+    :return: the decision
+    :raises UpdateError: if the offer is invalid
     """
     try:
         running = (config.running_meta() or {}).get("uuid")

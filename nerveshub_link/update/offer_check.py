@@ -5,10 +5,9 @@
 `nerveshub_link.update.offer_check`
 ====================================================
 
-The server's ``update``: is it sound? (The payload's source is NervesHub's
-``lib/nerves_hub/devices/update_payload.ex``.) Apart from `nerveshub_link.update.offer`, so that the
-rules for metadata and that module need memory one after the other. Imported for a message, and not
-kept.
+Checks the server's ``update`` message. (NervesHub builds it in
+``lib/nerves_hub/devices/update_payload.ex``.) Separate from `nerveshub_link.update.offer`, so that
+the two modules are not in memory at the same time. Imported for one message, and not kept.
 """
 
 from ..config.metadata import check_metadata
@@ -19,12 +18,12 @@ from .image_download import Offer
 
 def examine(payload: dict, config):
     """
-    See what a message offers, and whether that can be installed at all.
+    Read what a message offers, and check it.
 
     :param dict payload: the message
     :param Config config: ``allow_unverified``, ``ssl``, ``fwup_writer``
-    :return: the `Offer`, whose ``problem`` tells what is wrong with it; its checksum is in
-        lower-case hex. None if nothing is offered
+    :return: the `Offer`, with its checksum in lower-case hex; its ``problem`` is the error if the
+        offer is invalid. None if the message offers nothing
     """
     if not _offers(payload):
         return None
@@ -37,7 +36,7 @@ def examine(payload: dict, config):
 
 
 def _offers(payload: dict) -> bool:
-    """Does it offer something? The server also sends empty ones."""
+    """Tell whether the message offers an update; the server also sends empty messages."""
     return (
         payload.get("update_available") is True
         and isinstance(payload.get("firmware_meta"), dict)
@@ -51,11 +50,11 @@ def _check(offer, config) -> None:
         if offer.checksum is None:
             raise UpdateError("the update's checksum is not a SHA-256")
     elif getattr(config.fwup_writer, "public_keys", ()):
-        pass  # a signature tells more
+        pass  # the signature, which is checked later, proves more than a checksum
     elif not config.allow_unverified:  # NervesHub has none for very old firmware
         raise UpdateError("the update has no checksum, and allow_unverified is off")
     elif config.ssl and str(offer.url)[:6].lower() != "https:":
-        # Anybody on the way could put another image in its place.
+        # Over http, anyone on the network path could replace the image.
         raise UpdateError("the update has neither a checksum nor an https address")
     size = offer.size
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):

@@ -5,9 +5,9 @@
 `nerveshub_link.update.reports`
 ====================================================
 
-How statuses and progress of one update get to the server: in the order in which they are given,
-each once, kept while the device is offline. `UpdateManager` and ``offer`` decide which and when.
-Separate from the update manager because these are the server's rules (its
+Sends the statuses and the progress of one update to the server: in order, each once, queued while
+the device is offline. `UpdateManager` and ``offer`` decide which and when. Separate from the update
+manager because these are the server's rules (its
 ``lib/nerves_hub/firmware_updates.ex`` and ``lib/nerves_hub/device_link.ex``):
 
 * A status that it does not know, and a progress that is no integer, crash its channel.
@@ -18,10 +18,10 @@ Separate from the update manager because these are the server's rules (its
 * An answer that arrives while the server still stores its offer can collide with that transaction
   (seen once, on a unique index). So the first answer to an offer is held for 200 ms.
 
-A report never changes what the device does: nothing here raises. A status that can't be made, for
-lack of memory, is kept like one of an offline device, and tried again each second. A progress is
-dropped instead, since the next one replaces it; so is a status that there is no memory to keep.
-What was dropped is counted.
+A report never changes what the device does: nothing here raises. A status that can't be sent for
+lack of memory is queued, as on an offline device, and tried again each second. A progress is
+dropped instead, since the next one replaces it; a status is dropped if there is no memory to queue
+it. Dropped reports are counted.
 """
 
 from micropython import const
@@ -80,7 +80,7 @@ class UpdateReports:
         self._kept.clear()
         self.stuck = False
         self.held, self._tried = True, now
-        self._changed = now  # to offer it is a change, too
+        self._changed = now  # the offer counts as a change, too
         self._percent = -1
         self.status("received", now)
 

@@ -7,7 +7,7 @@
 
 Handles a refused or redirected upgrade, and explains it or a close frame: the text names the likely
 cause and what to check. Part of `nerveshub_link.wire.connection`; imported only when one of these
-happens, and let go after it, since memory is scarce on a board.
+happens, and dropped after it, since memory is scarce on a board.
 """
 
 from micropython import const

@@ -5,8 +5,8 @@
 `nerveshub_link.wire.upgrade`
 ====================================================
 
-The opening handshake of a WebSocket (RFC 6455, section 4): the request, and whether the answer
-accepts it. Imported for a connect and let go after it: the session needs the memory.
+The opening handshake of a WebSocket (RFC 6455, section 4): builds the request and checks the
+answer. Imported to connect and dropped after it, because the session needs the memory.
 """
 
 import binascii
@@ -21,10 +21,10 @@ _GUID = const(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
 
 def make_request(url, headers: dict, nonce: bytes) -> tuple:
     """
-    Make the request.
+    Build the request.
 
     :param Url url: the server's URL
-    :param dict headers: further headers; those of the handshake are added to them
+    :param dict headers: further headers; the handshake's headers are added to this dict
     :param bytes nonce: 16 fresh random bytes
     :return: the request's bytes; the ``Sec-WebSocket-Accept`` that the answer must have
     """
@@ -39,11 +39,11 @@ def make_request(url, headers: dict, nonce: bytes) -> tuple:
 
 def flaw_of(headers: dict, accept: str):
     """
-    Tell why an answer with status 101 is not the one that was asked for.
+    Tell why an answer with status 101 does not complete the handshake.
 
-    :param dict headers: of the answer
-    :param str accept: of `make_request`
-    :return: the reason in words; None if the connection is open
+    :param dict headers: the answer's headers, by lower-case name
+    :param str accept: the ``Sec-WebSocket-Accept`` from `make_request`
+    :return: the reason, as text; None if the connection is open
     """
     if (
         not _lists(headers, "upgrade", "websocket")
