@@ -110,8 +110,11 @@ class ImageDownload:
         self._offer = offer
         self._check = ImageCheck(offer.checksum, offer.partials)
         self._wait = None
-        first = getattr(self._config.fwup_writer, "fwup_first", 0)
-        if offer.size is not None and 0 < first < offer.size:
+        self._begin_with_part()
+
+    def _begin_with_part(self) -> None:
+        first, size = getattr(self._config.fwup_writer, "fwup_first", 0), self._offer.size
+        if size is not None and 0 < first < size:
             self.loader.fetch(0, first)
 
     def renew(self, offer) -> bool:
@@ -125,8 +128,11 @@ class ImageDownload:
         """
         same = offer.is_same_image(self._offer)
         if same:
-            self.loader.renew(offer.url)
+            loader = self.loader
+            loader.renew(offer.url)
             self._offer = offer
+            if loader.connects_next and not loader.received and not loader.stop:
+                self._begin_with_part()  # it was refused since the URL had expired
         else:
             self._take(offer)
             self._log("warning", "another image is offered for the same update: starting again")

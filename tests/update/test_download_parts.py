@@ -407,6 +407,20 @@ def test_each_new_connection_begins_at_the_updates_own_url():
     assert one.statuses[-1] == COMPLETED
 
 
+def test_where_the_url_had_expired_the_parts_begin_anew_at_the_new_one():
+    refusal = refused(b"403 Forbidden")
+    server = PartServer(IMAGE, {1: refusal, 2: refusal})
+    one = bench((900, 1100), (900, 1100), None, server=server).offer(deployment_id=7)
+    while not one.actions:
+        one.step(100)
+    assert server.ranges == [FIRST, LATER, None]
+    one.join()
+    one.offer(deployment_id=7, firmware_url=ELSEWHERE).run(100)
+    assert server.ranges[3:] == [FIRST, LATER]
+    assert one.written.count("fwup_begin") == 2
+    assert one.statuses[-1] == COMPLETED
+
+
 def test_no_part_is_asked_for_behind_the_end_that_the_update_has_told():
     one = bench((900, SIZE + 1)).offer().run(100)
     assert one.transport.ranges == [FIRST, "bytes=900-"]
