@@ -13,16 +13,17 @@ the options are checked.
 import json
 import os
 
+from micropython import const
+
 from ..errors import keep_secret
 
-_ALWAYS = (
-    "CIRCUITPY_WIFI_PASSWORD",
-    "CIRCUITPY_WEB_API_PASSWORD",
-    "NERVESHUB_PRODUCT_KEY",
-    "NERVESHUB_PRODUCT_SECRET",
+_ALWAYS = const(
+    "CIRCUITPY_WIFI_PASSWORD CIRCUITPY_WEB_API_PASSWORD NERVESHUB_PRODUCT_KEY"
+    " NERVESHUB_PRODUCT_SECRET"
 )
-_WORDS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL")
-_SETTINGS = "/settings.toml"
+_WORDS = const("PASSWORD PASSPHRASE SECRET TOKEN CREDENTIAL")
+_ENDS = const("KEY KEYS PSK")
+_SETTINGS = const("/settings.toml")
 
 
 def keep_secrets(config) -> None:
@@ -33,7 +34,7 @@ def keep_secrets(config) -> None:
     """
     for value in (config.product_key, config.product_secret, config.wifi_password):
         _keep(value)
-    for name in _ALWAYS:
+    for name in _ALWAYS.split(" "):
         _keep(_setting(name))
     for name in _names():
         if _is_secret(name):
@@ -61,10 +62,13 @@ def _is_secret(name: str) -> bool:
     # NERVESHUB_DEVICE_KEY is the key's path; public keys are not secret.
     if "PUBLIC" in name or name == "NERVESHUB_DEVICE_KEY":
         return False
-    for word in _WORDS:
+    for word in _WORDS.split(" "):
         if word in name:
             return True
-    return name.endswith("KEY") or name.endswith("KEYS") or name.endswith("PSK")
+    for end in _ENDS.split(" "):
+        if name.endswith(end):
+            return True
+    return False
 
 
 def _names() -> list:

@@ -17,6 +17,7 @@ import random as _random
 import time as _time
 
 from adafruit_ticks import ticks_ms
+from micropython import const
 
 from ..client import Client
 from ..common.ticks import LONGEST
@@ -24,34 +25,16 @@ from ..errors import describe
 from .config import Config
 from .metadata import NEEDED, check_metadata
 
-_CLIENT_METHODS = (
-    "update_available",
-    "fwup_progress",
-    "fwup_error",
-    "reboot",
-    "identify",
-    "handle_connected",
-    "handle_disconnected",
-    "handle_blocking",
-    "archive_available",
-    "archive_ready",
-    "public_keys",
+# Texts, not tuples, and const(): the names of constants and short texts stay in a board's memory.
+_CLIENT_METHODS = const(
+    "update_available fwup_progress fwup_error reboot identify handle_connected"
+    " handle_disconnected handle_blocking archive_available archive_ready public_keys"
 )
-_WRITER_METHODS = (
-    "firmware_meta",
-    "firmware_validated",
-    "firmware_auto_reverted",
-    "last_failure",
-    "poll",
-    "fwup_accepts",
-    "fwup_check",
-    "fwup_begin",
-    "fwup_chunk",
-    "fwup_finish",
-    "fwup_abort",
-    "fwup_confirm",
+_WRITER_METHODS = const(
+    "firmware_meta firmware_validated firmware_auto_reverted last_failure poll fwup_accepts"
+    " fwup_check fwup_begin fwup_chunk fwup_finish fwup_abort fwup_confirm"
 )
-_EXTENSION_METHODS = ("attached", "detached", "handle_event", "poll")
+_EXTENSION_METHODS = const("attached detached handle_event poll")
 
 # name: (least, most), all in the unit of the option
 _NUMBERS = {
@@ -72,7 +55,7 @@ _NUMBERS = {
     "receive_buffer": (1024, 65536),
     "max_message_size": (2048, 1 << 20),
 }
-_FLAGS = ("auto_confirm", "allow_unverified", "request_public_keys")
+_FLAGS = const(("auto_confirm", "allow_unverified", "request_public_keys"))
 # name: the default, used for None
 _PORTS = {"clock": ticks_ms, "time": _time.time, "random": _random.random, "urandom": os.urandom}
 _TEXTS = ("wifi_ssid", "wifi_password", "archive_folder")  # or None
@@ -315,7 +298,7 @@ def _check_operators(config, options: dict) -> None:
     console, scripts = options["console"], options["scripts"]
     config.console = None if console is False else console
     if config.console is not None and console is not True:
-        _check_methods("console", console, ("setup", "handle", "poll", "lost"), "Console")
+        _check_methods("console", console, "setup handle poll lost", "Console")
     if scripts is False:
         scripts = None
     elif scripts is True:
@@ -341,7 +324,7 @@ def _check_text(name: str, value, ascii_only: bool = True) -> None:
             raise ValueError(name + " has a control or non-ASCII character in it")
 
 
-def _check_methods(name: str, value, methods: tuple, base: str) -> None:
-    for method in methods:
+def _check_methods(name: str, value, methods: str, base: str) -> None:
+    for method in methods.split(" "):
         if not callable(getattr(value, method, None)):
             raise ValueError(name + " must have a method " + method + "(): derive it from " + base)

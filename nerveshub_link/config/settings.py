@@ -17,16 +17,11 @@ functions here. The boot guard reads NERVESHUB_DEVELOP by the same rules, with i
 
 import os
 
-_TEXTS = (
-    "host",
-    "product_key",
-    "product_secret",
-    "identifier",
-    "device_cert",
-    "device_key",
-)
-_ON = ("1", "true", "yes", "on")
-_OFF = ("0", "false", "no", "off")
+from micropython import const
+
+_TEXTS = const("host product_key product_secret identifier device_cert device_key")
+_ON = const(("1", "true", "yes", "on"))
+_OFF = const(("0", "false", "no", "off"))
 
 
 def chip_id():
@@ -116,7 +111,7 @@ def read_settings() -> dict:
     :raises ValueError: if a value is invalid
     """
     options = {}
-    for name in _TEXTS:
+    for name in _TEXTS.split(" "):
         options[name] = read_text("NERVESHUB_" + name.upper())
     options["port"] = read_number("NERVESHUB_PORT")
     options["ssl"] = read_flag("NERVESHUB_SSL")

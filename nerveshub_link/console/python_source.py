@@ -10,22 +10,15 @@ help: on a board it gives the same error for a wrong line and for an incomplete 
 neither ``codeop`` nor ``ast``.
 """
 
+from micropython import const
+
 from ..errors import keep_timeout
 
-_COMPOUND = (
-    "if",
-    "while",
-    "for",
-    "try",
-    "with",
-    "def",
-    "class",
-    "async",
-)
-_QUOTES = (0x22, 0x27)
-_OPENING = (0x28, 0x5B, 0x7B)
-_CLOSING = (0x29, 0x5D, 0x7D)
-_GOES_ON = ("else", "elif", "except", "finally")
+_COMPOUND = const(("if", "while", "for", "try", "with", "def", "class", "async"))
+_QUOTES = const((0x22, 0x27))
+_OPENING = const((0x28, 0x5B, 0x7B))
+_CLOSING = const((0x29, 0x5D, 0x7D))
+_GOES_ON = const(("else", "elif", "except", "finally"))
 
 
 def first_word(line: str) -> str:
