@@ -49,12 +49,6 @@ class FwupWriter:
     `Client.handle_blocking` with ``"erase"``.
     """
 
-    public_keys = ()
-    """
-    Public keys of 32 bytes each, if the writer accepts only releases signed by one of them. An
-    update needs no checksum of the server then.
-    """
-
     fwup_first = 0
     """
     0 if the writer needs the whole image. A writer that needs only parts of it, and verifies them
