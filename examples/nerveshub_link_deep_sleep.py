@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: Unlicense
 """
-A board on a battery: it wakes up once an hour, reports, takes an update if there is one, and goes
-back to deep sleep.
+A board on a battery: it wakes up once an hour, reports, installs an update if there is one, and
+goes back to deep sleep.
 
 The drive must be prepared, with this application as the first slot's content:
 

@@ -5,15 +5,14 @@
 `nerveshub_link.assembly`
 ====================================================
 
-Makes the parts of a link, from the bottom up: each gets what it needs when it is made, and nothing
-later. Needed once, while the link is made: so it is a module of its own, which gives its memory
-back. It is imported when the options are checked and the memory of the module that checks them is
-free again.
+Creates the parts of a link, from the bottom up: each gets the parts that it uses as arguments.
+Needed only while the link is created, so this is a separate module, which is dropped afterwards. It
+is imported after the options are checked and the module that checks them is dropped.
 """
 
 from .common.memory import forget, load
 
-# All that a link needs, from the bottom up: so that its buffers find room behind it.
+# All modules that every link needs, loaded first, so that the buffers get a block after them.
 load(
     *"common.states wire.backoff wire.server_time wire.phoenix wire.frames wire.http_head"
     " wire.transport wire.websocket wire.connection device.trial device.restart device.topic"
@@ -21,7 +20,7 @@ load(
     " update.image_download update.reports update.manager".split(" ")
 )
 
-# Modules, not what is in them: a name with a dot is one more name that a board keeps for good.
+# Modules, not their contents: each dotted name in an import is kept in the board's memory.
 from .device import restart, topic, trial
 from .dispatch import Dispatch
 from .update import downloader, manager
@@ -30,14 +29,14 @@ from .wire import connection, phoenix, transport
 
 def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:  # noqa: PLR0913, PLR0914, PLR0917
     """
-    Make the parts.
+    Create the parts.
 
-    :param NervesHubLink link: for the log, and for what runs the application's or operators' code
+    :param NervesHubLink link: for log lines, and for the console and scripts, which can use it
     :param Config config: the checked options
     :param socket_pool: a socket pool
     :param ssl_context: an SSL context, or None
-    :param Callbacks reporter: the link's
-    :param bytearray buffer: for chunks of an update; empty if nothing is downloaded
+    :param Callbacks reporter: logs and calls the application
+    :param bytearray buffer: for chunks of an update; empty if the link never downloads
     :return: `Connection`, `Channels`, `DeviceTopic`, `UpdateManager`, `Restart`, `Dispatch`; and
         `Archives` and `DeviceLogs`, or None
     """
@@ -70,7 +69,7 @@ def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:
     reboot = restart.Restart(config.client, push, updates, call, log)
     topics, handlers = {}, {}
     archives = logs = scripts = answers = None
-    # Here and below: most boards have only some of these.
+    # Imported only where they are used: most boards use only some of these parts.
     if config.archive_folder:
         load("device.archives")
         from .device import archives as module  # noqa: PLC0415
@@ -113,7 +112,7 @@ def assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple:
 
 
 def _public_keys(config) -> tuple:
-    """Those of the writer, or of settings.toml where it has none: for archives."""
+    """Return the keys that verify archives: the writer's, or those in settings.toml."""
     keys = getattr(config.fwup_writer, "public_keys", ())
     if not keys:
         from .release.public_keys import read_keys  # noqa: PLC0415 its memory is wanted back

@@ -6,8 +6,8 @@
 ====================================================
 
 Passes each message of an open connection to the handler of its topic, and tells all handlers when
-the connection is lost. Apart from the link, which decides when, and from `Connection`, which opens
-connections and does not read what comes over them.
+the connection is lost. Separate from the link, which calls it, and from `Connection`, which opens
+connections and does not parse messages.
 """
 
 import gc
@@ -20,7 +20,7 @@ from .errors import ProtocolError, describe
 from .wire import websocket
 
 _MESSAGES = const(4)  # handled by one poll() at most
-_FIRST = const(96)  # characters kept of a message for which there is no memory: they show its kind
+_FIRST = const(96)  # characters kept of a message that does not fit into memory: they show its kind
 _LAST = const(48)
 _MAX_JOINS = const(3)  # joins that fail in a row before the connection is dropped
 _STEADY = const(60 * 1000)  # joined for so long, the connection resets the back-off
@@ -30,10 +30,11 @@ class Dispatch:
     """
     Routes between one connection and its topics.
 
-    :param Connection connection: messages come from it
+    :param Connection connection: receives the messages
     :param Channels channels: parses them
     :param DeviceTopic device: handles the device topic
-    :param dict topics: what handles the other topics, by name: ``handle``, ``poll``, ``lost``
+    :param dict topics: handlers of the other topics, by name: objects with ``handle``, ``poll`` and
+        ``lost``
     :param log: function of level and text
     """
 
@@ -47,10 +48,10 @@ class Dispatch:
 
     def receive(self, now: int) -> bool:
         """
-        Handle what the server sent, a few messages at most.
+        Handle received messages, four at most.
 
         :param int now: ticks in milliseconds
-        :return: True if nothing more has come
+        :return: True if everything received was handled
         """
         for _ in range(_MESSAGES):
             event = self._connection.step(now)
@@ -73,7 +74,7 @@ class Dispatch:
         return False
 
     def _message(self, now: int) -> bool:
-        """Handle one message. False if there is no memory for it: it is handed out again."""
+        """Handle one message. False if memory is short: the socket returns it once more."""
         text, self._connection.socket.text = self._connection.socket.text, ""
         try:
             understood = self._channels.receive(text, now)
@@ -104,9 +105,9 @@ class Dispatch:
         """
         Answer a message that could not be handled, if the server waits for an answer.
 
-        :param str what: in words
-        :param str ends: the message's first and last characters, a line feed in between; or ""
-        :param int length: the message's bytes
+        :param str what: text for the log
+        :param str ends: the message's first and last characters, with a line feed between; or ""
+        :param int length: the message's length in bytes; 0 if unknown
         """
         self._log("error", what)
         if '"scripts/run"' in ends:
@@ -146,10 +147,10 @@ class Dispatch:
         """
         Tell all handlers that the connection is lost.
 
-        :param str reason: why, for `Client.handle_disconnected`
+        :param str reason: the reason, for `Client.handle_disconnected`
         :param int now: ticks in milliseconds
         """
-        # First what can't fail: even if something raises below, no topic counts as joined.
+        # First, since this can't fail: no topic counts as joined, even if a handler raises below.
         self._channels.reset(now)
         self._joined_at = None
         self._device.lost(reason)

@@ -6,13 +6,13 @@
 `nerveshub_link.device.topic`
 ====================================================
 
-What is said on the ``device`` topic: the join and its parameters, the server's events, and that new
-firmware is confirmed. What these are about, others know: `nerveshub_link.update.manager`,
-`nerveshub_link.device.trial`, `nerveshub_link.device.restart`.
+The ``device`` topic: the join with its parameters, the server's events, and the report that new
+firmware is confirmed. `nerveshub_link.update.manager`, `nerveshub_link.device.trial` and
+`nerveshub_link.device.restart` do the work behind them.
 
-`DeviceTopic` knows neither sockets nor phases: it is told of what `Channels` understood, and
-pushes. The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join, events) and
-``lib/nerves_hub/events/device_events.ex``.
+`DeviceTopic` uses neither the socket nor the connection: it gets the events that `Channels` has
+parsed, and pushes its own. The sources are NervesHub's ``lib/nerves_hub/device_link.ex`` (join,
+events) and ``lib/nerves_hub/events/device_events.ex``.
 """
 
 from micropython import const
@@ -46,17 +46,17 @@ class DeviceTopic:
     The device topic of one link.
 
     :param Config config: the checked options
-    :param Channels channels: where to join
+    :param Channels channels: joins the topic
     :param push: function of event and payload that sends to this topic, see `Channels.pusher`
-    :param Trial trial: the firmware that runs
-    :param UpdateManager updates: the update under way
-    :param Restart restart: the board's restart
-    :param ScriptAnswers answers: to scripts that are not run; None if all of them are off
+    :param Trial trial: the running firmware, and whether it is confirmed
+    :param UpdateManager updates: runs updates
+    :param Restart restart: restarts the board
+    :param ScriptAnswers answers: answers scripts that are not run; None if scripts are off
     :param Scripts scripts: runs scripts; None if they are off
-    :param dict handlers: functions of payload and time, by event: for what optional parts handle
-    :param call: function that calls a callback of the user and survives its exceptions
+    :param dict handlers: by event: functions of payload and time, for events of optional parts
+    :param call: function that calls a callback of the application and catches its exceptions
     :param log: function of level and text
-    :param tell: the same, for what is to stand in NervesHub's own log, too
+    :param tell: the same, for lines that NervesHub's log must have, too
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 all that the server's events are about
@@ -78,21 +78,21 @@ class DeviceTopic:
         """The checked options."""
         self._channels = channels
         self.push = push
-        """Function that sends an event: of its name and payload; False if it could not be sent."""
+        """Function of event and payload that sends to this topic; False if it could not."""
         self._trial = trial
         self._updates = updates
         self._restart = restart
         self.answers = answers
-        """`ScriptAnswers`, as soon as one is needed."""
+        """`ScriptAnswers`; None until one is needed."""
         self._scripts = scripts
         self._handlers = handlers
         self.call = call
-        """Function that calls a callback of the user and survives its exceptions."""
+        """Function that calls a callback of the application and catches its exceptions."""
         self.log = log
         """Function of level and text."""
         self._tell_all = tell
         self._was_joined = False
-        self._told = False  # does the server know that the firmware is confirmed?
+        self._told = False  # True when the server knows that the firmware is confirmed
         self._failure_told = False
         self._ticked = 0
         self.public_keys = {}
@@ -107,12 +107,12 @@ class DeviceTopic:
 
     @property
     def failures(self) -> int:
-        """How many joins failed in a row (read-only)."""
+        """Number of joins that failed in a row (read-only)."""
         return self._channels.failures(TOPIC)
 
     def join(self, now: int) -> None:
         """
-        Join, or join anew.
+        Join, or join again.
 
         :param int now: ticks in milliseconds
         """
@@ -120,8 +120,8 @@ class DeviceTopic:
 
     def _join_payload(self) -> dict:
         """
-        The parameters are asked for at each join: meanwhile an update may have begun, or been
-        confirmed.
+        Return the join's parameters. Called at each join, because an update may have begun or been
+        confirmed since the last one.
         """
         config = self.config
         meta = self._trial.metadata()
@@ -140,10 +140,10 @@ class DeviceTopic:
 
     def handle(self, kind: int, event, payload, now: int) -> bool:
         """
-        Handle what `Channels.receive` understood of this topic.
+        Handle a message of this topic that `Channels.receive` has parsed.
 
-        :param int kind: ``channel.JOINED`` and so on
-        :param str event: for ``channel.MESSAGE``
+        :param int kind: ``phoenix.JOINED``, ``REFUSED``, ``CRASHED`` or ``MESSAGE``
+        :param str event: the event's name, for ``MESSAGE``
         :param payload: the message's payload, or the join's response
         :param int now: ticks in milliseconds
         :return: True if the device has just joined
@@ -164,7 +164,7 @@ class DeviceTopic:
     def _joined(self, response, now: int) -> None:
         again, self._was_joined = self._was_joined, True
         self.log("info", "joined")
-        self._ticked = now  # what passed before does not count
+        self._ticked = now  # `confirm_after` counts from the join
         self._trial.begin()
         self.push("report_network_interface", {"interface": self.config.network_interface})
         if self.config.connection_types:
@@ -202,9 +202,9 @@ class DeviceTopic:
 
     def lost(self, reason: str) -> None:
         """
-        Take note that the topic is not joined any more.
+        Note that the topic is not joined any more.
 
-        :param str reason: why, for `Client.handle_disconnected`
+        :param str reason: the reason, for `Client.handle_disconnected`
         """
         self._updates.lost()
         if self._was_joined:
@@ -213,9 +213,9 @@ class DeviceTopic:
 
     def confirm(self) -> bool:
         """
-        Confirm the running firmware, if that is due, and tell the server.
+        Confirm the running firmware, and report that to the server.
 
-        :return: False if the writer failed, or it is too late
+        :return: False if the writer failed, or if a restart into other firmware is due
         """
         if self._restarts_into_other:
             self.log("error", "not confirmed: a restart into other firmware is due")
@@ -230,16 +230,16 @@ class DeviceTopic:
         return self._trial.going_back or self._updates.installed
 
     def _tell(self) -> None:
-        """Tell the server of the confirmation, unless a join or an earlier call has told it."""
+        """Report the confirmation, unless a join or an earlier call has reported it."""
         if self._trial.confirmed and not self._told:
             self._told = self.push("firmware_validated", {})
 
     def tick(self, now: int, flushed: bool) -> None:
         """
-        Do what time demands.
+        Poll the parts, confirm the firmware when that is due, and restart when that is due.
 
         :param int now: ticks in milliseconds
-        :param bool flushed: True if nothing waits to be sent
+        :param bool flushed: True if no bytes wait to be sent
         """
         passed, self._ticked = elapsed(now, self._ticked), now
         trial = self._trial
@@ -253,7 +253,7 @@ class DeviceTopic:
             self._scripts.poll()
         if self.light is not None and not self.light.step(now):
             self.light = None
-        # Before the restart: a release that works stays, also if the board restarts now.
+        # Before the restart, so that a release that works is confirmed even if the board restarts.
         if self.config.auto_confirm and not trial.confirmed and self.joined:
             if not self._restarts_into_other and trial.count(passed) and not self.confirm():
                 trial.count_again()

@@ -5,20 +5,21 @@
 `nerveshub_link.release.ed25519`
 ====================================================
 
-Checks Ed25519 signatures (RFC 8032, section 5.1.7), in slices: each has 16 doublings, or as
-much other work. Imported while a signature is checked. Nothing in it is secret, so nothing here
-takes the same time for all inputs.
+Verifies Ed25519 signatures (RFC 8032, section 5.1.7), in slices of 16 doublings, or as much other
+work. Imported only while a signature is verified. All inputs are public, so the code need not run
+in constant time.
 
-The equation is the RFC's: ``[8][S]B = [8]R + [8][k]A``. Three things make it quick in a language in
-which each operation on a big number costs a call and an allocation:
+The equation is the RFC's: ``[8][S]B = [8]R + [8][k]A``. Three measures make it quick in Python,
+where each operation on a big number costs a call and an allocation:
 
 * Half of the doublings: the equation is multiplied by a number v that makes both v and k * v mod L
-  half as long as L (Antipa and others, 2005, "Accelerated verification of ECDSA signatures"). As
-  all is multiplied by 8, points of small order can't change the result.
+  half as long as L (Antipa and others, 2005, "Accelerated verification of ECDSA signatures").
+  Since both sides are multiplied by 8, points of small order can't change the result.
 * One chain of doublings for all four products (Straus), with digits of 4 or 5 bits, mostly 0; the
   base point's multiples are given below.
-* The upper half of a product comes down by a multiplication with 38, since 2**256 = 38 modulo P.
-  That is less than half of a division; only what is multiplied twice more is divided as well.
+* The upper half of a product is reduced by a multiplication by 38, since 2**256 = 38 modulo P. That
+  takes less than half the time of a division; only a value that is multiplied twice more is divided
+  as well.
 
 The formulas for points are those for twisted Edwards curves with a = -1 (Hisil and others, 2008).
 A point is (X, Y, Z, E, H): x = X / Z, y = Y / Z, x * y = E * H / Z. None of the numbers is ever
@@ -75,12 +76,12 @@ _SLICE = const(16)  # doublings at once
 
 def verify(key: bytes, signature: bytes, message: bytes) -> bool:
     """
-    Tell whether a signature is right, in one call.
+    Verify a signature in one call.
 
-    :param bytes key: the public key
-    :param bytes signature: the signature; wrong if it has not 64 bytes
+    :param bytes key: the public key, 32 bytes
+    :param bytes signature: the signature; invalid if its length is not 64 bytes
     :param bytes message: the signed bytes
-    :return: True if it is right
+    :return: True if the signature is valid
     """
     for outcome in verification(key, signature, message):
         pass
@@ -89,9 +90,9 @@ def verify(key: bytes, signature: bytes, message: bytes) -> bool:
 
 def verification(key: bytes, signature: bytes, message: bytes):
     """
-    Check a signature in slices; the parameters are those of `verify`.
+    Verify a signature in slices; the parameters are those of `verify`.
 
-    :return: an iterator that gives None after each slice, and at last True or False
+    :return: an iterator that yields None after each slice, and finally the result, True or False
     """
     scalar = _number(signature[32:])
     if len(signature) != 64 or scalar >= _ORDER or not is_key(key):
@@ -202,10 +203,10 @@ def _squared(x: int, times: int) -> int:
 
 def _digits_of_all(scalar: int, challenge: int) -> tuple:
     """
-    The factors of four points whose sum must be the neutral element: of the base point, of its
-    multiple, of the key's and of the signature's.
+    Compute the factors of four points whose sum must be the neutral element: the base point, its
+    multiple, the key's point and the signature's point.
 
-    :return: the digits of each factor, and of each whether the point is to be subtracted
+    :return: the digits of each factor; for each factor, True if its point is to be subtracted
     """
     # Euclid's algorithm, stopped half way: a == v * challenge modulo _ORDER, but for v's sign.
     b, a, w, v, minus = _ORDER, challenge, 0, 1, True
@@ -221,8 +222,8 @@ def _digits_of_all(scalar: int, challenge: int) -> tuple:
 
 def _digits(number: int, width: int) -> bytearray:
     """
-    A number as digits, the lowest first: odd ones of so many bits with a sign, and zeros, at least
-    ``width`` - 1 behind each odd one. A negative one has bit 5 set.
+    Return a number as digits, the lowest first: signed odd digits of ``width`` bits, with at least
+    ``width`` - 1 zeros after each. A negative digit has bit 5 set.
     """
     digits = bytearray(_HALF + 2)
     at = 0
@@ -243,7 +244,7 @@ def _digits(number: int, width: int) -> bytearray:
 
 
 def _table(x: int, y: int) -> list:
-    """1, 3, 5 and 7 times a point, in the form that `_sum` wants."""
+    """Return 1, 3, 5 and 7 times a point, in the form that `_sum` takes."""
     point = (x, y, 1, x, y)
     twice = _prepared(_doubled(point, 1))
     table = [_prepared(point)]
@@ -254,7 +255,7 @@ def _table(x: int, y: int) -> list:
 
 
 def _table_of_base(at: int) -> list:
-    """The same of 8 given points."""
+    """Return the same for 8 points of `_MULTIPLES`, from this offset in bytes."""
     table = []
     for here in range(at, at + 768, 96):
         less, more, t2 = [_number(_MULTIPLES[i : i + 32]) for i in range(here, here + 96, 32)]
@@ -269,7 +270,7 @@ def _prepared(point: tuple) -> tuple:
 
 
 def _doubled(point: tuple, times: int) -> tuple:
-    """A point times 2 ** times."""
+    """Return a point times 2 ** times."""
     low, p, many, more = _LOW, _P, _MANY, 2 * _MANY
     x, y, z, e, h = point
     for _ in range(times):

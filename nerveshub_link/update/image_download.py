@@ -55,7 +55,7 @@ class Offer:
         self.for_deployment = payload.get("deployment_id") is not None
         """True for a deployment's update, which the server can offer again; False for a push."""
         self.problem = None
-        """The exception that tells why it can't be installed, or None."""
+        """The exception with the reason why it can't be installed, or None."""
 
     def is_same_image(self, other) -> bool:
         """
@@ -119,12 +119,12 @@ class ImageDownload:
 
     def renew(self, offer) -> bool:
         """
-        The same update was offered again: go on from the new URL, with what has come if it is the
-        same image.
+        Continue at the new URL, after the same update was offered again. If the image differs, the
+        download starts from zero.
 
         :param Offer offer: the newer offer
-        :return: False if it is another image, which begins from zero
-        :raises UpdateError: if the URL is no good
+        :return: False if it is another image
+        :raises UpdateError: if the URL is invalid
         """
         same = offer.is_same_image(self._offer)
         if same:
@@ -150,7 +150,7 @@ class ImageDownload:
         self.alone = False
         """True while the download needs the WebSocket's memory: the link must stay closed."""
         self.why = ""
-        """Why the last try failed, in words."""
+        """Text of the error of the last try."""
 
     @property
     def connects_next(self) -> bool:
@@ -213,7 +213,7 @@ class ImageDownload:
         loader = self.loader
         start, stop = (loader.total, 0) if span is None else span
         if stop > loader.total:
-            stop = 0  # the update has told a smaller size: there is nothing behind it
+            stop = 0  # the image is shorter than the writer expects: request up to its end
         if start != loader.received:
             self.partial = True
         loader.fetch(start, stop)
@@ -229,8 +229,8 @@ class ImageDownload:
         Verify the complete image.
 
         :param int now: ticks in milliseconds
-        :return: False if it is wrong, and the download starts from zero
-        :raises UpdateError: if it is wrong, and no further try is allowed
+        :return: False if the checksum differs, and the download starts from zero
+        :raises UpdateError: if the checksum differs, and no further try is allowed
         """
         self.loader.hang_up()
         if self.partial:
@@ -248,7 +248,7 @@ class ImageDownload:
 
     @property
     def verdict(self) -> str:
-        """What has verified the image, in words for the log (read-only)."""
+        """Text for the log: what has verified the image (read-only)."""
         words = []
         if self._offer.checksum is not None and not self.partial:
             words.append("its checksum")
@@ -280,13 +280,13 @@ class ImageDownload:
         then = getattr(error, "then", None)
         received, total = loader.received, loader.total
         if loader.stop and self.online and self.retry.is_last:
-            # Something on the way may close connections that ask for a part. While the device is
-            # offline, the network is at fault.
+            # A proxy on the network path may close connections that request a part. This is not
+            # assumed while the device is offline, since then the network causes the error.
             lost, loader.refusal = True, "they break off"
         # Before anything that may raise MemoryError: bytes after lost ones must not be accepted.
         unchecked = self._offer.checksum is None and not self._signed
         if lost or then == "restart" or unchecked:
-            loader.restart()  # without a check nobody would notice halves of two images
+            loader.restart()  # without a check, a mix of two images would not be detected
         else:
             loader.hang_up()
         try:
@@ -298,10 +298,10 @@ class ImageDownload:
             self.why = "no memory for the reason"
         if then == "renew":
             return EXPIRED
-        # Where the link had to hang up, it is no sign of anything that the device is not joined.
+        # If the link had to close the connection for this download, that does not mean "offline".
         online = self.online or alone
         self._since = None
-        self._wait = _SOON  # if there is no memory to find out more
+        self._wait = _SOON  # if there is no memory to compute the delay
         try:
             self._wait = self.retry.after(error, received, now, online, lost)
         except MemoryError:
@@ -317,10 +317,10 @@ class ImageDownload:
             words += "when online" if wait == WHEN_ONLINE else "in %d s" % (wait // 1000)
             self._log("warning", words)
         except Exception as another:
-            keep_timeout(another)  # what can't be said, for want of memory, changes nothing
+            keep_timeout(another)  # without memory for the log line, the retry happens anyway
         return WAITING
 
 
 def _is_scarce(error: Exception) -> bool:
-    """Was there no memory for the connection?"""
+    """Tell whether there was no memory for the connection."""
     return isinstance(error, MemoryError) or getattr(error, "no_memory", False)
