@@ -5,22 +5,22 @@
 `nerveshub_link.construct`
 ====================================================
 
-How a link is made: the options are checked first, and the memory for that is free again before the
-parts are made. Needed once: so it is a module of its own, which gives its memory back, too.
+Creates a link: checks the options, drops the modules that check them, then creates the parts.
+Needed only while a link is created, so this is a separate module, which is dropped, too.
 """
 
 from .common.callbacks import Callbacks
 from .common.memory import forget
 from .errors import describe
 
-# Each module that is needed for a moment is imported in a function of its own: a function that runs
-# keeps what its variables hold, and the memory of these modules would not be free behind them. Not
-# by "from . import x": on a board that asks the package's __getattr__ first.
+# Each module that is needed only briefly is imported in a function of its own: the variables of a
+# running function would keep the module in memory. Not imported by "from . import x", which calls
+# the package's __getattr__ first on a board.
 
 
 def construct(link, socket_pool, ssl_context, options: dict) -> tuple:
     """
-    Make what a link consists of.
+    Create the parts of a link.
 
     :param NervesHubLink link: the link
     :param socket_pool: a socket pool
@@ -31,7 +31,7 @@ def construct(link, socket_pool, ssl_context, options: dict) -> tuple:
     """
     config = _configure(ssl_context, options)
     reporter = Callbacks(config.logger)
-    # The buffer is taken first: behind the parts the heap may be too fragmented for it.
+    # The buffer is allocated first: after the parts, the heap may be too fragmented for it.
     downloads = config.fwup_writer is not None or config.archive_folder
     buffer = bytearray(config.chunk_size if downloads else 0)
     return (config, reporter) + _assemble(link, config, socket_pool, ssl_context, reporter, buffer)
@@ -42,7 +42,7 @@ def _configure(ssl_context, options: dict):
 
     options["join_writers"] = _join_writers
     config = checks.configure(ssl_context, options)
-    options.clear()  # the caller holds it until the link is made
+    options.clear()  # the caller keeps the dict until the link is created
     del checks
     forget("config.options", "config.metadata", "config.settings", "common.known_secrets")
     return config
@@ -65,11 +65,12 @@ def _assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple
 
 def from_settings(cls, radio, options: dict):
     """
-    Make a link from ``settings.toml``, see `NervesHubLink.from_settings`.
+    Create a link from ``settings.toml``, see `NervesHubLink.from_settings`.
 
     :param type cls: `NervesHubLink`, or a class derived from it
-    :param radio: ``wifi.radio``, or another that ``adafruit_connection_manager`` knows
-    :param dict options: they win over the settings
+    :param radio: ``wifi.radio``, or another radio that ``adafruit_connection_manager`` supports
+    :param dict options: the constructor's options; they override the settings
+    :return: the link
     :raises ValueError: for any mistake in the settings or options, with the name
     """
     from adafruit_connection_manager import (  # noqa: PLC0415 this way of making a link only
@@ -80,7 +81,7 @@ def from_settings(cls, radio, options: dict):
     from .config import settings  # noqa: PLC0415
 
     given = settings.read_settings()
-    # Other radios can't be brought back by the link.
+    # The link can reconnect only wifi.radio.
     given["radio"] = radio if hasattr(radio, "enabled") else None
     given.update(options)
     if "host" not in given:
@@ -92,12 +93,13 @@ def from_settings(cls, radio, options: dict):
 
 def _trust(path: str):
     """
-    Make an SSL context that trusts a CA of the fleet's own.
+    Create an SSL context that trusts only the CAs in a file.
 
-    :param str path: of its certificates (PEM)
-    :raises ValueError: if there are none
+    :param str path: path of the file with the CAs' certificates (PEM)
+    :return: the SSL context
+    :raises ValueError: if the file can't be read, or has no usable certificate
     """
-    import ssl  # noqa: PLC0415 with a CA of one's own only
+    import ssl  # noqa: PLC0415 only with NERVESHUB_CA
 
     try:
         with open(path) as file:

@@ -5,9 +5,9 @@
 `nerveshub_link.update.downloader`
 ====================================================
 
-Downloads the bytes of a firmware image over HTTP, step by step: one GET, and after a break another
-one for the missing bytes. Whether the bytes are right and whether there is another try, is decided
-by `nerveshub_link.update.image_download`.
+Downloads the bytes of a firmware image over HTTP, step by step: one GET, and after a failure
+another one for the missing bytes. `nerveshub_link.update.image_download` verifies the bytes, and
+decides whether to try again.
 
 Call `Downloader.start`, then `Downloader.step` until it returns `DONE`, and `Downloader.taken` when
 the bytes of a `DATA` are stored: only then do they count. When a step raises, either call
@@ -16,10 +16,10 @@ the bytes of a `DATA` are stored: only then do they count. When a step raises, e
 and body are read when the socket has bytes, so a silent or slow server does not block the main
 loop, and its silence is measured by the caller's clock.
 
-A new try requests ``bytes=<received>-``, but never the whole file or a range after its end:
+A new try requests ``bytes=<received>-``, but never a range of the whole file or after its end:
 NervesHub answers the first with 200, the second with 500. An answer of 200 is the whole image
 again: `HEAD` comes with `Downloader.received` 0. If ranges are refused, the next try requests the
-whole image, and the received bytes are kept until that is answered.
+whole image, and the received bytes are kept until the server answers.
 
 For a writer that does not need the whole image, `Downloader.fetch` requests a part of it, and
 `DONE` comes at its end. Parts are requested by first and last byte, over one connection if the
@@ -28,11 +28,11 @@ the next `HEAD` is that of the whole image, from zero.
 
 Why not adafruit_requests: its ``get`` waits for the whole head within one call, sends the request a
 second time after a timeout, and does not limit the head's length. Here, redirects are limited,
-never lead from https to http, and carry no headers along; the connection is reused for parts of one
+never lead from https to http, and forward no headers; the connection is reused for parts of one
 image only; a compressed body is refused; and a body that is shorter or longer than announced is an
 error.
 
-Longer than other modules: all that a connection goes through must be seen together.
+This module is longer than other modules, because the phases of a connection must be read together.
 """
 
 from micropython import const
@@ -53,8 +53,8 @@ DATA = 2
 """Result: `Downloader.data` holds the next bytes. Call `Downloader.taken` before the next step."""
 DONE = 3
 """
-Result: all bytes were taken; of the part that `Downloader.stop` ends, if that is not 0. So it does,
-too, when the connection to a part broke off: `Downloader.fetch` says where to go on.
+Result: all bytes were taken: of the image, or of the part if `Downloader.stop` is not 0. Also
+returned when the connection of a part was interrupted; `Downloader.fetch` sets where to continue.
 """
 CONNECTED = 4
 """Result: connected; the next steps do not block."""
@@ -75,13 +75,13 @@ class Downloader:
     """
     Downloads images, one after the other.
 
-    :param Transport transport: the downloader's own connection, beside the WebSocket's
+    :param Transport transport: the downloader's own connection, besides the WebSocket's
     :param int chunk_size: most bytes of one step; each header that is kept must fit, too
     :param int connect_timeout: seconds for each wait of the connect
     :param int idle_timeout: milliseconds for the whole head, and between two bytes of the body
     :param int minimum_speed: bits per second; a try that needs longer for the rest of the image,
         and longer than five minutes, has failed. 0 for no limit
-    :param bytearray buffer: of ``chunk_size`` bytes; by default it makes one
+    :param bytearray buffer: a buffer of ``chunk_size`` bytes; None to allocate one
     """
 
     def __init__(  # noqa: PLR0913 limits of all kinds
@@ -141,7 +141,7 @@ class Downloader:
         :raises UpdateError: if the URL is invalid
         """
         self._origin = _parse(url)
-        self._keeps = False  # the connection that is kept for the next part leads to the old one
+        self._keeps = False  # the kept connection leads to the old URL
         if self._head is None:
             self._transport.close()
             self._url = self._origin
@@ -189,7 +189,7 @@ class Downloader:
         self.travelled = 0
         """Bytes of the image received since `start`, in all tries."""
         self.refusal = None
-        """Why the whole image comes although a part was requested, in words; else None."""
+        """Reason why the server sends the whole image although a part was requested, or None."""
         self.restart()
 
     def fetch(self, start: int, stop: int) -> None:
@@ -355,7 +355,7 @@ class Downloader:
         """Check that this is the image, or the requested rest of it."""
         offset, refusals, self._refusals = self._offset, self._refusals, 0
         url = self._url
-        from .image_answer import judge  # noqa: PLC0415 once a connection, and let go after it
+        from .image_answer import judge  # noqa: PLC0415 once a connection, and dropped after it
 
         if status in (200, 203, 206):
             self.html = headers.get("content-type", "").lower().startswith("text/html")
