@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "vm" / "programs"
 PACKAGE = "nerveshub_link"
-HEAP_64_BIT = 172 * 1024
-HEAP_32_BIT = 120 * 1024
+HEAP_64_BIT = 164 * 1024
+HEAP_32_BIT = 116 * 1024
 HEAP_FOR_TLS = 4 * 1024
 LIBRARIES = ("adafruit_connection_manager", "adafruit_ticks")
 

@@ -23,7 +23,7 @@ def heap_limit(vm):
     Bytes of heap for everything at once, 8 KB above what is needed on the VM with 32 bits. Pointers
     take half of the memory, and a board's have 32 bits; the other VM gets the same share.
     """
-    return (176 if vm.is_32_bit else 256) * 1024
+    return (172 if vm.is_32_bit else 250) * 1024
 
 
 @pytest.fixture(params=["64 bits", "32 bits"])
