@@ -40,7 +40,7 @@ from micropython import const
 
 from ..client import reschedule
 from ..common.ticks import elapsed
-from ..errors import UpdateError, describe, mask_cut
+from ..errors import UpdateError, describe
 from ..release.fw_reader import FwReader
 from ..update.fwup_writer import FwupWriter
 from .image_install import ImageInstall
@@ -63,13 +63,6 @@ _RETRY = const(60 * 1000)
 # For a drive that can't be written: the server counts each offer as an attempt, and blocks the
 # device after three of them (its lib/nerves_hub/devices/updates.ex).
 _LATER = const(60 * 60 * 1000)
-_WORDS = {
-    "crashed": "crashed",
-    "hung": "hung",
-    "power": "lost power",
-    "unconfirmed": "was not confirmed in time",
-    "torn": "had a damaged image",
-}
 
 
 class AppSlotWriter(FwupWriter):
@@ -175,21 +168,15 @@ class AppSlotWriter(FwupWriter):
     def last_failure(self):
         """Return the failures of earlier starts, in words, or None."""
         state = self._state
-        words = []
-        if self._refuses:
-            words.append(self._refuses + ", no updates")
-        if not self._running:
-            words.append("no complete application is left, the rescue application runs")
-        if state.get("rev"):
-            why = _WORDS.get(state.get("why"), "failed")
-            words.append("went back: release %s %s" % (state.get("bad"), why))
-        if state.get("safe"):
-            words.append("%d starts in safe mode" % state["safe"])
-        if state.get("tb"):
-            from ..common.brief import brief  # noqa: PLC0415 after a failure only
+        failed = state.get("rev") or state.get("safe") or state.get("tb")
+        if self._running and not self._refuses and not failed:
+            return None
+        from .earlier_starts import failures_of  # noqa: PLC0415 after a failure only
 
-            words.append(brief(mask_cut(state["tb"])))
-        return ": ".join(words) or None
+        words = failures_of(state, self._running, self._refuses)
+        del failures_of
+        forget("slots.earlier_starts", "common.brief")
+        return words
 
     def health(self) -> dict:
         """
