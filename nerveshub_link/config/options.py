@@ -9,7 +9,8 @@ Checks all options, once, before anything else happens: each mistake raises a ``
 names the option and says how to correct it. No other module checks options. Only `NervesHubLink`
 imports this module, while it is made, and removes it from memory, about 7 KB on a board.
 
-Longer than other modules: one place knows all options.
+Names and defaults stand in the signature of `NervesHubLink`; what is allowed, stands here. Longer
+than other modules, so that all checks are in one place.
 """
 
 import os

@@ -33,7 +33,8 @@ TOO_LONG = 5
 _PASTE_BEGIN = const("\x1b[200~")  # a terminal sends this before a paste (xterm, mode 2004)
 _ESCAPE = const(16)  # characters of the longest escape sequence that is parsed
 
-# What the control keys do: ctrl-a to ctrl-z are 1 to 26. The local shell has the same editor.
+# What the control keys do: ctrl-a to ctrl-z are 1 to 26; `LineEditor._key` handles ctrl-c, ctrl-d
+# and tab. The local shell has the same editor.
 _KEYS = {
     "\x01": "home",
     "\x02": "left",

@@ -34,8 +34,8 @@ count as received when the writer has taken them; any error between the network 
 the download start from zero. Ctrl-C, a reload and the like abort the update, and are raised again.
 
 Reports never affect the update: first the state changes, then the change is reported. A report that
-fails is counted in ``UpdateReports.dropped``, and raises nothing. `nerveshub_link.update.reports`
-decides what is reported and when.
+fails is counted in ``UpdateReports.dropped``, and raises nothing. What is reported, this module and
+``offer`` decide; when it may be sent, `nerveshub_link.update.reports`.
 
 This module is longer than other modules, because the states and their errors must be read together.
 """

@@ -35,5 +35,8 @@ class Backoff:
         return delay + int(delay * 0.5 * self._random())
 
     def reset(self) -> None:
-        """Start again at the minimum. Call it after a real success only: a join, not a connect."""
+        """
+        Start again at the minimum. Call it when the device has stayed joined for a minute: a
+        connect, or a join alone, is no success yet.
+        """
         self._delay = self._minimum
