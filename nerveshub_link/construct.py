@@ -11,7 +11,6 @@ Needed only while a link is created, so this is a separate module, which is drop
 
 from .common.callbacks import Callbacks
 from .common.memory import forget
-from .errors import describe
 
 # Each module that is needed only briefly is imported in a function of its own: the variables of a
 # running function would keep the module in memory. Not imported by "from . import x", which calls
@@ -61,57 +60,3 @@ def _assemble(link, config, socket_pool, ssl_context, reporter, buffer) -> tuple
     del assemble
     forget("assembly", "extensions.setup")
     return parts
-
-
-def from_settings(cls, radio, options: dict):
-    """
-    Create a link from ``settings.toml``, see `NervesHubLink.from_settings`.
-
-    :param type cls: `NervesHubLink`, or a class derived from it
-    :param radio: ``wifi.radio``, or another radio that ``adafruit_connection_manager`` supports
-    :param dict options: the constructor's options; they override the settings
-    :return: the link
-    :raises ValueError: for any mistake in the settings or options, with the name
-    """
-    from adafruit_connection_manager import (  # noqa: PLC0415 this way of making a link only
-        get_radio_socketpool,
-        get_radio_ssl_context,
-    )
-
-    from .config import settings  # noqa: PLC0415
-
-    given = settings.read_settings()
-    # The link can reconnect only wifi.radio.
-    given["radio"] = radio if hasattr(radio, "enabled") else None
-    given.update(options)
-    if "host" not in given:
-        raise ValueError("host: NERVESHUB_HOST is missing in settings.toml")
-    authority = settings.read_text("NERVESHUB_CA")
-    context = get_radio_ssl_context(radio) if authority is None else _trust(authority)
-    return cls(get_radio_socketpool(radio), context, **given)
-
-
-def _trust(path: str):
-    """
-    Create an SSL context that trusts only the CAs in a file.
-
-    :param str path: path of the file with the CAs' certificates (PEM)
-    :return: the SSL context
-    :raises ValueError: if the file can't be read, or has no usable certificate
-    """
-    import ssl  # noqa: PLC0415 only with NERVESHUB_CA
-
-    try:
-        with open(path) as file:
-            text = file.read()
-    except (OSError, UnicodeError) as error:
-        raise ValueError("NERVESHUB_CA: %s can't be read: %s" % (path, describe(error))) from None
-    # CircuitPython takes an empty text for "verify nothing" (shared-module/ssl/SSLSocket.c).
-    if "-----BEGIN CERTIFICATE-----" not in text or "-----END CERTIFICATE-----" not in text:
-        raise ValueError("NERVESHUB_CA: %s holds no certificate in PEM form" % path)
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(cadata=text)
-    except (OSError, ValueError) as error:
-        raise ValueError("NERVESHUB_CA: %s can't be used: %s" % (path, describe(error))) from None
-    return context

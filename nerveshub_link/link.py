@@ -256,9 +256,8 @@ class NervesHubLink:
         :return: the `NervesHubLink`
         :raises ValueError: as the constructor
         """
-        from .construct import from_settings  # noqa: PLC0415 this way of making a link only
-
-        return from_settings(cls, radio, options)
+        pool, context, given = _settings(radio, options)
+        return cls(pool, context, **given)
 
     def __enter__(self):
         return self
@@ -446,3 +445,13 @@ class NervesHubLink:
         except Exception as another:
             keep_timeout(another)
             self._reporter.last_error = "fault while handling a fault"
+
+
+def _settings(radio, options: dict) -> tuple:
+    # In a function of its own, whose variables do not keep the module in memory any longer.
+    from .link_settings import arguments  # noqa: PLC0415 this way of making a link only
+
+    made = arguments(radio, options)
+    del arguments
+    forget("link_settings", "config.settings")
+    return made
