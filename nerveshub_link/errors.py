@@ -27,10 +27,11 @@ Every room may import this module. It imports nothing of this package.
 from micropython import const
 
 _MAX_TEXT = const(200)
-_SHORTEST = const(6)  # characters of a secret: a shorter one could be a part of ordinary words
-_SHORTEST_REST = const(4)  # characters of a secret whose beginning was cut off
+
 _MASK = const("***")
-_secrets = []  # of all links, the longest first
+
+secrets = []
+"""What `mask` replaces, of all links, the longest first; `known_secrets` collects it."""
 
 timeouts = []
 """
@@ -91,19 +92,6 @@ class DownloadError(UpdateError):
         self.then = then
 
 
-def keep_secret(text: str) -> None:
-    """
-    Mask a secret from now on.
-
-    :param str text: the secret; one of fewer than 6 characters is not masked
-    """
-    if len(text) >= _SHORTEST and text not in _secrets:
-        at = 0
-        while at < len(_secrets) and len(_secrets[at]) >= len(text):
-            at += 1
-        _secrets.insert(at, text)  # before shorter secrets, which may be a part of it
-
-
 def mask(text: str) -> str:
     """
     Replace every secret in a text by ``***``. Do it before the text is cut: a part of a secret is
@@ -113,27 +101,12 @@ def mask(text: str) -> str:
     :return: the masked text; the same object if it has no secret
     """
     try:
-        for secret in _secrets:
+        for secret in secrets:
             if secret in text:
                 text = text.replace(secret, _MASK)
         return text
     except MemoryError:
         return _MASK
-
-
-def mask_cut(text: str) -> str:
-    """
-    As `mask`, for a text whose beginning was cut off, possibly within a secret.
-
-    :param str text: such as the end of a traceback that the boot guard has kept
-    :return: the masked text
-    """
-    for secret in _secrets:
-        for begin in range(1, len(secret) - _SHORTEST_REST + 1):
-            if text.startswith(secret[begin:]):
-                text = _MASK + text[len(secret) - begin :]
-                break
-    return mask(text)
 
 
 def describe(error: Exception, before: str = "") -> str:

@@ -131,7 +131,7 @@ def fresh_connection_manager():
 @pytest.fixture(autouse=True)
 def no_secrets_of_other_tests():
     """What is masked, is masked for all links of a process; each test has its own secrets."""
-    errors._secrets.clear()
+    errors.secrets.clear()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -35,7 +35,7 @@ Longer than most modules, since it holds the record and its whole state machine.
 
 from micropython import const
 
-from ..errors import UpdateError, describe, mask_cut, printable
+from ..errors import UpdateError, describe, printable
 
 CONFIRMED = 0
 INSTALLING = 1
@@ -184,7 +184,7 @@ class BankTrial:
                 return
             ends = ends[:-1] + how
             if how == "c" and traceback:
-                from ..common.brief import brief  # noqa: PLC0415 after a failure only
+                from ..common.brief import brief, mask_cut  # noqa: PLC0415 after a failure only
 
                 record["tb"] = printable(brief(mask_cut(traceback)))[:_TRACEBACK]
         record["ends"] = ends

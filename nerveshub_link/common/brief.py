@@ -6,13 +6,18 @@
 ====================================================
 
 Shortens a traceback to one line. NervesHub cuts a reason at 200 characters, and the error stands at
-the end of a traceback. Imported only for a text of several lines.
+the end of a traceback. Masks secrets in a text whose
+beginning was cut off. Imported only after a failure.
 """
 
 from micropython import const
 
+from ..errors import mask, secrets
+
 _TITLE = const("Traceback (most recent call last):")
 _FRAME = const('File "')
+_SHORTEST_REST = const(4)  # characters of a secret whose beginning was cut off
+_MASK = const("***")
 _MOST = const(120)  # characters of the error, to leave room for the frame
 
 
@@ -39,3 +44,18 @@ def brief(text: str) -> str:
     if deepest >= 0:
         words = "%s (%s)" % (words[:_MOST], lines[deepest].strip())
     return (before if title else "") + words
+
+
+def mask_cut(text: str) -> str:
+    """
+    As `nerveshub_link.errors.mask`, for a text whose beginning was cut off, maybe within a secret.
+
+    :param str text: such as the end of a traceback that the boot guard has kept
+    :return: the masked text
+    """
+    for secret in secrets:
+        for begin in range(1, len(secret) - _SHORTEST_REST + 1):
+            if text.startswith(secret[begin:]):
+                text = _MASK + text[len(secret) - begin :]
+                break
+    return mask(text)

@@ -15,15 +15,29 @@ import os
 
 from micropython import const
 
-from ..errors import keep_secret
+from ..errors import secrets
 
 _ALWAYS = const(
     "CIRCUITPY_WIFI_PASSWORD CIRCUITPY_WEB_API_PASSWORD NERVESHUB_PRODUCT_KEY"
     " NERVESHUB_PRODUCT_SECRET"
 )
+_SHORTEST = const(6)  # characters of a secret: a shorter one could be a part of ordinary words
 _WORDS = const("PASSWORD PASSPHRASE SECRET TOKEN CREDENTIAL")
 _ENDS = const("KEY KEYS PSK")
 _SETTINGS = const("/settings.toml")
+
+
+def keep_secret(text: str) -> None:
+    """
+    Mask a secret from now on.
+
+    :param str text: the secret; one of fewer than 6 characters is not masked
+    """
+    if len(text) >= _SHORTEST and text not in secrets:
+        at = 0
+        while at < len(secrets) and len(secrets[at]) >= len(text):
+            at += 1
+        secrets.insert(at, text)  # before shorter secrets, which may be a part of it
 
 
 def keep_secrets(config) -> None:

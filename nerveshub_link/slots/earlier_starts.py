@@ -9,8 +9,7 @@ Describes the failures of earlier starts, which the boot guard has counted in th
 `nerveshub_link.slots.app_slot_writer`; imported only when there are any, since memory is scarce.
 """
 
-from ..common.brief import brief
-from ..errors import mask_cut
+from ..common.brief import brief, mask_cut
 
 _WORDS = {
     "crashed": "crashed",

@@ -27,7 +27,6 @@ import binascii
 from micropython import const
 
 from ..client import reschedule
-from ..errors import mask_cut
 
 _MOST = const(3)
 _HOUR = const(60 * 60 * 1000)
@@ -90,7 +89,7 @@ def refusal(state: dict, uuid):
     """
     why, text = None, ""
     if uuid == state.get("bad") and state.get("why") in _WORDS:
-        from ..common.brief import brief  # noqa: PLC0415 after a failure only
+        from ..common.brief import brief, mask_cut  # noqa: PLC0415 after a failure only
 
         why, text = state["why"], brief(mask_cut(state.get("tb", "")))
     elif used_up(state.get("tried"), uuid):

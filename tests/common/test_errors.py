@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nerveshub_link.common.known_secrets import keep_secret
 from nerveshub_link.errors import (
     NervesHubError,
     ProtocolError,
     TransportError,
     UpdateError,
     describe,
-    keep_secret,
     mask,
     text_of,
 )

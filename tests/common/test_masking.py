@@ -13,8 +13,9 @@ from support.fakes import FakeClock
 from support.machine import Machine
 
 from nerveshub_link import AppSlotWriter, BoardHealth, Extension, Geo, ignore
-from nerveshub_link.common.known_secrets import keep_secrets
-from nerveshub_link.errors import describe, keep_secret, mask, mask_cut
+from nerveshub_link.common.brief import mask_cut
+from nerveshub_link.common.known_secrets import keep_secret, keep_secrets
+from nerveshub_link.errors import describe, mask
 
 WIFI = "correct horse battery staple 0123456"
 
