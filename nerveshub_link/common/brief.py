@@ -6,8 +6,8 @@
 ====================================================
 
 Shortens a traceback to one line. NervesHub cuts a reason at 200 characters, and the error stands at
-the end of a traceback. Masks secrets in a text whose
-beginning was cut off. Imported only after a failure.
+the end of a traceback. Masks secrets in a text whose beginning was cut off. Imported only after a
+failure.
 """
 
 from micropython import const
