@@ -14,14 +14,17 @@ the documentation.
 
 def next_state(table, state, event):
     """
-    Look up the next state. Allocates nothing.
+    Look up the next state. Allocates nothing: a lack of memory must not undo an update that has
+    just been installed.
 
     :param table: bytes or a tuple: the rows, one after the other
     :param state: the present state
     :param event: the event
     :return: the next state; the present one if the table has no such row
     """
-    for at in range(0, len(table), 3):
+    at = 0
+    while at < len(table):
         if table[at] == state and table[at + 1] == event:
             return table[at + 2]
+        at += 3
     return state
