@@ -95,6 +95,7 @@ class ImageInstall:
         if self._keys:
             from ..release.signed_only import SignedOnly  # noqa: PLC0415 with public keys only
 
+            self._reserve = None  # the check of the signature may take its room
             self._signed = SignedOnly(self._keys, conf, signature)
             self._conf, self.busy = conf, True
         else:
