@@ -12,9 +12,8 @@ header is written:
 =====================  ============================================================================
 step                   what is checked
 =====================  ============================================================================
-``meta.conf``          with public keys: its signature, in slices, and that the version is not below
-                       a signed minimum. Then product, platform, architecture, that the image has
-                       room
+``meta.conf``          with public keys: its signature, in slices, then a signed minimum version.
+                       Always: product, platform, architecture, that the image has room
 chunk table            its SHA-256, and its lengths against each other. Then the header is erased
 each chunk             the SHA-256 of the stored bytes, then of the unpacked bytes; then the sectors
                        that differ are written
