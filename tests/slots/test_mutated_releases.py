@@ -12,16 +12,21 @@ all of them.
 import hashlib
 import random
 import re
-import sys
 import zlib
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 from support import mutations, slots, update_bench
-from support.machine import Machine
-from support.mutated_slot import DEVICE, PIECES, fill, install, seeds
-from support.mutations import GOOD, IMAGE, META, mutant
+from support.mutated_slot import (
+    DEVICE,
+    fill,
+    install,
+    install_in_vm,
+    machine_that_runs_slot_a,
+    packets,
+    seeds,
+)
+from support.mutations import GOOD, IMAGE, mutant
 from support.vm import Vm, build
 
 from nerveshub_link.slots import slot_file
@@ -106,10 +111,7 @@ def test_none_of_them_ever_gets_out_of_an_update_and_none_is_started(
     tmp_path, monkeypatch, whole, record_property
 ):
     # The whole way: download, writer, report. The server's checksum is right, as an attacker's.
-    monkeypatch.setattr(slot_file, "_open", {})
-    monkeypatch.setitem(sys.modules, "nh_launcher", SimpleNamespace(slot="a", armed=0))
-    machine = Machine(tmp_path)
-    machine.install("a", {"code.py": "pass"}, **dict(META, uuid="old"))
+    machine = machine_that_runs_slot_a(tmp_path, monkeypatch)
     path = slots.path_of(tmp_path, "b")
     running = slots.path_of(tmp_path, "a").read_bytes()
     outcomes = Counter()
@@ -118,13 +120,9 @@ def test_none_of_them_ever_gets_out_of_an_update_and_none_is_started(
         fill(path)
         machine.remember(run="a", old="", trial=0)
         rng = random.Random(seed)
-        at, packets = 0, [update_bench.head(len(one.data))]
-        while at < len(one.data):
-            count = rng.choice(PIECES)
-            packets.append(one.data[at : at + count])
-            at += count
+        pieces = packets(one.data, rng)
         bench = update_bench.Bench(
-            *packets, writer=AppSlotWriter(str(tmp_path)), chunk_size=rng.choice(CHUNKS)
+            *pieces, writer=AppSlotWriter(str(tmp_path)), chunk_size=rng.choice(CHUNKS)
         )
         status = bench.offer(one.data).run().statuses[-1]["status"]
         assert status in ("failed", "completed")
@@ -147,17 +145,7 @@ def test_they_are_refused_within_the_memory_that_a_good_one_takes(  # noqa: PLR0
     outcomes = Counter()
     for batch in range(20 if whole else 1):
         mutants = [mutant(seed) for seed in range(batch * 100, batch * 100 + 100)]
-        archives = [GOOD, *(one.data for one in mutants), GOOD]
-        (tmp_path / "batch").write_bytes(b"".join(archives))
-        options = {
-            "slot": str(tmp_path / "app.img"),
-            "batch": str(tmp_path / "batch"),
-            "lengths": [len(data) for data in archives],
-            "device": DEVICE,
-        }
-        result = vm.run("mutants", options, heap=HEAP[vm.is_32_bit] * 1024, timeout=300)
-        first, *found, last = result.one("mutants")["outcomes"]
-        assert (first, last) == ("taken", "taken"), result
+        found = install_in_vm(vm, tmp_path, GOOD, mutants, HEAP[vm.is_32_bit])
         for one, outcome in zip(mutants, found):
             # A bomb unpacks to more than this heap has; nothing else may be too much.
             allowed = ("taken", "refused", *(("MemoryError",) if one.kind in BOMBS else ()))

@@ -11,15 +11,18 @@ all of them.
 """
 
 import random
-import sys
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 from support import slots, update_bench
-from support.machine import Machine
-from support.mutated_slot import DEVICE, PIECES, fill, install, seeds
-from support.mutations import META
+from support.mutated_slot import (
+    fill,
+    install,
+    install_in_vm,
+    machine_that_runs_slot_a,
+    packets,
+    seeds,
+)
 from support.signed_mutations import GOOD, KEYS, LOWEST, mutant
 from support.vm import Vm, build
 
@@ -81,10 +84,7 @@ def test_none_of_them_is_started_and_each_is_told_as_failed(
     tmp_path, monkeypatch, whole, record_property
 ):
     # The whole way: download, writer, report. The server's checksum is right, as an attacker's.
-    monkeypatch.setattr(slot_file, "_open", {})
-    monkeypatch.setitem(sys.modules, "nh_launcher", SimpleNamespace(slot="a", armed=0))
-    machine = Machine(tmp_path)
-    machine.install("a", {"code.py": "pass"}, **dict(META, uuid="old"))
+    machine = machine_that_runs_slot_a(tmp_path, monkeypatch)
     path = slots.path_of(tmp_path, "b")
     running = slots.path_of(tmp_path, "a").read_bytes()
     count = 0
@@ -92,15 +92,10 @@ def test_none_of_them_is_started_and_each_is_told_as_failed(
         one = mutant(seed)
         fill(path)
         machine.remember(run="a", old="", trial=0, min=LOWEST)
-        rng = random.Random(seed)
-        at, packets = 0, [update_bench.head(len(one.data))]
-        while at < len(one.data):
-            size = rng.choice(PIECES)
-            packets.append(one.data[at : at + size])
-            at += size
         writer = AppSlotWriter(str(tmp_path), public_keys=list(KEYS))
         writer._copies_from = None  # this server has the whole only
-        bench = update_bench.Bench(*packets, writer=writer, chunk_size=4096)
+        pieces = packets(one.data, random.Random(seed))
+        bench = update_bench.Bench(*pieces, writer=writer, chunk_size=4096)
         assert bench.offer(one.data).run().statuses[-1]["status"] == "failed", (one.kind, seed)
         assert machine.record["run"] == "a" and machine.record["min"] == LOWEST
         count += 1
@@ -120,19 +115,8 @@ def test_they_are_refused_within_the_memory_that_a_good_one_takes(  # noqa: PLR0
     outcomes = Counter()
     for batch in range(20 if whole else 1):
         mutants = [mutant(seed) for seed in range(batch * 40, batch * 40 + 40)]
-        archives = [GOOD, *(one.data for one in mutants), GOOD]
-        (tmp_path / "batch").write_bytes(b"".join(archives))
-        options = {
-            "slot": str(tmp_path / "app.img"),
-            "batch": str(tmp_path / "batch"),
-            "lengths": [len(data) for data in archives],
-            "device": DEVICE,
-            "keys": [key.hex() for key in KEYS],
-            "lowest": LOWEST,
-        }
-        result = vm.run("mutants", options, heap=HEAP[vm.is_32_bit] * 1024, timeout=300)
-        first, *found, last = result.one("mutants")["outcomes"]
-        assert (first, last) == ("taken", "taken"), result
+        more = {"keys": [key.hex() for key in KEYS], "lowest": LOWEST}
+        found = install_in_vm(vm, tmp_path, GOOD, mutants, HEAP[vm.is_32_bit], **more)
         wrong = [(one.kind, got) for one, got in zip(mutants, found) if got != "refused"]
         assert not wrong, wrong
         outcomes.update(found)

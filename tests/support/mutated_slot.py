@@ -4,14 +4,19 @@
 """A slot that gets one wrong release after the other; what the proofs with mutated ones share."""
 
 import random
+import sys
 import time
+from types import SimpleNamespace
 
 from nerveshub_link.errors import UpdateError
 from nerveshub_link.release.fw_reader import FwReader
+from nerveshub_link.slots import slot_file
 from nerveshub_link.slots.image_install import ImageInstall
 from nerveshub_link.slots.slot_file import HEADER_AT, IMAGE_AT, SECTOR, Header, SlotFile
 
+from . import update_bench
 from .archives import feed
+from .machine import Machine
 from .mutations import META
 
 SECTORS = 400
@@ -62,3 +67,45 @@ def seeds(whole, count, seconds):
         if not whole and seed >= 100 and time.monotonic() > until:
             return
         yield seed
+
+
+def machine_that_runs_slot_a(folder, monkeypatch):
+    """A machine on which AppSlotWriter writes slot b."""
+    monkeypatch.setattr(slot_file, "_open", {})
+    monkeypatch.setitem(sys.modules, "nh_launcher", SimpleNamespace(slot="a", armed=0))
+    machine = Machine(folder)
+    machine.install("a", {"code.py": "pass"}, **dict(META, uuid="old"))
+    return machine
+
+
+def packets(data, rng):
+    """A download of a release in pieces: the head, then the body."""
+    at, found = 0, [update_bench.head(len(data))]
+    while at < len(data):
+        count = rng.choice(PIECES)
+        found.append(data[at : at + count])
+        at += count
+    return found
+
+
+def install_in_vm(vm, folder, good, mutants, heap, **more):
+    """
+    Let the VM install many releases, one after the other, and before and after them a good one,
+    which it must take.
+
+    :param int heap: KB
+    :return: the outcome of each, see ``tests/vm/programs/mutants.py``
+    """
+    archives = [good, *(one.data for one in mutants), good]
+    (folder / "batch").write_bytes(b"".join(archives))
+    options = {
+        "slot": str(folder / "app.img"),
+        "batch": str(folder / "batch"),
+        "lengths": [len(data) for data in archives],
+        "device": DEVICE,
+        **more,
+    }
+    result = vm.run("mutants", options, heap=heap * 1024, timeout=300)
+    first, *found, last = result.one("mutants")["outcomes"]
+    assert (first, last) == ("taken", "taken"), result
+    return found
