@@ -21,7 +21,7 @@ import click
 from . import packer
 from .application import ENTRIES
 from .fleet_access import Fleet, fleet_command, plain, tell
-from .fleet_release import Target, deployed_to, read_release, taken
+from .fleet_release import Target, deployed_to, of_the_group, read_release, taken
 from .keys import read_key
 from .release_cli import faults
 from .release_file import look
@@ -73,9 +73,7 @@ def _read_settings(context: click.Context, _parameter, folder: str) -> Project:
 @click.option("--slot-size", type=click.IntRange(32, 32_000), metavar="KB", help="See pack.")
 @click.option("--output", help="Folder for the .fw; where pyproject.toml is if not given.")
 @click.option("--group", help="The deployment group.")
-@click.option("--create", is_flag=True, help="Make the group if it is not there, switched on.")
-@click.option("--tag", multiple=True, help="For --create: a tag that devices must have.")
-@click.option("--on", is_flag=True, help="Switch the group on.")
+@of_the_group
 @click.option("--no-watch", is_flag=True, help="Don't wait until the devices run it.")
 @click.option(
     "--timeout",

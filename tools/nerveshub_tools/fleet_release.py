@@ -48,12 +48,24 @@ async def upload(fleet: Fleet, file: str) -> None:
     await uploaded(fleet, file, read_release(file))
 
 
+def of_the_group(command):
+    """The options of every command that deploys to a group: ``--create``, ``--tag``, ``--on``."""
+    options = (
+        click.option(
+            "--create", is_flag=True, help="Make the group if it is not there, switched on."
+        ),
+        click.option("--tag", multiple=True, help="For --create: a tag that devices must have."),
+        click.option("--on", is_flag=True, help="Switch the group on."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @fleet_command("deploy")
 @click.argument("file", type=RELEASE)
 @click.option("--group", required=True, help="The deployment group.")
-@click.option("--create", is_flag=True, help="Make the group if it is not there, switched on.")
-@click.option("--tag", multiple=True, help="For --create: a tag that devices must have.")
-@click.option("--on", is_flag=True, help="Switch the group on.")
+@of_the_group
 @click.option("--watch", is_flag=True, help="Wait until the group's devices run it.")
 @click.option(
     "--timeout",
