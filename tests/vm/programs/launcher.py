@@ -13,25 +13,9 @@ import sys
 import time
 
 import vfs
+from file_device import FileDevice
 
 LAST = [None]
-
-
-class Drive:
-    """A file of the computer as the board's flash."""
-
-    def __init__(self, path):
-        self._file = open(path, "rb")
-        self._sectors = os.stat(path)[6] // 512
-
-    def readblocks(self, number, buffer, offset=0):
-        """Fill the buffer."""
-        self._file.seek(number * 512 + offset)
-        self._file.readinto(buffer)
-
-    def ioctl(self, operation, _):
-        """Number and size of the blocks."""
-        return {4: self._sectors, 5: 512}.get(operation)
 
 
 class Runtime:
@@ -76,7 +60,7 @@ def main(options):
     sys.modules["supervisor"] = Supervisor
     sys.modules["storage"] = Storage
     sys.modules["time"] = Time(options["seconds"])
-    drive = vfs.VfsFat(Drive(options["drive"]))
+    drive = vfs.VfsFat(FileDevice(options["drive"]))
     vfs.umount("/")
     vfs.mount(drive, "/")
     sys.path[:] = ["", "/", "/lib"]

@@ -9,25 +9,9 @@ import os
 import sys
 
 import vfs
+from file_device import FileDevice
 
 _FOLDER_BIT = 0x4000
-
-
-class Image:
-    """A file as a block device that can only be read."""
-
-    def __init__(self, path):
-        self._file = open(path, "rb")
-        self._sectors = os.stat(path)[6] // 512
-
-    def readblocks(self, number, buffer, offset=0):
-        """Fill the buffer."""
-        self._file.seek(number * 512 + offset)
-        self._file.readinto(buffer)
-
-    def ioctl(self, operation, _):
-        """Number and size of the blocks."""
-        return {4: self._sectors, 5: 512}.get(operation)
 
 
 def contents(folder):
@@ -45,7 +29,7 @@ def contents(folder):
 def main(options):
     """Mount one after the other."""
     for path in options["images"]:
-        vfs.mount(vfs.VfsFat(Image(path)), "/slot", readonly=True)
+        vfs.mount(vfs.VfsFat(FileDevice(path)), "/slot", readonly=True)
         found = {path[len("/slot/") :]: rest for path, *rest in contents("/slot")}
         print(json.dumps({"event": "image", "files": found}))
         vfs.umount("/slot")
